@@ -1,0 +1,62 @@
+/* The kernels: one struct of function pointers, filled with scalar code first, then overlaid by each ISA that fits (isa.inc).
+   Names: <op>_<weights><activations>. scalar (isa/scalar.c) is the specification; integer kernels equal it bit for bit. */
+#ifndef TRIT_OPS_H
+#define TRIT_OPS_H
+#include <stdint.h>
+#include <stddef.h>
+#include <stdbool.h>
+
+/* Packed layout "t2", 2 bits a weight, the same bytes for 16-, 32- and 64-byte vectors.
+   A row is padded to chunks of 256 weights (pad: code 1 = trit 0); rows are padded to groups of 4.
+   Stored as [rows/4][chunks][4][64] bytes: byte j of a chunk holds codes (trit + 1) of weights d*64 + j, d = 0..3, at bits 2d. */
+enum { T2_ROWS = 4, T2_CHUNK = 256, T2_BYTES = 64 };
+
+/* int8 activations of one token: q[k_padded] (zero in the pad), value = q * scale. */
+typedef struct trit_ops {
+    /* x[n] -> q[n], returns the scale d = max|x|/127 so that x ~ q*d; q = round-half-even(x * 127/max). All zero: scale 0.
+       sum of q -> *sum. n needs no alignment. */
+    float (*quant_f32i8)(const float *x, int8_t *q, int32_t *sum, size_t n);
+
+    /* y[t*ldy + r] = sum_k trit(r,k) * q[t*ldx + k] for r in [0, groups*4), t in [0, n). Exact integers.
+       w: [groups][chunks][4][64] (t2); q: n rows of ldx >= chunks*256 int8; sums[n] = sum of each q row. */
+    void (*gemm_t2i8)(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,
+                      int32_t *y, size_t ldy, size_t n);
+
+    /* Dense weights. dot of one row of K weights with floats x[K]: F16, BF16, F32 rows. */
+    float (*dot_f32f32)(const float *w, const float *x, size_t n);
+    float (*dot_f16f32)(const uint16_t *w, const float *x, size_t n);
+    float (*dot_bf16f32)(const uint16_t *w, const float *x, size_t n);
+    /* 32-block types with activations quantised per 32: q[n], d[n/32] (value = q*d). */
+    void (*quant_f32q8)(const float *x, int8_t *q, float *d, size_t n);
+    float (*dot_q8_0q8)(const void *w, const int8_t *q, const float *d, size_t n);
+    float (*dot_q4_0q8)(const void *w, const int8_t *q, const float *d, size_t n);
+    float (*dot_q4_kq8)(const void *w, const int8_t *q, const float *d, size_t n);
+    float (*dot_q6_kq8)(const void *w, const int8_t *q, const float *d, size_t n);
+
+    /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
+    void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);
+    /* y[n] += a * x[n], x in half precision (the KV cache). */
+    void (*axpy_f16f32)(float *y, float a, const uint16_t *x, size_t n);
+    void (*f32_to_f16)(const float *x, uint16_t *y, size_t n);
+    /* x[n] -> softmax in place. */
+    void (*softmax_f32)(float *x, size_t n);
+    /* h[n] = f(gate[n]) * up[n], f = silu or squared relu. */
+    void (*swiglu_f32)(float *h, const float *gate, const float *up, size_t n);
+    void (*relu2_f32)(float *h, const float *gate, const float *up, size_t n);
+} trit_ops;
+
+/* Names of the kernels in struct order, for `check`, `kernels` and the JSON: KERNEL(field) rows stand in kernels.inc. */
+
+/* Picks the ISAs this CPU has, up to and including `name` (NULL or "" or "auto": all; also from the environment variable
+   TRIT_ISA). Returns NULL when the name is unknown or not available on this CPU. Thread-safe after the first call. */
+const trit_ops *ops_for(const char *name);
+/* The ISA name ("avx2") that provides a kernel in a table; kernel is the field name. */
+const char *ops_source(const trit_ops *ops, const char *kernel);
+const char *ops_isa(const trit_ops *ops); /* the highest ISA in the table */
+
+typedef struct { const char *name; const char *features; bool compiled, available; } isa_row;
+size_t isa_count(void);
+isa_row isa_at(size_t i); /* in order, scalar first */
+/* CPU features found, space separated ("avx2 fma f16c avx512vnni ..."), into text. */
+void cpu_features(char *text, size_t size);
+#endif

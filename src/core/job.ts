@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { Suite } from './suite.ts';
+
+/** A model as the agent finds or makes it on the device. */
+export const ModelSource = z.strictObject({
+  name: z.string(), // "bitnet-2b-4t", or a file's base name
+  path: z.string(), // on the device
+  sha256: z.string().nullable(), // of an uploaded file; null for a twin, whose recipe is its identity
+  /** A synthetic twin, made on the device where the file is absent. */
+  synth: z.strictObject({ preset: z.string(), type: z.string(), head: z.string(), seed: z.int() }).nullable(),
+});
+export type ModelSource = z.infer<typeof ModelSource>;
+
+/** Greedy tokens a small known model must give on every correct build: the golden-token run. */
+export const Golden = z.strictObject({
+  synth: z.strictObject({ preset: z.string(), type: z.string(), head: z.string(), seed: z.int() }),
+  sha256: z.string(), // of the synthesised file
+  prompt: z.array(z.int()),
+  tokens: z.array(z.int()),
+});
+export type Golden = z.infer<typeof Golden>;
+
+/** Everything the agent needs to do one run; written to the device as job.json. */
+export const Job = z.strictObject({
+  id: z.string(), // the run's id
+  binary: z.string(), // path of trit on the device
+  workdir: z.string(),
+  model: ModelSource,
+  golden: Golden,
+  suite: Suite,
+  threads: z.int().positive(),
+  cpus: z.string().nullable(),
+  isa: z.string().nullable(),
+  context: z.int().positive(),
+  /** Longest silence of the binary, in seconds, before the run is given up. */
+  timeout: z.number().positive(),
+});
+export type Job = z.infer<typeof Job>;

@@ -1,0 +1,148 @@
+/** How the samples of a metric become one number. */
+export type Summary = 'median' | 'max' | 'min' | 'last';
+
+export interface Metric {
+  readonly name: string;
+  /** Base unit in which samples are stored. */
+  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count';
+  readonly better: 'higher' | 'lower' | 'neither';
+  readonly summary: Summary;
+  readonly title: string;
+  /** One sentence: what is measured, from when to when. */
+  readonly definition: string;
+}
+
+/** Every metric fleet knows: one row adds one. Definitions follow MLPerf Client and vLLM where they agree. */
+export const METRICS = [
+  {
+    name: 'prefill_rate',
+    unit: 'tokens/s',
+    better: 'higher',
+    summary: 'median',
+    title: 'Prefill',
+    definition: 'Prompt tokens divided by the time of evaluating the whole prompt.',
+  },
+  {
+    name: 'decode_rate',
+    unit: 'tokens/s',
+    better: 'higher',
+    summary: 'median',
+    title: 'Decode',
+    definition: 'Generated tokens after the first, divided by the time from the first to the last.',
+  },
+  {
+    name: 'time_to_first_token',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'TTFT',
+    definition: 'From the request line read by the loaded engine to the first token.',
+  },
+  {
+    name: 'time_per_output_token',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'TPOT',
+    definition: 'Time from the first to the last generated token, divided by the tokens after the first; one value a request.',
+  },
+  {
+    name: 'inter_token_latency',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'ITL',
+    definition: 'Gaps between neighbouring generated tokens, pooled over all measured requests.',
+  },
+  {
+    name: 'load_time',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'Load',
+    definition: 'From the start of reading the model to ready, packing included.',
+  },
+  {
+    name: 'peak_rss',
+    unit: 'B',
+    better: 'lower',
+    summary: 'max',
+    title: 'Peak RSS',
+    definition: 'Highest resident set of the engine (VmHWM), mapped file pages included.',
+  },
+  {
+    name: 'peak_pss',
+    unit: 'B',
+    better: 'lower',
+    summary: 'max',
+    title: 'Peak PSS',
+    definition: 'Highest proportional set size sampled in the memory pass.',
+  },
+  { name: 'model_bytes', unit: 'B', better: 'lower', summary: 'last', title: 'Model file', definition: 'Size of the model file.' },
+  {
+    name: 'bytes_per_token',
+    unit: 'B',
+    better: 'lower',
+    summary: 'median',
+    title: 'Bytes a token',
+    definition: 'Weights and key/value cache read by one decode step.',
+  },
+  { name: 'bandwidth', unit: 'B/s', better: 'higher', summary: 'median', title: 'Bandwidth', definition: 'Bytes a token times decode rate.' },
+  {
+    name: 'major_faults',
+    unit: 'count',
+    better: 'lower',
+    summary: 'max',
+    title: 'Major faults',
+    definition: 'Page faults served from disk during one request.',
+  },
+  {
+    name: 'power_mean',
+    unit: 'W',
+    better: 'lower',
+    summary: 'median',
+    title: 'Power',
+    definition: 'Mean power during decode, in the scope of its source.',
+  },
+  { name: 'power_idle', unit: 'W', better: 'lower', summary: 'median', title: 'Idle power', definition: 'Mean power before and after the run.' },
+  {
+    name: 'energy_per_token',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/token',
+    definition: 'Energy of decode divided by its tokens, gross.',
+  },
+  {
+    name: 'energy_per_token_net',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/token net',
+    definition: 'The same after idle power is taken off.',
+  },
+  {
+    name: 'temperature_max',
+    unit: 'degC',
+    better: 'lower',
+    summary: 'max',
+    title: 'Hottest',
+    definition: 'Highest sampled temperature of the processor.',
+  },
+  {
+    name: 'frequency_min',
+    unit: 'Hz',
+    better: 'higher',
+    summary: 'min',
+    title: 'Slowest clock',
+    definition: 'Lowest sampled frequency of a used core.',
+  },
+] as const satisfies readonly Metric[];
+
+export type MetricName = (typeof METRICS)[number]['name'];
+
+export function metric(name: MetricName): Metric {
+  return METRICS.find((m) => m.name === name) as Metric;
+}
+
+export const METRIC_NAMES = METRICS.map((m) => m.name) as [MetricName, ...MetricName[]];

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+/** One prompt of a suite: a text, or so many random tokens (llama-bench's pp). */
+export const Prompt = z.strictObject({
+  id: z.string(),
+  text: z.string().optional(),
+  messages: z.array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })).optional(),
+  random_tokens: z.int().positive().optional(),
+  max_tokens: z.int().positive(),
+});
+export type Prompt = z.infer<typeof Prompt>;
+
+/** Prompts, repetitions, warm-up, cool-down: src/data/suites/<name>.json. */
+export const Suite = z.strictObject({
+  name: z.string(),
+  version: z.int().positive(),
+  title: z.string(),
+  /** Model used when the user names none. */
+  model: z.string(),
+  prompts: z.array(Prompt).min(1),
+  warmup: z.int().nonnegative(), // requests before measuring, a prompt
+  repetitions: z.int().positive(), // measured requests, a prompt
+  launches: z.int().positive().default(1), // starts of the binary
+  cooldown: z.number().nonnegative().default(0), // seconds between prompts
+  seed: z.int().default(1),
+});
+export type Suite = z.infer<typeof Suite>;

@@ -42,6 +42,8 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     prompt: z.string().nullable(),
     launch: z.int(),
     repetition: z.int(),
+    /** True for a request that warms up: its token times count in no metric. */
+    warmup: z.boolean().optional(),
     times: z.array(z.number()).max(1_000_000),
     values: z.array(z.number()).max(1_000_000),
   }),

@@ -1,0 +1,165 @@
+import type { Build } from './build.ts';
+import type { Device } from './device.ts';
+import type { Facts } from './facts.ts';
+import type { FlagName } from './flags.ts';
+import type { JournalRecord } from './journal.ts';
+import type { MetricName } from './metric.ts';
+import type { NewRun, RunStatus, RunSummary } from './run.ts';
+
+/** One raw value, exactly as it was measured, in the base unit of its metric. */
+export interface StoredSample {
+  seq: number;
+  metric: MetricName;
+  value: number;
+  prompt: string | null;
+  launch: number;
+  repetition: number;
+  warmup: boolean;
+}
+
+/** One trace: values[i] at times[i] seconds. token_times has no values. */
+export interface StoredSeries {
+  seq: number;
+  series: string;
+  unit: string;
+  prompt: string | null;
+  launch: number;
+  repetition: number;
+  warmup: boolean;
+  times: number[];
+  values: number[];
+}
+
+/** What one request generated. The text comes from a device: escape it wherever it is shown. */
+export interface StoredOutput {
+  seq: number;
+  prompt: string;
+  launch: number;
+  repetition: number;
+  hash: string;
+  text: string;
+  tokens: number;
+}
+
+/** A journal record that is neither sample, series nor output: start, phase, engine, flag, log, end. `data` holds its own fields. */
+export interface StoredEvent {
+  seq: number;
+  wall: number; // the device's clock, ms since 1970
+  mono: number; // its monotonic clock, seconds
+  kind: 'start' | 'phase' | 'engine' | 'flag' | 'log' | 'end';
+  data: Record<string, unknown>;
+}
+
+/** Why a flag was raised. */
+export interface Evidence {
+  flag: FlagName;
+  evidence: string;
+}
+
+/** A run with everything that is known of it: GET /api/runs/:id. */
+export interface RunDetail extends RunSummary {
+  suiteVersion: number;
+  cpus: string | null;
+  emulated: boolean;
+  journal: string | null;
+  lastSeq: number;
+  /** Environment epoch: the hash of the facts that change speed; null without facts. */
+  epoch: string | null;
+  facts: Facts | null;
+  /** The engine's last `ready` record. */
+  engine: Record<string, unknown> | null;
+  evidence: Evidence[];
+  outputs: StoredOutput[];
+  /** The last 200, oldest first. */
+  events: StoredEvent[];
+  samples: StoredSample[];
+  series: StoredSeries[];
+}
+
+/** Which runs; every field narrows. Several values of one field: any of them. */
+export interface RunFilter {
+  id?: string | readonly string[];
+  device?: string | readonly string[];
+  toolchain?: string | readonly string[];
+  model?: string | readonly string[];
+  suite?: string | readonly string[];
+  status?: RunStatus | readonly RunStatus[];
+  /** Started at or after, ms since 1970. */
+  since?: number;
+  /** true: status ok and no flag that makes it invalid; false: the others; absent: all. */
+  valid?: boolean;
+  /** The newest so many. */
+  limit?: number;
+}
+
+/** A run the controller has to finish or to mark, with what it takes to follow its journal. */
+export interface UnfinishedRun extends NewRun {
+  status: 'queued' | 'running';
+  lastSeq: number;
+}
+
+/** A device as the store knows it. */
+export interface StoredDevice {
+  id: string;
+  title: string | null;
+  facts: Facts | null;
+  epoch: string | null;
+  /** When the facts were taken, ms since 1970. */
+  probed: number | null;
+  runs: number;
+  lastRun: number | null; // started, ms since 1970
+}
+
+/** Where a run is, for live progress. */
+export interface RunProgress {
+  id: string;
+  device: string;
+  status: RunStatus;
+  message: string | null;
+  lastSeq: number;
+  /** The last phase record: what the run is doing. */
+  phase: { phase: string; detail: string | null; done: number | null; total: number | null } | null;
+}
+
+/** What moved since a cursor: the runs that were written to, oldest change first, and the cursor to ask with next. */
+export interface Changes {
+  cursor: number;
+  runs: RunProgress[];
+}
+
+/** Reading: what the dashboard and the reports need. Everything throws FleetError with a sentence. */
+export interface StoreReader {
+  readonly path: string;
+  /** Newest first. */
+  runs(filter?: RunFilter): RunSummary[];
+  run(id: string): RunDetail | null;
+  /** Traces of a run in the order of its journal, all or those of one name or prompt. */
+  series(run: string, filter?: { series?: string; prompt?: string }): StoredSeries[];
+  devices(): StoredDevice[];
+  /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
+  changedSince(cursor: number): Changes;
+  close(): void;
+}
+
+/** The store. Every method that writes is one transaction, on disk when it returns. */
+export interface Store extends StoreReader {
+  /** Adds a run with status queued, its device, build and facts; an emulated one gets its flag at once. */
+  createRun(run: NewRun): void;
+  /** Stores one record of a run's journal. False: this sequence number is already there, nothing was done. `end` ends the run. */
+  append(run: string, record: JournalRecord): boolean;
+  /** The same for several records in one transaction: all or none. Returns how many were new. */
+  appendMany(run: string, records: readonly JournalRecord[]): number;
+  /** Highest sequence number up to which every record of the run is stored; 0 before the first. Resume after it. */
+  lastSeq(run: string): number;
+  /**
+   * Ends a run from the controller's side. False where nothing was done: a run that has ended is never turned back to `interrupted`.
+   * `flags` are raised with the message as evidence.
+   */
+  finish(run: string, status: Exclude<RunStatus, 'queued' | 'running'>, message: string | null, flags?: readonly FlagName[]): boolean;
+  addFlag(run: string, flag: FlagName, evidence: string): void;
+  /** Remembers a device and what it answered; returns the environment epoch. */
+  saveFacts(device: Pick<Device, 'id' | 'title'>, facts: Facts): string;
+  saveBuild(build: Build): void;
+  /** Runs that are queued or running, oldest first. */
+  unfinished(): UnfinishedRun[];
+}

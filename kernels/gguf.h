@@ -16,6 +16,7 @@ typedef struct {
     uint64_t rows;           /* ne[1]*ne[2]*ne[3] */
     const uint8_t *data;     /* inside the mapping, whole tensor checked to be there */
     size_t bytes;            /* as stored, I2_S trailer included */
+    bool mapped;             /* data is a file's mapping, not memory handed to gguf_parse */
 } gguf_tensor;
 
 typedef struct gguf gguf;

@@ -12,6 +12,7 @@ export const FLAGS = [
   { name: 'busy', invalid: true, meaning: 'other programs used the processor during the run' },
   { name: 'interrupted', invalid: true, meaning: 'the run ended before all its repetitions' },
   { name: 'emulated', invalid: true, meaning: 'the processor is emulated: timings mean nothing' },
+  { name: 'journal-damaged', invalid: true, meaning: 'part of what the device recorded of the run could not be read' },
   { name: 'clock-skew', invalid: false, meaning: 'the clocks of device and controller differ' },
 ] as const satisfies readonly Flag[];
 

@@ -34,5 +34,7 @@ export const Job = z.strictObject({
   context: z.int().positive(),
   /** Longest silence of the binary, in seconds, before the run is given up. */
   timeout: z.number().positive(),
+  /** Seconds to wait for a device that is busy with another run; without it a busy device fails the run at once. */
+  wait: z.number().nonnegative().optional(),
 });
 export type Job = z.infer<typeof Job>;

@@ -1,0 +1,195 @@
+import type { Facts } from '../core/facts.ts';
+import type { FlagName } from '../core/flags.ts';
+import type { RunStatus, RunSummary } from '../core/run.ts';
+import type {
+  Changes,
+  Evidence,
+  RunDetail,
+  RunFilter,
+  RunProgress,
+  StoredDevice,
+  StoredEvent,
+  StoredSample,
+  StoredSeries,
+  StoreReader,
+} from '../core/store.ts';
+import { INVALID_FLAGS } from '../core/validity.ts';
+import type { Sql } from './sql.ts';
+import { summariseRun } from './summary.ts';
+import { unpackTrace } from './trace.ts';
+
+/** Events of a run that its detail shows. */
+const EVENT_TAIL = 200;
+
+const RUNS = `
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.json AS facts_json, facts.epoch
+  FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
+
+export interface RunRow {
+  id: string;
+  device: string;
+  toolchain: string;
+  sha256: string;
+  compiler: string;
+  flags: string;
+  target: string;
+  model: string;
+  suite: string;
+  suite_version: number;
+  threads: number;
+  cpus: string | null;
+  emulated: number;
+  journal: string | null;
+  started: number;
+  ended: number | null;
+  status: RunStatus;
+  message: string | null;
+  last_seq: number;
+  revision: number;
+  facts_json: string | null;
+  epoch: string | null;
+}
+
+/** The reading half of the store. */
+export class Query implements StoreReader {
+  readonly path: string;
+  protected readonly sql: Sql;
+  /** Summaries by run: good as long as the run's revision stands. */
+  readonly #summaries = new Map<string, { revision: number; made: Pick<RunSummary, 'metrics' | 'prompts'> }>();
+
+  constructor(sql: Sql) {
+    this.sql = sql;
+    this.path = sql.path;
+  }
+
+  runs(filter: RunFilter = {}): RunSummary[] {
+    const { where, values } = conditions(filter);
+    const limit = filter.limit ?? -1; // SQLite: no limit
+    return this.sql.read('list of runs', () =>
+      this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit).map((row) => this.#summary(row)),
+    );
+  }
+
+  run(id: string): RunDetail | null {
+    return this.sql.read(`run ${id}`, () => {
+      const row = this.sql.get<RunRow>(`${RUNS} WHERE runs.id = ?`, id);
+      return row ? this.#detail(row) : null;
+    });
+  }
+
+  series(run: string, filter: { series?: string; prompt?: string } = {}): StoredSeries[] {
+    const rows = this.sql.read(`series of run ${run}`, () =>
+      this.sql.all<Omit<StoredSeries, 'times' | 'values' | 'warmup'> & { warmup: number; times: number; vals: number; data: Buffer }>(
+        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, times, vals, data FROM series
+         WHERE run = ? AND (? IS NULL OR name = ?) AND (? IS NULL OR prompt = ?) ORDER BY seq`,
+        ...[run, filter.series ?? null, filter.series ?? null, filter.prompt ?? null, filter.prompt ?? null],
+      ),
+    );
+    return rows.map(({ times, vals, data, warmup, ...rest }) => ({ ...rest, warmup: warmup === 1, ...unpackTrace(data, times, vals) }));
+  }
+
+  devices(): StoredDevice[] {
+    const rows = this.sql.read('list of devices', () =>
+      this.sql.all<Omit<StoredDevice, 'facts'> & { json: string | null }>(
+        `SELECT devices.id, title, json, epoch, time AS probed,
+           (SELECT count(*) FROM runs WHERE device = devices.id) AS runs,
+           (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun
+         FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id) ORDER BY devices.id`,
+      ),
+    );
+    return rows.map(({ json, ...rest }) => ({ ...rest, facts: parse<Facts>(json) }));
+  }
+
+  changedSince(cursor: number): Changes {
+    return this.sql.read('changes', () => {
+      const rows = this.sql.all<RunRow>(
+        'SELECT id, device, status, message, last_seq, revision FROM runs WHERE revision > ? ORDER BY revision',
+        cursor,
+      );
+      return { cursor: rows.at(-1)?.revision ?? cursor, runs: rows.map((row) => this.#progress(row)) };
+    });
+  }
+
+  close(): void {
+    this.sql.close();
+  }
+
+  #summary(row: RunRow): RunSummary {
+    const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
+    const raised = this.sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', id).map(({ name }) => name);
+    const build = { sha256, compiler, flags, target };
+    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...this.#metrics(row) };
+  }
+
+  #metrics({ id, revision }: RunRow): Pick<RunSummary, 'metrics' | 'prompts'> {
+    const known = this.#summaries.get(id);
+    if (known?.revision === revision) return known.made;
+    const made = summariseRun(this.sql, id);
+    this.#summaries.set(id, { revision, made });
+    return made;
+  }
+
+  #detail(row: RunRow): RunDetail {
+    const all = <Row>(text: string): Row[] => this.sql.all<Row>(text, row.id);
+    const engine = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'engine' ORDER BY seq DESC LIMIT 1", row.id);
+    const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
+      `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
+    );
+    const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
+      'SELECT seq, metric, value, prompt, launch, repetition, warmup FROM samples WHERE run = ? ORDER BY seq',
+    );
+    return {
+      ...this.#summary(row),
+      suiteVersion: row.suite_version,
+      cpus: row.cpus,
+      emulated: row.emulated === 1,
+      journal: row.journal,
+      lastSeq: row.last_seq,
+      epoch: row.epoch,
+      facts: parse<Facts>(row.facts_json),
+      engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
+      evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
+      outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
+      events: events.reverse().map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} })),
+      samples: samples.map((sample) => ({ ...sample, warmup: sample.warmup === 1 })),
+      series: this.series(row.id),
+    };
+  }
+
+  #progress({ id, device, status, message, last_seq }: RunRow): RunProgress {
+    const last = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'phase' ORDER BY seq DESC LIMIT 1", id);
+    const phase = parse<{ phase: string; detail?: string; done?: number; total?: number }>(last?.json);
+    return {
+      ...{ id, device, status, message, lastSeq: last_seq },
+      phase: phase && { phase: phase.phase, detail: phase.detail ?? null, done: phase.done ?? null, total: phase.total ?? null },
+    };
+  }
+}
+
+function parse<Value>(json: string | null | undefined): Value | null {
+  return json === null || json === undefined ? null : (JSON.parse(json) as Value);
+}
+
+const COLUMNS = { id: 'runs.id', device: 'runs.device', toolchain: 'builds.toolchain', model: 'model', suite: 'suite', status: 'status' } as const;
+
+/** The WHERE clause of a filter. Values are bound, never written into the text. */
+function conditions(filter: RunFilter): { where: string; values: unknown[] } {
+  const parts: string[] = [];
+  const values: unknown[] = [];
+  for (const key of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) {
+    const wanted = filter[key];
+    if (wanted === undefined) continue;
+    parts.push(`${COLUMNS[key]} IN (SELECT value FROM json_each(?))`);
+    values.push(JSON.stringify([wanted].flat()));
+  }
+  if (filter.since !== undefined) {
+    parts.push('runs.started >= ?');
+    values.push(filter.since);
+  }
+  if (filter.valid !== undefined) {
+    const valid = `(status = 'ok' AND NOT EXISTS (SELECT 1 FROM flags WHERE run = runs.id AND name IN (SELECT value FROM json_each(?))))`;
+    parts.push(filter.valid ? valid : `NOT ${valid}`);
+    values.push(JSON.stringify(INVALID_FLAGS));
+  }
+  return { where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '', values };
+}

@@ -1,0 +1,136 @@
+/** PRAGMA application_id: tells our file from another program's ("flee"). */
+export const APPLICATION_ID = 0x666c6565;
+
+/**
+ * The schema as a list of migrations: MIGRATIONS[i] leads from version i to i + 1, and `PRAGMA user_version` is how many have run.
+ * A migration that has been released is never edited; a change is a new one at the end. Times are ms since 1970 unless a comment says
+ * otherwise; values are in the base unit of their metric and never rounded.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE devices (
+    id    TEXT PRIMARY KEY,
+    title TEXT
+  ) STRICT;
+
+  -- What a device answered when probed; every probe is kept.
+  CREATE TABLE facts (
+    id     INTEGER PRIMARY KEY,
+    device TEXT NOT NULL REFERENCES devices(id),
+    time   REAL NOT NULL,
+    epoch  TEXT NOT NULL,            -- hash of the facts that change speed
+    json   TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX facts_device ON facts(device, id);
+
+  CREATE TABLE builds (
+    id        INTEGER PRIMARY KEY,
+    sha256    TEXT NOT NULL,         -- of the binary
+    toolchain TEXT NOT NULL,
+    compiler  TEXT NOT NULL,
+    target    TEXT NOT NULL,
+    flags     TEXT NOT NULL,
+    bytes     INTEGER,               -- null where only a run told of it
+    UNIQUE (sha256, toolchain, compiler, target, flags)
+  ) STRICT;
+
+  CREATE TABLE runs (
+    id            TEXT PRIMARY KEY,
+    device        TEXT NOT NULL REFERENCES devices(id),
+    build         INTEGER NOT NULL REFERENCES builds(id),
+    facts         INTEGER REFERENCES facts(id),
+    model         TEXT NOT NULL,
+    suite         TEXT NOT NULL,
+    suite_version INTEGER NOT NULL,
+    threads       INTEGER NOT NULL,
+    cpus          TEXT,
+    emulated      INTEGER NOT NULL,
+    journal       TEXT,              -- where the device keeps it
+    started       REAL NOT NULL,     -- the controller's clock
+    ended         REAL,              -- the device's clock less its offset
+    status        TEXT NOT NULL CHECK (status IN ('queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted')),
+    message       TEXT,
+    last_seq      INTEGER NOT NULL DEFAULT 0   -- every record up to here is stored
+  ) STRICT;
+  CREATE INDEX runs_started ON runs(started);
+
+  -- One row a journal record. Its key is what makes storing twice count once; the tables below hold what the record says.
+  CREATE TABLE journal (
+    run  TEXT NOT NULL REFERENCES runs(id),
+    seq  INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    wall REAL NOT NULL,              -- the device's clock
+    mono REAL NOT NULL,              -- the device's monotonic clock, seconds
+    PRIMARY KEY (run, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE samples (
+    run        TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    metric     TEXT NOT NULL,
+    value      REAL NOT NULL,
+    prompt     TEXT,
+    launch     INTEGER NOT NULL,
+    repetition INTEGER NOT NULL,
+    warmup     INTEGER NOT NULL,
+    PRIMARY KEY (run, seq),
+    FOREIGN KEY (run, seq) REFERENCES journal(run, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE series (
+    run        TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    unit       TEXT NOT NULL,
+    prompt     TEXT,
+    launch     INTEGER NOT NULL,
+    repetition INTEGER NOT NULL,
+    warmup     INTEGER NOT NULL,
+    times      INTEGER NOT NULL,     -- how many
+    vals       INTEGER NOT NULL,     -- how many: as many, or none
+    data       BLOB NOT NULL,        -- zlib of the times, then the values, each a Float64, little-endian (trace.ts)
+    PRIMARY KEY (run, seq),
+    FOREIGN KEY (run, seq) REFERENCES journal(run, seq)
+  ) STRICT;
+
+  CREATE TABLE outputs (
+    run        TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    prompt     TEXT NOT NULL,
+    launch     INTEGER NOT NULL,
+    repetition INTEGER NOT NULL,
+    hash       TEXT NOT NULL,
+    text       TEXT NOT NULL,
+    tokens     INTEGER NOT NULL,
+    PRIMARY KEY (run, seq),
+    FOREIGN KEY (run, seq) REFERENCES journal(run, seq)
+  ) STRICT;
+
+  -- The other records: start, phase, engine, flag, log, end.
+  CREATE TABLE events (
+    run  TEXT NOT NULL,
+    seq  INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (run, seq),
+    FOREIGN KEY (run, seq) REFERENCES journal(run, seq)
+  ) STRICT;
+
+  -- Why a run may not stand beside others; raised by the device (a flag record) or by the controller.
+  CREATE TABLE flags (
+    run      TEXT NOT NULL REFERENCES runs(id),
+    name     TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (run, name, evidence)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Every write to a run gives it the next number, so that another process can ask what moved since the last time it looked.
+  ALTER TABLE runs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+  UPDATE runs SET revision = rowid;
+  CREATE INDEX runs_revision ON runs(revision);
+  -- Lists by device, and what is unfinished, without reading every run.
+  CREATE INDEX runs_device ON runs(device, started);
+  CREATE INDEX runs_unfinished ON runs(started) WHERE status IN ('queued', 'running');
+  `,
+];

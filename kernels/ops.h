@@ -11,27 +11,30 @@
    Stored as [rows/4][chunks][4][64] bytes: byte j of a chunk holds codes (trit + 1) of weights d*64 + j, d = 0..3, at bits 2d. */
 enum { T2_ROWS = 4, T2_CHUNK = 256, T2_BYTES = 64 };
 
-/* int8 activations of one token: q[k_padded] (zero in the pad), value = q * scale. */
 typedef struct trit_ops {
-    /* x[n] -> q[n], returns the scale d = max|x|/127 so that x ~ q*d; q = round-half-even(x * 127/max). All zero: scale 0.
-       sum of q -> *sum. n needs no alignment. */
+    /* int8 activations of one token: x[n] -> q[n] and *sum = sum of q; returns the scale d, x ~ q * d. With m = max|x|:
+       d = m / 127, q = round-half-even(x * (127 / m)). m below 1e-30 counts as zero: q = 0, d = 0. Any x that is not finite: q = 0,
+       d = NaN, so that broken numbers stay visible. n needs no alignment. */
     float (*quant_f32i8)(const float *x, int8_t *q, int32_t *sum, size_t n);
 
     /* y[t*ldy + r] = sum_k trit(r,k) * q[t*ldx + k] for r in [0, groups*4), t in [0, n). Exact integers.
-       w: [groups][chunks][4][64] (t2); q: n rows of ldx >= chunks*256 int8; sums[n] = sum of each q row. */
+       w: [groups][chunks][4][64] (t2); q: n rows of ldx >= chunks*256 int8 (zero in the pad), -127..127; sums[n] = sum of each q row. */
     void (*gemm_t2i8)(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,
                       int32_t *y, size_t ldy, size_t n);
 
-    /* Dense weights. dot of one row of K weights with floats x[K]: F16, BF16, F32 rows. */
+    /* Dot product of one row of n F32, F16 or BF16 weights with floats x[n]. */
     float (*dot_f32f32)(const float *w, const float *x, size_t n);
     float (*dot_f16f32)(const uint16_t *w, const float *x, size_t n);
     float (*dot_bf16f32)(const uint16_t *w, const float *x, size_t n);
-    /* 32-block types with activations quantised per 32: q[n], d[n/32] (value = q*d). */
+
+    /* The block types take activations quantised in blocks of 32 by the rule of quant_f32i8: x[n] -> q[n], d[n/32]. */
     void (*quant_f32q8)(const float *x, int8_t *q, float *d, size_t n);
-    float (*dot_q8_0q8)(const void *w, const int8_t *q, const float *d, size_t n);
-    float (*dot_q4_0q8)(const void *w, const int8_t *q, const float *d, size_t n);
-    float (*dot_q4_kq8)(const void *w, const int8_t *q, const float *d, size_t n);
-    float (*dot_q6_kq8)(const void *w, const int8_t *q, const float *d, size_t n);
+    /* y[t*ldy + r] = sum_k w(r,k) * q[t*k + i] * d[t*k/32 + i/32] for r in [0, rows), t in [0, n). w: [rows] rows of k weights as in
+       the file, k a multiple of the type's block. A row's result depends neither on rows nor on n. */
+    void (*gemm_q8_0q8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
+    void (*gemm_q4_0q8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
+    void (*gemm_q4_kq8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
+    void (*gemm_q6_kq8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
 
     /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
     void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);

@@ -1,0 +1,181 @@
+/* The specification of every kernel of ops.h, in the shortest readable form. Other ISAs are proved against it. */
+#include "../ops.h"
+#include "../types.h"
+#include <math.h>
+#include <string.h>
+
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+static float quant_f32i8(const float *x, int8_t *q, int32_t *sum, size_t n)
+{
+    float max = 0;
+    for (size_t i = 0; i < n; i++)
+        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    *sum = 0;
+    if (!all_finite(x, n) || max < 1e-30f) {
+        memset(q, 0, n);
+        return all_finite(x, n) ? 0 : NAN;
+    }
+    float inverse = 127 / max;
+    for (size_t i = 0; i < n; i++)
+        *sum += q[i] = (int8_t)rintf(x[i] * inverse);
+    return max / 127;
+}
+
+static void quant_f32q8(const float *x, int8_t *q, float *d, size_t n)
+{
+    int32_t sum;
+    for (size_t i = 0; i < n / 32; i++)
+        d[i] = quant_f32i8(x + 32 * i, q + 32 * i, &sum, 32);
+}
+
+static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,
+                      size_t ldy, size_t n)
+{
+    for (size_t t = 0; t < n; t++)
+        for (size_t row = 0; row < groups * T2_ROWS; row++) {
+            const uint8_t *chunk = w + (row / T2_ROWS * chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
+            int32_t sum = -sums[t]; /* codes are trit + 1 */
+            for (size_t c = 0; c < chunks; c++, chunk += T2_ROWS * T2_BYTES)
+                for (size_t k = 0; k < T2_CHUNK; k++)
+                    sum += (chunk[k % T2_BYTES] >> 2 * (k / T2_BYTES) & 3) * q[t * ldx + c * T2_CHUNK + k];
+            y[t * ldy + row] = sum;
+        }
+}
+
+static float dot_f32f32(const float *w, const float *x, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += w[i] * x[i];
+    return sum;
+}
+
+static float dot_f16f32(const uint16_t *w, const float *x, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += f16_to_f32(w[i]) * x[i];
+    return sum;
+}
+
+static float dot_bf16f32(const uint16_t *w, const float *x, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += bf16_to_f32(w[i]) * x[i];
+    return sum;
+}
+
+/* Block types: weights as floats, times the value that the int8 stands for. */
+static void gemm_blocks(uint32_t type, const uint8_t *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
+{
+    const type_info *info = type_of(type);
+    float weights[256];
+    for (size_t t = 0; t < n; t++)
+        for (size_t r = 0; r < rows; r++) {
+            const uint8_t *block = w + r * (k / info->weights) * info->bytes;
+            float sum = 0;
+            for (size_t i = 0; i < k; i += info->weights, block += info->bytes) {
+                decode_f32(type, block, 1, weights, info->weights);
+                for (size_t j = i; j < i + info->weights; j++)
+                    sum += weights[j - i] * ((float)q[t * k + j] * d[(t * k + j) / 32]);
+            }
+            y[t * ldy + r] = sum;
+        }
+}
+
+static void gemm_q8_0q8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
+{
+    gemm_blocks(TYPE_Q8_0, w, rows, k, q, d, y, ldy, n);
+}
+
+static void gemm_q4_0q8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
+{
+    gemm_blocks(TYPE_Q4_0, w, rows, k, q, d, y, ldy, n);
+}
+
+static void gemm_q4_kq8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
+{
+    gemm_blocks(TYPE_Q4_K, w, rows, k, q, d, y, ldy, n);
+}
+
+static void gemm_q6_kq8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
+{
+    gemm_blocks(TYPE_Q6_K, w, rows, k, q, d, y, ldy, n);
+}
+
+static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
+{
+    float squares = 0;
+    for (size_t i = 0; i < n; i++)
+        squares += x[i] * x[i];
+    float scale = 1 / sqrtf(squares / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * scale * (w ? w[i] : 1);
+}
+
+static void axpy_f16f32(float *y, float a, const uint16_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += a * f16_to_f32(x[i]);
+}
+
+static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = f32_to_f16(x[i]);
+}
+
+static void softmax_f32(float *x, size_t n)
+{
+    float max = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] = expf(x[i] - max);
+    for (size_t i = 0; i < n; i++)
+        x[i] /= sum;
+}
+
+static void swiglu_f32(float *h, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+}
+
+static void relu2_f32(float *h, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float positive = gate[i] < 0 ? 0 : gate[i]; /* NaN stays */
+        h[i] = positive * positive * up[i];
+    }
+}
+
+void isa_scalar(trit_ops *ops)
+{
+    *ops = (trit_ops){
+        .quant_f32i8 = quant_f32i8,
+        .gemm_t2i8 = gemm_t2i8,
+        .dot_f32f32 = dot_f32f32,
+        .dot_f16f32 = dot_f16f32,
+        .dot_bf16f32 = dot_bf16f32,
+        .quant_f32q8 = quant_f32q8,
+        .gemm_q8_0q8 = gemm_q8_0q8,
+        .gemm_q4_0q8 = gemm_q4_0q8,
+        .gemm_q4_kq8 = gemm_q4_kq8,
+        .gemm_q6_kq8 = gemm_q6_kq8,
+        .rmsnorm_f32 = rmsnorm_f32,
+        .axpy_f16f32 = axpy_f16f32,
+        .f32_to_f16 = f32_to_f16_row,
+        .softmax_f32 = softmax_f32,
+        .swiglu_f32 = swiglu_f32,
+        .relu2_f32 = relu2_f32,
+    };
+}

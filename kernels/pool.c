@@ -1,0 +1,240 @@
+#include "pool.h"
+#include "clock.h"
+#include "cores.h"
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a thread that waits stays awake: longer than the gaps between two matrices of a token, short enough to cost nothing. */
+enum { SPIN_NS = 100000, SPIN_BURST = 64, YIELDS = 4 };
+
+typedef struct { pool *p; int index; } member;
+
+struct pool {
+    int threads;
+    bool crowded;                /* more threads than CPUs: spinning would only keep the others from running */
+    int pins[MAX_CPUS], pin_count;
+    bool one_each;               /* member i belongs to pins[i]; else every member to all of pins */
+    int before[MAX_CPUS], before_count; /* affinity of the caller, put back by pool_free */
+    char cpus[256];
+    pthread_t *handles;
+    member *members;
+
+    /* The task at hand; written before `epoch` moves on, read after. */
+    pool_task task;
+    void *arg;
+    size_t n, grain;
+    atomic_bool stop;
+
+    _Alignas(64) atomic_size_t next;   /* first item nobody has claimed */
+    _Alignas(64) atomic_uint epoch;    /* counts the tasks handed out */
+    _Alignas(64) atomic_int busy;      /* workers that have not finished this task */
+    _Alignas(64) atomic_int sleepers;  /* threads in pthread_cond_wait */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool task_arrived(pool *p, unsigned seen)
+{
+    return atomic_load(&p->epoch) != seen;
+}
+
+static bool task_finished(pool *p, unsigned unused)
+{
+    (void)unused;
+    return atomic_load(&p->busy) == 0;
+}
+
+/* Spins for a while, then sleeps, until done(). Whoever makes done() true calls wake(). */
+static void wait_for(pool *p, bool (*done)(pool *, unsigned), unsigned seen)
+{
+    if (p->crowded) {
+        for (int i = 0; i < YIELDS; i++) {
+            if (done(p, seen))
+                return;
+            sched_yield();
+        }
+    } else {
+        for (int64_t until = clock_ns() + SPIN_NS; clock_ns() < until;)
+            for (int i = 0; i < SPIN_BURST; i++) {
+                if (done(p, seen))
+                    return;
+                relax();
+            }
+    }
+    /* The counter goes up before the last look, and wake() looks at it after the change: one of the two sees the other. */
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->sleepers, 1);
+    while (!done(p, seen))
+        pthread_cond_wait(&p->changed, &p->lock);
+    atomic_fetch_sub(&p->sleepers, 1);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void wake(pool *p)
+{
+    if (atomic_load(&p->sleepers) == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void work(pool *p, int index)
+{
+    for (;;) {
+        size_t begin = atomic_fetch_add_explicit(&p->next, p->grain, memory_order_relaxed);
+        if (begin >= p->n)
+            return;
+        p->task(p->arg, begin, p->n - begin < p->grain ? p->n : begin + p->grain, index);
+    }
+}
+
+static void pin_member(pool *p, int index)
+{
+    /* Some systems (Termux) refuse; the work is the same unpinned. */
+    if (p->pin_count && !(p->one_each ? cores_pin(&p->pins[index % p->pin_count], 1) : cores_pin(p->pins, p->pin_count)) && index == 0)
+        p->cpus[0] = 0;
+}
+
+static void *worker(void *argument)
+{
+    member *m = argument;
+    pool *p = m->p;
+    pin_member(p, m->index);
+    for (unsigned seen = 0;;) {
+        wait_for(p, task_arrived, seen);
+        seen = atomic_load(&p->epoch);
+        if (atomic_load(&p->stop))
+            return NULL;
+        work(p, m->index);
+        if (atomic_fetch_sub(&p->busy, 1) == 1)
+            wake(p);
+    }
+}
+
+/* Chooses threads and pins. */
+static bool place(pool *p, int threads, const char *list, trit_error *e)
+{
+    bool known, slower;
+    p->before_count = cores_allowed(p->before, &known);
+    if (!known)
+        p->before_count = 0;
+    if (list && *list) {
+        p->pin_count = cores_parse(list, p->pins, e);
+        if (p->pin_count < 0)
+            return false;
+        p->one_each = true;
+        p->threads = threads ? threads : p->pin_count;
+        p->crowded = p->threads > p->pin_count;
+    } else {
+        p->pin_count = cores_fastest(p->pins, &slower);
+        p->threads = threads ? threads : p->pin_count;
+        /* Among equal cores the scheduler does well by itself; slow ones are kept out unless all are asked for. */
+        if (!slower || p->threads > p->pin_count)
+            p->pin_count = 0;
+        p->crowded = p->before_count && p->threads > p->before_count;
+    }
+    cores_format(p->pins, p->pin_count, p->cpus, sizeof p->cpus);
+    return true;
+}
+
+pool *pool_new(int threads, const char *cpus, trit_error *e)
+{
+    if (threads < 0 || threads > MAX_CPUS)
+        return fail(e, "%d threads cannot be; use 0 to %d", threads, MAX_CPUS), NULL;
+    pool *p = NULL;
+    if (posix_memalign((void **)&p, 64, sizeof *p))
+        return fail(e, "there is no memory for the threads"), NULL;
+    memset(p, 0, sizeof *p);
+    if (!place(p, threads, cpus, e)) {
+        free(p);
+        return NULL;
+    }
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    int wanted = p->threads;
+    p->threads = 1;
+    p->handles = calloc((size_t)wanted, sizeof *p->handles);
+    p->members = calloc((size_t)wanted, sizeof *p->members);
+    if (!p->handles || !p->members) {
+        pool_free(p);
+        return fail(e, "there is no memory for %d threads", wanted), NULL;
+    }
+    pin_member(p, 0);
+    while (p->threads < wanted) {
+        member *m = &p->members[p->threads];
+        *m = (member){ p, p->threads };
+        int error = pthread_create(&p->handles[p->threads], NULL, worker, m);
+        if (error) {
+            int made = p->threads;
+            pool_free(p);
+            return fail(e, "only %d of %d threads could be started: %s", made, wanted, strerror(error)), NULL;
+        }
+        p->threads++;
+    }
+    return p;
+}
+
+void pool_free(pool *p)
+{
+    if (!p)
+        return;
+    atomic_store(&p->stop, true);
+    atomic_fetch_add(&p->epoch, 1);
+    wake(p);
+    for (int i = 1; i < p->threads; i++)
+        pthread_join(p->handles[i], NULL);
+    if (p->cpus[0] && p->before_count)
+        cores_pin(p->before, p->before_count);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->changed);
+    free(p->handles);
+    free(p->members);
+    free(p);
+}
+
+int pool_threads(const pool *p)
+{
+    return p->threads;
+}
+
+const char *pool_cpus(const pool *p)
+{
+    return p->cpus;
+}
+
+void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
+{
+    if (!n)
+        return;
+    if (!grain)
+        grain = 1;
+    if (p->threads == 1 || n <= grain) {
+        task(arg, 0, n, 0);
+        return;
+    }
+    p->task = task;
+    p->arg = arg;
+    p->n = n;
+    p->grain = grain;
+    atomic_store(&p->next, 0);
+    atomic_store(&p->busy, p->threads - 1);
+    atomic_fetch_add(&p->epoch, 1);
+    wake(p);
+    work(p, 0);
+    wait_for(p, task_finished, 0);
+}

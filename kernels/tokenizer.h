@@ -19,6 +19,8 @@ int32_t tokenizer_bos(const tokenizer *t); /* -1: none */
 int32_t tokenizer_eos(const tokenizer *t);
 bool tokenizer_is_end(const tokenizer *t, int32_t id); /* EOS, end of turn, end of text */
 size_t tokenizer_size(const tokenizer *t);
+/* True where a text's first token carries a space in front that the text does not have (SPM): to drop when decoding. */
+bool tokenizer_adds_space(const tokenizer *t);
 
 /* Chat templates. The file's Jinja template is recognised (never executed) as one of a table of known formats. */
 typedef struct { const char *role; const char *text; } chat_message; /* role: system, user, assistant */

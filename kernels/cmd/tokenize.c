@@ -1,0 +1,128 @@
+/* trit tokenize: text on stdin -> JSON array of ids on stdout, and back with --decode. */
+#include "../json.h"
+#include "../tokenizer.h"
+#include "options.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All of stdin, freshly allocated; NULL after a sentence. */
+static char *read_input(size_t *len)
+{
+    size_t capacity = 1 << 16;
+    char *text = NULL;
+    for (*len = 0;;) {
+        char *more = realloc(text, capacity);
+        if (!more) {
+            complain("tokenize", 1, "not enough memory for the text on stdin");
+            break;
+        }
+        text = more;
+        *len += fread(text + *len, 1, capacity - *len, stdin);
+        if (*len < capacity) {
+            if (!ferror(stdin))
+                return text;
+            complain("tokenize", 1, "could not read stdin: %s", strerror(errno));
+            break;
+        }
+        capacity *= 2;
+    }
+    free(text);
+    return NULL;
+}
+
+static int encode(const tokenizer *t, const char *text, size_t len, unsigned flags)
+{
+    trit_error error;
+    int32_t *ids;
+    size_t count;
+    if (!tokenize(t, text, len, flags, &ids, &count, &error))
+        return complain("tokenize", 1, "%s", error.text);
+    json_writer w;
+    json_begin(&w, stdout);
+    json_open(&w, NULL, '[');
+    for (size_t i = 0; i < count; i++)
+        json_integer(&w, NULL, ids[i]);
+    json_close(&w, ']');
+    json_end_line(&w);
+    free(ids);
+    return 0;
+}
+
+static bool write_token(const tokenizer *t, int32_t id, bool drop_space)
+{
+    char small[256], *bytes = small;
+    size_t len = token_bytes(t, id, small, sizeof small);
+    if (len > sizeof small) {
+        bytes = malloc(len);
+        if (!bytes)
+            return false;
+        token_bytes(t, id, bytes, len);
+    }
+    size_t skip = drop_space && len > 0 && bytes[0] == ' ';
+    fwrite(bytes + skip, 1, len - skip, stdout);
+    if (bytes != small)
+        free(bytes);
+    return true;
+}
+
+static int decode(const tokenizer *t, const char *text, size_t len)
+{
+    trit_error error;
+    json *ids = json_parse(text, len, &error);
+    if (!ids)
+        return complain("tokenize", 1, "%s", error.text);
+    int status = 0;
+    if (ids->kind != JSON_ARRAY)
+        status = complain("tokenize", 1, "--decode wants a JSON array of token ids on stdin");
+    bool leading = tokenizer_adds_space(t); /* the space the tokenizer put in front of the text */
+    for (size_t i = 0; status == 0 && i < ids->count; i++) {
+        const json *item = &ids->items[i];
+        if (item->kind != JSON_NUMBER || !(item->number >= 0 && item->number < (double)tokenizer_size(t)) ||
+            item->number != (double)(int32_t)item->number) {
+            status = complain("tokenize", 1, "entry %zu is not a token id from 0 to %zu", i, tokenizer_size(t) - 1);
+        } else if (!write_token(t, (int32_t)item->number, leading)) {
+            status = complain("tokenize", 1, "not enough memory for entry %zu", i);
+        }
+        leading = leading && status == 0 && token_bytes(t, (int32_t)item->number, NULL, 0) == 0;
+    }
+    json_free(ids);
+    return status;
+}
+
+int cmd_tokenize(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool bos = false, special = false, no_special = false, back = false;
+    const option table[] = {
+        { "model", 'm', OPTION_TEXT, &path, "FILE", "GGUF model or vocabulary", 0, 0 },
+        { "bos", 0, OPTION_FLAG, &bos, NULL, "put the beginning-of-text token first, where the model wants one", 0, 0 },
+        { "special", 0, OPTION_FLAG, &special, NULL, "read texts like <|eot_id|> as the tokens they name", 0, 0 },
+        { "no-special", 0, OPTION_FLAG, &no_special, NULL, "read them as ordinary text (the default)", 0, 0 },
+        { "decode", 0, OPTION_FLAG, &back, NULL, "read a JSON array of ids on stdin and print their text", 0, 0 },
+    };
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options] <TEXT",
+                               "Prints the token ids of the text on stdin as a JSON array.");
+    if (status >= 0)
+        return status;
+    if (!path)
+        return complain("tokenize", 2, "which model? Give one with -m FILE");
+    if (special && no_special)
+        return complain("tokenize", 2, "--special and --no-special exclude each other");
+    trit_error error;
+    gguf *g = gguf_open(path, &error);
+    if (!g)
+        return complain("tokenize", 1, "%s", error.text);
+    tokenizer *t = tokenizer_load(g, &error);
+    size_t len = 0;
+    char *text = NULL;
+    status = 1;
+    if (!t)
+        complain("tokenize", 1, "%s: %s", path, error.text);
+    else if ((text = read_input(&len)))
+        status = back ? decode(t, text, len) : encode(t, text, len, (bos ? TOKENIZE_BOS : 0u) | (special ? TOKENIZE_SPECIAL : 0u));
+    free(text);
+    tokenizer_free(t);
+    gguf_close(g);
+    return status;
+}

@@ -31,6 +31,8 @@ export const EngineEvent = z.discriminatedUnion('event', [
     last_ns: ns,
     stop: z.enum(['length', 'end', 'cancelled', 'context']),
     hash: z.string(),
+    /** Bytes of an unfinished character at the end, made printable. */
+    text_tail: z.string().optional(),
     bytes_per_token: z.number(),
     minor_faults: z.number(),
     major_faults: z.number(),

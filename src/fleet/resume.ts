@@ -39,7 +39,7 @@ const LOOK = `${STATE}state "$1"`;
 const STOP = `${STATE}[ "$(state "$1")" != alive ] || { read -r pid start at < "$1/pid"; kill -TERM "$pid"; }`;
 // tail alone would outlive a lost link: cat sees the end of its stdin.
 const FOLLOW = 'tail -c "+$2" -f "$1/journal.ndjson" & tail=$!; cat > /dev/null; kill "$tail"';
-const REST = 'tail -c "+$2" "$1/journal.ndjson" | head -c 67108864';
+const REST = 'tail -c "+$2" "$1/journal.ndjson"';
 
 /**
  * Follows the journal of a run from after `afterSeq` to its end, through lost links, hands every record on once, then removes the run's
@@ -125,10 +125,11 @@ async function followOnce(connection: Connection, folder: string, reader: Journa
 
 /** What a dead agent left. */
 async function readRest(connection: Connection, folder: string, reader: JournalReader): Promise<void> {
-  const rest = await shell(connection, REST, folder, String(reader.offset));
-  const lines = rest.stdout.split('\n');
-  lines.pop(); // torn, or empty
-  for (const line of lines) reader.take(line);
+  const rest = await connection.spawn(['sh', '-c', REST, 'sh', folder, String(reader.offset)]);
+  rest.end();
+  rest.exited.catch(() => {});
+  for await (const line of rest.lines) reader.take(line);
+  reader.cut(); // its last line may be torn
 }
 
 async function interrupted(connection: Connection, folder: string, why: string): Promise<RunOutcome> {

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Bench } from 'tinybench';
+import type { Prompt } from '../src/core/suite.ts';
+import type { Answer } from './engine.ts';
+import { type Launch, requestFor, sameAnswer, sample, type Where } from './launch.ts';
+import { loadAverage } from './proc.ts';
+import { Watch } from './watch.ts';
+
+/**
+ * Warm-up and measured requests of one launch.
+ *
+ * The timing window: all times are taken by the engine itself, from the monotonic clock of the device, never by the agent or the
+ * controller. The model is loaded before the first request. A request begins when the engine has read its line; time to first token runs
+ * from there to the first generated token, so it holds tokenising, the evaluation of the whole prompt and one sampling. Prefill is the
+ * evaluation of the prompt alone. Decode runs from the first generated token to the last and is divided by the tokens after the first. Greedy
+ * sampling and writing a token's event are inside, reading the event is not. Between requests the agent writes its journal and reads
+ * /proc; during one it does nothing but read tokens. Memory is watched in a request of its own, which is not timed.
+ *
+ * tinybench counts warm-ups and repetitions; its clock is overridden by the engine's decode time, and it is given no time to fill.
+ */
+export async function measure(at: Launch): Promise<Answer[]> {
+  const { prompts, cooldown } = at.job.suite;
+  const loads: { times: number[]; values: number[] } = { times: [], values: [] };
+  const look = async () => {
+    const load = await loadAverage(at.host);
+    if (load === null) return;
+    loads.times.push(at.elapsed());
+    loads.values.push(load);
+  };
+  const last: Answer[] = [];
+  for (const [index, prompt] of prompts.entries()) {
+    if (index > 0 && cooldown > 0) await sleep(cooldown * 1000, undefined, { signal: at.signal });
+    await look();
+    last.push(await measurePrompt(at, prompt));
+    at.journal.sync();
+  }
+  await look();
+  at.journal.write({ kind: 'series', series: 'load', unit: 'count', prompt: null, launch: at.launch, repetition: 0, ...loads });
+  return last;
+}
+
+async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
+  const { warmup, repetitions } = at.job.suite;
+  const request = requestFor(at.job, prompt);
+  const total = { warmup, measure: repetitions };
+  let phase: 'warmup' | 'measure' = 'warmup';
+  let repetition = 0;
+  let watch: Watch | null = null;
+  let answer: Answer | null = null;
+  const bench = new Bench({
+    iterations: repetitions,
+    warmup: warmup > 0,
+    warmupIterations: warmup,
+    time: 0,
+    warmupTime: 0,
+    throws: true,
+    signal: at.signal,
+  });
+  bench.add(
+    prompt.id,
+    // An async function and not one that returns a promise: tinybench would call the latter once just to see what it gives.
+    async () => {
+      at.signal.throwIfAborted();
+      answer = await at.engine.generate(request);
+      return { overriddenDuration: decodeSeconds(answer) * 1000 };
+    },
+    {
+      async beforeAll(mode) {
+        phase = mode === 'warmup' ? 'warmup' : 'measure';
+        repetition = 0;
+        if (phase === 'measure') watch = await Watch.begin(at.host, at.engine.pid, at.own);
+      },
+      beforeEach() {
+        const detail = `${prompt.id}${at.job.suite.launches > 1 ? `, launch ${at.launch + 1}` : ''}`;
+        at.journal.write({ kind: 'phase', phase, detail, done: repetition, total: total[phase] });
+      },
+      afterEach() {
+        record(at, prompt, answer as Answer, { prompt: prompt.id, launch: at.launch, repetition, warmup: phase === 'warmup' });
+        repetition += 1;
+      },
+    },
+  );
+  await bench.run();
+  at.signal.throwIfAborted();
+  for (const { flag, evidence } of (await (watch as Watch | null)?.end()) ?? []) at.flag(flag, `prompt ${prompt.id}: ${evidence}`);
+  const { latency } = bench.getTask(prompt.id)?.result ?? {};
+  if (latency?.samples.length !== repetitions) throw new Error(`prompt ${prompt.id}: ${latency?.samples.length ?? 0} of ${repetitions} repetitions`);
+  at.journal.write({
+    kind: 'log',
+    text: `${prompt.id}: decode ${latency.mean.toFixed(3)} ms a request, sd ${latency.sd.toFixed(3)}, n ${repetitions}`,
+  });
+  return answer as unknown as Answer;
+}
+
+/** Everything one request told. */
+function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
+  const { done, times } = answer;
+  const { launch, repetition, warmup } = where;
+  const which = `${warmup ? 'warm-up' : 'repetition'} ${repetition + 1} of launch ${launch + 1}`;
+  if (done.n_gen === 0) throw new Error(`prompt ${prompt.id}: the engine generated nothing (${done.stop})`);
+  const seconds = decodeSeconds(answer);
+  const rate = done.n_gen > 1 && seconds > 0 ? (done.n_gen - 1) / seconds : null;
+  sample(at, 'prefill_rate', done.prefill_ns > 0 ? done.n_prompt / (done.prefill_ns / 1e9) : null, where);
+  sample(at, 'decode_rate', rate, where);
+  sample(at, 'time_to_first_token', (done.first_ns - done.request_ns) / 1e9, where);
+  sample(at, 'time_per_output_token', rate === null ? null : 1 / rate, where);
+  sample(at, 'bytes_per_token', done.bytes_per_token > 0 ? done.bytes_per_token : null, where);
+  sample(at, 'bandwidth', rate === null || done.bytes_per_token <= 0 ? null : done.bytes_per_token * rate, where);
+  sample(at, 'major_faults', done.major_faults, where);
+  if (!warmup) {
+    const text = answer.text.slice(0, 65536);
+    at.journal.write({ kind: 'series', series: 'token_times', unit: 's', prompt: prompt.id, launch, repetition, times, values: [] });
+    at.journal.write({ kind: 'output', prompt: prompt.id, launch, repetition, hash: done.hash, text, tokens: done.n_gen });
+    if (done.major_faults > 0) at.flag('major-faults-in-decode', `prompt ${prompt.id}, ${which}: ${done.major_faults} page faults from disk`);
+  }
+  sameAnswer(at, prompt, answer, which);
+}
+
+/** From the first token to the last, by the engine's clock; the prefill where there is but one. */
+function decodeSeconds({ done }: Answer): number {
+  return (done.n_gen > 1 ? done.last_ns - done.first_ns : done.prefill_ns) / 1e9;
+}

@@ -1,0 +1,56 @@
+import { Engine } from './engine.ts';
+import type { Context } from './launch.ts';
+import { makeTwin, twinPath } from './model.ts';
+
+/** Right before fast: nothing is timed unless this binary computes the right thing on this device, with these threads. */
+
+/** `trit check`: every kernel against the scalar specification. Flags wrong-output and throws where one differs. */
+export async function checkKernels(at: Context): Promise<void> {
+  const { host, job, journal, signal } = at;
+  journal.write({ kind: 'phase', phase: 'check' });
+  const { code, stdout, stderr } = await host.exec([job.binary, 'check', '-o', 'json'], { timeoutMs: job.timeout * 1000, signal });
+  journal.sync();
+  if (code === 0) return;
+  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ').slice(0, 2000);
+  if (code === 2 || code === 126 || code === 127) throw new Error(`trit check could not be run (status ${code}): ${said}`);
+  const evidence = `trit check failed with status ${code}: ${said}`;
+  at.flag('wrong-output', evidence);
+  throw new Error(`${evidence}; nothing was timed`);
+}
+
+/** The golden-token run: a small known model must give known tokens. Flags wrong-output and throws where it does not. */
+export async function goldenTokens(at: Context): Promise<void> {
+  const { host, job, journal, signal } = at;
+  const { golden, binary, threads, cpus, isa, timeout } = job;
+  journal.write({ kind: 'phase', phase: 'golden' });
+  const path = twinPath(job.workdir, golden.synth);
+  await makeTwin(at, golden.synth, path);
+  let sha256 = await hashFile(at, path);
+  if (sha256 !== golden.sha256) {
+    // An older binary may have left another one.
+    await host.exec(['rm', '-f', path]);
+    await makeTwin(at, golden.synth, path);
+    sha256 = await hashFile(at, path);
+  }
+  if (sha256 !== golden.sha256) refuse(at, `the golden model made on this device has sha256 ${sha256}, not ${golden.sha256}`);
+  const engine = await Engine.start(host, { binary, model: path, threads, cpus, isa, context: 256, timeout, signal });
+  try {
+    const { tokens } = await engine.generate({ tokens: golden.prompt, max_tokens: golden.tokens.length, ignore_eos: true });
+    if (tokens.join() !== golden.tokens.join()) refuse(at, `the golden model gave tokens ${tokens.join(' ')}, not ${golden.tokens.join(' ')}`);
+    await engine.stop();
+  } finally {
+    await engine.abort();
+  }
+  journal.sync();
+}
+
+function refuse(at: Context, evidence: string): never {
+  at.flag('wrong-output', evidence);
+  throw new Error(`${evidence}; nothing was timed`);
+}
+
+async function hashFile(at: Context, path: string): Promise<string> {
+  const { code, stdout, stderr } = await at.host.exec(['sha256sum', path]);
+  if (code !== 0) throw new Error(`${path} could not be hashed: ${stderr.trim()}`);
+  return stdout.slice(0, 64);
+}

@@ -1,0 +1,319 @@
+#include "gguf_write.h"
+#include "gguf_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { ALIGNMENT = 32, I2S_TRAILER = 32 };
+
+typedef struct { char *data; size_t len, room; bool failed; } buffer;
+
+struct gguf_out {
+    char *path, *part;
+    int fd;
+    buffer keys, infos;
+    uint64_t key_count;
+    size_t tensor_count, tensor_room;
+    struct { uint64_t offset; size_t bytes; } *tensors; /* offset in the data section */
+    uint64_t data_size, base;
+};
+
+static void append(buffer *b, const void *data, size_t n)
+{
+    if (n > b->room - b->len) {
+        size_t room = (b->room + n) * 2;
+        char *grown = b->failed ? NULL : realloc(b->data, room);
+        if (!grown) {
+            b->failed = true;
+            return;
+        }
+        b->data = grown;
+        b->room = room;
+    }
+    memcpy(b->data + b->len, data, n);
+    b->len += n;
+}
+
+static void append_u32(buffer *b, uint32_t v)
+{
+    append(b, &v, sizeof v);
+}
+
+static void append_u64(buffer *b, uint64_t v)
+{
+    append(b, &v, sizeof v);
+}
+
+static void append_str(buffer *b, const char *text, size_t len)
+{
+    append_u64(b, len);
+    append(b, text, len);
+}
+
+gguf_out *gguf_create(const char *path, trit_error *e)
+{
+    gguf_out *o = calloc(1, sizeof *o);
+    size_t n = strlen(path) + sizeof ".part";
+    if (o) {
+        o->fd = -1;
+        o->path = strdup(path);
+        o->part = malloc(n);
+    }
+    if (!o || !o->path || !o->part) {
+        fail(e, "not enough memory to write %.200s", path);
+        gguf_discard(o);
+        return NULL;
+    }
+    snprintf(o->part, n, "%s.part", path);
+    int fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (fd < 0)
+        fail(e, "%.200s cannot be created: %s", o->part, strerror(errno));
+    else if (fcntl(fd, F_SETLK, &lock)) {
+        fail(e, "%.200s is being written by another process (%s); wait for it or choose another file", o->part, strerror(errno));
+        close(fd); /* and leave the file to its writer */
+    } else {
+        o->fd = fd;
+        if (!ftruncate(fd, 0))
+            return o;
+        fail(e, "%.200s cannot be written: %s", o->part, strerror(errno));
+    }
+    gguf_discard(o);
+    return NULL;
+}
+
+static void release(gguf_out *o)
+{
+    free(o->path);
+    free(o->part);
+    free(o->keys.data);
+    free(o->infos.data);
+    free(o->tensors);
+    free(o);
+}
+
+void gguf_discard(gguf_out *o)
+{
+    if (!o)
+        return;
+    if (o->fd >= 0) {
+        unlink(o->part);
+        close(o->fd);
+    }
+    release(o);
+}
+
+static void begin_key(gguf_out *o, const char *key, uint32_t type)
+{
+    append_str(&o->keys, key, strlen(key));
+    append_u32(&o->keys, type);
+    o->key_count++;
+}
+
+void gguf_put_u32(gguf_out *o, const char *key, uint32_t value)
+{
+    begin_key(o, key, GGUF_U32);
+    append_u32(&o->keys, value);
+}
+
+void gguf_put_u64(gguf_out *o, const char *key, uint64_t value)
+{
+    begin_key(o, key, GGUF_U64);
+    append_u64(&o->keys, value);
+}
+
+void gguf_put_f32(gguf_out *o, const char *key, float value)
+{
+    begin_key(o, key, GGUF_F32);
+    gguf_item_f32(o, value);
+}
+
+void gguf_put_bool(gguf_out *o, const char *key, bool value)
+{
+    uint8_t byte = value;
+    begin_key(o, key, GGUF_BOOL);
+    append(&o->keys, &byte, 1);
+}
+
+void gguf_put_str(gguf_out *o, const char *key, const char *text)
+{
+    begin_key(o, key, GGUF_STRING);
+    append_str(&o->keys, text, strlen(text));
+}
+
+static void begin_array(gguf_out *o, const char *key, uint32_t item, size_t count)
+{
+    begin_key(o, key, GGUF_ARRAY);
+    append_u32(&o->keys, item);
+    append_u64(&o->keys, count);
+}
+
+void gguf_put_strings(gguf_out *o, const char *key, size_t count)
+{
+    begin_array(o, key, GGUF_STRING, count);
+}
+
+void gguf_put_i32s(gguf_out *o, const char *key, size_t count)
+{
+    begin_array(o, key, GGUF_I32, count);
+}
+
+void gguf_put_f32s(gguf_out *o, const char *key, size_t count)
+{
+    begin_array(o, key, GGUF_F32, count);
+}
+
+void gguf_item_str(gguf_out *o, const char *text, size_t len)
+{
+    append_str(&o->keys, text, len);
+}
+
+void gguf_item_i32(gguf_out *o, int32_t value)
+{
+    append(&o->keys, &value, sizeof value);
+}
+
+void gguf_item_f32(gguf_out *o, float value)
+{
+    append(&o->keys, &value, sizeof value);
+}
+
+void gguf_copy_key(gguf_out *o, const gguf *from, size_t i)
+{
+    const gguf_key *k = &from->keys[i];
+    append_str(&o->keys, k->key.data, k->key.len);
+    append_u32(&o->keys, k->type);
+    append(&o->keys, k->value, (size_t)(k->end - k->value));
+    o->key_count++;
+}
+
+static uint64_t aligned(uint64_t v)
+{
+    return (v + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+}
+
+size_t gguf_put_tensor(gguf_out *o, str name, uint32_t type, uint32_t n_dims, const uint64_t *ne)
+{
+    const type_info *info = type_of(type);
+    if (o->tensor_count == o->tensor_room) {
+        size_t room = o->tensor_room * 2 + 64;
+        void *grown = realloc(o->tensors, room * sizeof *o->tensors);
+        if (!grown) {
+            o->infos.failed = true;
+            return 0;
+        }
+        o->tensors = grown;
+        o->tensor_room = room;
+    }
+    uint64_t weights = 1;
+    append_str(&o->infos, name.data, name.len);
+    append_u32(&o->infos, n_dims);
+    for (uint32_t d = 0; d < n_dims; d++) {
+        append_u64(&o->infos, ne[d]);
+        weights *= ne[d];
+    }
+    append_u32(&o->infos, type);
+    append_u64(&o->infos, o->data_size);
+    o->tensors[o->tensor_count].offset = o->data_size;
+    o->tensors[o->tensor_count].bytes = (size_t)(weights / info->weights * info->bytes + (type == TYPE_I2_S ? I2S_TRAILER : 0));
+    o->data_size = aligned(o->data_size + o->tensors[o->tensor_count].bytes);
+    return o->tensor_count++;
+}
+
+size_t gguf_out_bytes(const gguf_out *o, size_t tensor)
+{
+    return o->tensors[tensor].bytes;
+}
+
+uint64_t gguf_out_size(const gguf_out *o)
+{
+    return o->base + o->data_size;
+}
+
+const char *gguf_part(const gguf_out *o)
+{
+    return o->part;
+}
+
+static bool write_all(gguf_out *o, const char *data, size_t n, uint64_t at, trit_error *e)
+{
+    while (n) {
+        ssize_t done = pwrite(o->fd, data, n < 1u << 30 ? n : 1u << 30, (off_t)at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return fail(e, "%.200s cannot be written: %s (the whole file takes %.2f GB)", o->part, strerror(done ? errno : ENOSPC),
+                        (double)gguf_out_size(o) / 1e9);
+        data += done;
+        n -= (size_t)done;
+        at += (uint64_t)done;
+    }
+    return true;
+}
+
+bool gguf_start(gguf_out *o, trit_error *e)
+{
+    buffer head = { 0 };
+    append(&head, "GGUF", 4);
+    append_u32(&head, 3);
+    append_u64(&head, o->tensor_count);
+    append_u64(&head, o->key_count);
+    append(&head, o->keys.data ? o->keys.data : "", o->keys.len);
+    append(&head, o->infos.data ? o->infos.data : "", o->infos.len);
+    bool good = !head.failed && !o->keys.failed && !o->infos.failed;
+    o->base = aligned(head.len);
+    struct statvfs s;
+    if (!good)
+        fail(e, "not enough memory to describe %.200s", o->path);
+    else if (!fstatvfs(o->fd, &s) && s.f_blocks && gguf_out_size(o) / s.f_frsize >= s.f_bavail)
+        good = fail(e, "%.200s takes %.2f GB and its disk has %.2f GB left; free some space or choose another place", o->path,
+                    (double)gguf_out_size(o) / 1e9, (double)s.f_bavail * (double)s.f_frsize / 1e9);
+    else if (ftruncate(o->fd, (off_t)gguf_out_size(o)))
+        good = fail(e, "%.200s cannot grow to %.2f GB: %s", o->part, (double)gguf_out_size(o) / 1e9, strerror(errno));
+    else
+        good = write_all(o, head.data, head.len, 0, e);
+    free(head.data);
+    return good;
+}
+
+bool gguf_write_at(gguf_out *o, size_t tensor, size_t offset, const void *data, size_t n, trit_error *e)
+{
+    return write_all(o, data, n, o->base + o->tensors[tensor].offset + offset, e);
+}
+
+/* The new name itself must survive a power cut, too. Not every file system can do that, so failure is no error. */
+static void sync_directory(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    free(copy);
+}
+
+bool gguf_commit(gguf_out *o, trit_error *e)
+{
+    if (fsync(o->fd) && errno != EINVAL) {
+        fail(e, "%.200s cannot be brought to the disk: %s", o->part, strerror(errno));
+        gguf_discard(o);
+        return false;
+    }
+    if (rename(o->part, o->path)) {
+        fail(e, "%.200s cannot be renamed to %.200s: %s", o->part, o->path, strerror(errno));
+        gguf_discard(o);
+        return false;
+    }
+    close(o->fd);
+    sync_directory(o->path);
+    release(o);
+    return true;
+}

@@ -62,6 +62,13 @@ static bool join_pieces(piece_set *s, uint32_t left, uint32_t right)
     return add_piece(s, text, len, left, right);
 }
 
+/* A number below n from 32 random bits, small ones more often: pieces made early have the more frequent letters. */
+static uint32_t skewed(uint32_t random, size_t n)
+{
+    uint64_t square = (uint64_t)random * random >> 32;
+    return (uint32_t)((square * random >> 32) * n >> 32);
+}
+
 /* Fills the set up to `size` pieces. `space` is the vocabulary's sign for a space, the last of the single characters. */
 static bool make_pieces(piece_set *s, size_t size, const char *space, trit_error *e)
 {
@@ -90,7 +97,7 @@ static bool make_pieces(piece_set *s, size_t size, const char *space, trit_error
     size_t syllables = s->count;
     for (uint64_t draw = 0; s->count < size; draw++) {
         uint64_t random = mix(draw);
-        uint32_t left = (uint32_t)((random >> 32) % s->count), right = (uint32_t)((random & 0xffffffffu) % syllables);
+        uint32_t left = skewed((uint32_t)(random >> 32), s->count), right = skewed((uint32_t)random, syllables);
         if (left != blank && s->pieces[right].text[0] != *space)
             join_pieces(s, left, right);
     }

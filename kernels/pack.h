@@ -6,19 +6,23 @@
 #include "ops.h"
 #include "pool.h"
 
+struct multiplication; /* matmul.c: how a layout is multiplied */
+
 typedef struct {
     const gguf_tensor *source;
+    const struct multiplication *how;
     const char *layout;      /* "t2", or the type's own name for dense ones */
     size_t rows, k;          /* true shape: [rows][k] */
     size_t groups, chunks;   /* t2: padded shape */
     uint8_t *data;           /* t2: [groups][chunks][4][64]; dense: source->data */
     size_t bytes;            /* read for one multiplication */
     float scale;             /* t2 with one scale for all (times an optional .scale tensor) */
-    float *scales;           /* t2 with a scale a 256-block: [rows][chunks], else NULL */
+    float *scales;           /* t2 with a scale a 256-block: [groups*4][chunks], else NULL */
     bool owned;
 } matrix;
 
-/* Packs on the pool's threads. `extra_scale` multiplies (a `.scale` tensor; 1 without). Refuses codes that are no trits. */
+/* Packs on the pool's threads. `extra_scale` multiplies (a `.scale` tensor; 1 without). Refuses codes that are no trits and scales
+   that are no numbers. */
 bool matrix_load(matrix *m, const gguf_tensor *t, float extra_scale, pool *p, trit_error *e);
 void matrix_free(matrix *m);
 
@@ -29,6 +33,10 @@ void activations_free(activations *a);
 /* Points at x[n][k] (row stride k); quantised forms are made when first asked for by matrix_mul. */
 void activations_set(activations *a, const float *x, size_t n, size_t k);
 
-/* y[n][m->rows] = x[n][k] * m^T, on the pool. */
+/* The multiplication for a layout ("t2", "q4_0"); with_scales: a scale a block. NULL: there is none. */
+const struct multiplication *multiplication_for(const char *layout, bool with_scales);
+
+/* y[n][m->rows] = x[n][k] * m^T, on the pool. A result depends on its row and its token alone: not on n, nor on the threads; for
+   ternary types neither on the ISA nor on the type. */
 void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p);
 #endif

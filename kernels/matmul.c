@@ -1,0 +1,270 @@
+/* Activations in the forms the kernels want, and the multiplication of a matrix with them on the pool. */
+#include "pack.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKENS = 32, ROWS = 64 }; /* tile of results: its activations and weights stay in the second-level cache */
+
+struct activations {
+    const float *x;
+    size_t n, k, k_padded;   /* k_padded: whole t2 chunks */
+    bool have_row, have_sums, have_block;
+    /* One scale a token: q[n][k_padded], d[n], sums[n], chunk_sums[n][chunks]. */
+    int8_t *row_q;
+    float *row_d;
+    int32_t *row_sums, *chunk_sums;
+    /* One scale a block of 32: q[n][k], d[n][k/32]. */
+    int8_t *block_q;
+    float *block_d;
+    const trit_ops *ops;     /* of the multiplication that is asking */
+};
+
+static void *aligned(size_t bytes)
+{
+    return bytes > SIZE_MAX - 64 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
+{
+    size_t chunks = (max_k + T2_CHUNK - 1) / T2_CHUNK, k = chunks * T2_CHUNK;
+    activations *a = calloc(1, sizeof *a);
+    if (a && max_tokens && chunks && k < SIZE_MAX / sizeof(float) / max_tokens) {
+        a->row_q = aligned(max_tokens * k);
+        a->row_d = aligned(max_tokens * sizeof(float));
+        a->row_sums = aligned(max_tokens * sizeof(int32_t));
+        a->chunk_sums = aligned(max_tokens * chunks * sizeof(int32_t));
+        a->block_q = aligned(max_tokens * k);
+        a->block_d = aligned(max_tokens * (k / 32) * sizeof(float));
+        if (a->row_q && a->row_d && a->row_sums && a->chunk_sums && a->block_q && a->block_d)
+            return a;
+    }
+    activations_free(a);
+    fail(e, "there is no memory for the activations of %zu tokens of %zu values", max_tokens, max_k);
+    return NULL;
+}
+
+void activations_free(activations *a)
+{
+    if (!a)
+        return;
+    free(a->row_q);
+    free(a->row_d);
+    free(a->row_sums);
+    free(a->chunk_sums);
+    free(a->block_q);
+    free(a->block_d);
+    free(a);
+}
+
+void activations_set(activations *a, const float *x, size_t n, size_t k)
+{
+    a->x = x;
+    a->n = n;
+    a->k = k;
+    a->k_padded = (k + T2_CHUNK - 1) / T2_CHUNK * T2_CHUNK;
+    a->have_row = a->have_sums = a->have_block = false;
+}
+
+static void quantise_rows(void *arg, size_t begin, size_t end, int thread)
+{
+    activations *a = arg;
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        int8_t *q = a->row_q + t * a->k_padded;
+        a->row_d[t] = a->ops->quant_f32i8(a->x + t * a->k, q, &a->row_sums[t], a->k);
+        memset(q + a->k, 0, a->k_padded - a->k);
+    }
+}
+
+static void sum_chunks(void *arg, size_t begin, size_t end, int thread)
+{
+    activations *a = arg;
+    size_t chunks = a->k_padded / T2_CHUNK;
+    (void)thread;
+    for (size_t i = begin * chunks; i < end * chunks; i++) {
+        int32_t sum = 0;
+        for (size_t j = 0; j < T2_CHUNK; j++)
+            sum += a->row_q[i * T2_CHUNK + j];
+        a->chunk_sums[i] = sum;
+    }
+}
+
+static void quantise_blocks(void *arg, size_t begin, size_t end, int thread)
+{
+    activations *a = arg;
+    (void)thread;
+    for (size_t t = begin; t < end; t++)
+        a->ops->quant_f32q8(a->x + t * a->k, a->block_q + t * a->k, a->block_d + t * (a->k / 32), a->k);
+}
+
+static void want(activations *a, bool *have, pool_task task, pool *p)
+{
+    if (!*have)
+        pool_run(p, a->n, 1, task, a);
+    *have = true;
+}
+
+static void want_row(activations *a, pool *p)
+{
+    want(a, &a->have_row, quantise_rows, p);
+}
+
+static void want_chunks(activations *a, pool *p)
+{
+    want_row(a, p);
+    want(a, &a->have_sums, sum_chunks, p);
+}
+
+static void want_block(activations *a, pool *p)
+{
+    want(a, &a->have_block, quantise_blocks, p);
+}
+
+static void want_nothing(activations *a, pool *p)
+{
+    (void)a, (void)p;
+}
+
+typedef struct {
+    const matrix *m;
+    const activations *a;
+    float *y;
+    const trit_ops *ops;
+} product;
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Results of integer kernels for one tile, before scales. */
+typedef int32_t tile[TOKENS][ROWS];
+
+/* y = sum * (activation scale * weight scale), for groups of T2_ROWS rows. */
+static void t2_groups(void *arg, size_t begin, size_t end, int thread)
+{
+    const product *j = arg;
+    const matrix *m = j->m;
+    const activations *a = j->a;
+    tile sums;
+    (void)thread;
+    for (size_t t0 = 0; t0 < a->n; t0 += TOKENS) {
+        size_t tokens = least(TOKENS, a->n - t0), step = ROWS / T2_ROWS;
+        for (size_t g = begin; g < end; g += step) {
+            size_t groups = least(step, end - g), row = g * T2_ROWS, rows = least(groups * T2_ROWS, m->rows - row);
+            j->ops->gemm_t2i8(m->data + g * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q + t0 * a->k_padded, a->k_padded,
+                              a->row_sums + t0, sums[0], ROWS, tokens);
+            for (size_t t = 0; t < tokens; t++) {
+                float *y = j->y + (t0 + t) * m->rows + row, scale = a->row_d[t0 + t] * m->scale;
+                for (size_t r = 0; r < rows; r++)
+                    y[r] = (float)sums[t][r] * scale;
+            }
+        }
+    }
+}
+
+/* The same with a scale for each chunk of each row: y = (sum over chunks of sum * weight scale) * activation scale. */
+static void t2_scaled_groups(void *arg, size_t begin, size_t end, int thread)
+{
+    const product *j = arg;
+    const matrix *m = j->m;
+    const activations *a = j->a;
+    (void)thread;
+    for (size_t t = 0; t < a->n; t++)
+        for (size_t g = begin; g < end; g++) {
+            float y[T2_ROWS] = { 0 };
+            for (size_t c = 0; c < m->chunks; c++) {
+                int32_t sums[T2_ROWS];
+                j->ops->gemm_t2i8(m->data + (g * m->chunks + c) * T2_ROWS * T2_BYTES, 1, 1, a->row_q + t * a->k_padded + c * T2_CHUNK,
+                                  T2_CHUNK, a->chunk_sums + t * m->chunks + c, sums, T2_ROWS, 1);
+                for (size_t r = 0; r < T2_ROWS; r++)
+                    y[r] += (float)sums[r] * m->scales[(g * T2_ROWS + r) * m->chunks + c];
+            }
+            for (size_t r = 0; r < least(T2_ROWS, m->rows - g * T2_ROWS); r++)
+                j->y[t * m->rows + g * T2_ROWS + r] = y[r] * a->row_d[t];
+        }
+}
+
+static void scale_rows(const product *j, size_t begin, size_t end)
+{
+    if (j->m->scale == 1)
+        return;
+    for (size_t t = 0; t < j->a->n; t++)
+        for (size_t r = begin; r < end; r++)
+            j->y[t * j->m->rows + r] *= j->m->scale;
+}
+
+/* Float weights: a dot product for each row and token. */
+#define DOT(name, type)                                                                                                      \
+    static void name##_rows(void *arg, size_t begin, size_t end, int thread)                                                 \
+    {                                                                                                                        \
+        const product *j = arg;                                                                                              \
+        const matrix *m = j->m;                                                                                              \
+        (void)thread;                                                                                                        \
+        for (size_t t0 = 0; t0 < j->a->n; t0 += TOKENS)                                                                      \
+            for (size_t r = begin; r < end; r++)                                                                             \
+                for (size_t t = t0; t < least(t0 + TOKENS, j->a->n); t++)                                                    \
+                    j->y[t * m->rows + r] = j->ops->dot_##name##f32((const type *)(const void *)m->data + r * m->k, j->a->x + t * m->k, m->k); \
+        scale_rows(j, begin, end);                                                                                           \
+    }
+DOT(f32, float)
+DOT(f16, uint16_t)
+DOT(bf16, uint16_t)
+
+/* Block types: tiles of rows and tokens. */
+#define GEMM(name)                                                                                                           \
+    static void name##_rows(void *arg, size_t begin, size_t end, int thread)                                                 \
+    {                                                                                                                        \
+        const product *j = arg;                                                                                              \
+        const matrix *m = j->m;                                                                                              \
+        size_t row_bytes = m->k / m->source->info->weights * m->source->info->bytes;                                         \
+        (void)thread;                                                                                                        \
+        for (size_t t = 0; t < j->a->n; t += TOKENS)                                                                         \
+            j->ops->gemm_##name##q8(m->data + begin * row_bytes, end - begin, m->k, j->a->block_q + t * m->k,                \
+                                    j->a->block_d + t * (m->k / 32), j->y + t * m->rows + begin, m->rows, least(TOKENS, j->a->n - t)); \
+        scale_rows(j, begin, end);                                                                                           \
+    }
+GEMM(q8_0)
+GEMM(q4_0)
+GEMM(q4_k)
+GEMM(q6_k)
+
+/* Which form of the activations a layout wants, and the task that multiplies units of `rows` rows. */
+struct multiplication {
+    const char *layout;
+    bool with_scales;
+    size_t rows;
+    void (*prepare)(activations *a, pool *p);
+    pool_task task;
+};
+
+static const struct multiplication table[] = {
+    { "t2", false, T2_ROWS, want_row, t2_groups },
+    { "t2", true, T2_ROWS, want_chunks, t2_scaled_groups },
+    { "f32", false, 1, want_nothing, f32_rows },
+    { "f16", false, 1, want_nothing, f16_rows },
+    { "bf16", false, 1, want_nothing, bf16_rows },
+    { "q8_0", false, 1, want_block, q8_0_rows },
+    { "q4_0", false, 1, want_block, q4_0_rows },
+    { "q4_k", false, 1, want_block, q4_k_rows },
+    { "q6_k", false, 1, want_block, q6_k_rows },
+};
+
+const struct multiplication *multiplication_for(const char *layout, bool with_scales)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (!strcmp(table[i].layout, layout) && table[i].with_scales == with_scales)
+            return &table[i];
+    return NULL;
+}
+
+void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p)
+{
+    a->ops = ops;
+    m->how->prepare(a, p);
+    product job = { m, a, y, ops };
+    /* A few slices a thread, so that a slow core takes fewer; at most ROWS rows each; whole tiles of 4 rows. */
+    size_t units = (m->rows + m->how->rows - 1) / m->how->rows, rows = m->rows / ((size_t)pool_threads(p) * 6);
+    rows = rows > ROWS ? ROWS : rows < 4 ? 4 : rows / 4 * 4;
+    pool_run(p, units, rows / m->how->rows, m->how->task, &job);
+}

@@ -21,6 +21,8 @@ typedef struct session session;
 /* Binds and packs. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
 model *model_load(const gguf *g, const trit_ops *ops, pool *p, trit_error *e);
 void model_free(model *m);
+/* Runs on another pool from now on, which must outlive the model. Sessions made before must not be used any more. */
+void model_set_pool(model *m, pool *p);
 const model_config *model_get_config(const model *m);
 size_t model_weight_bytes(const model *m);          /* as held in memory, read once each a token (embedding row not counted) */
 const char *model_layouts(const model *m);          /* "t2 f16": packed layouts in use */

@@ -34,6 +34,7 @@ struct gguf; struct tokenizer; struct model; struct pool; struct trit_ops;
 typedef struct {
     struct gguf *gguf; struct pool *pool; const struct trit_ops *ops; struct model *model; struct tokenizer *tokenizer;
     int64_t load_ns;
+    int status; /* after a failure: the exit status, 1 or 2 */
 } loaded;
 bool load_all(loaded *l, const model_options *o, bool want_tokenizer);
 void unload_all(loaded *l);

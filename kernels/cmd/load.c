@@ -1,0 +1,39 @@
+#include "../clock.h"
+#include "../model.h"
+#include "options.h"
+#include <string.h>
+
+bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
+{
+    trit_error e = { "" };
+    memset(l, 0, sizeof *l);
+    if (!o->model) {
+        l->status = complain(NULL, 2, "no model given; name a GGUF file with -m FILE");
+        return false;
+    }
+    int64_t start = clock_ns();
+    l->ops = ops_for(o->isa);
+    if (!l->ops) {
+        l->status = complain(NULL, 2, "ISA \"%s\" is unknown or this CPU does not have it; \"trit info\" lists those it has",
+                 o->isa && *o->isa ? o->isa : "of TRIT_ISA");
+        return false;
+    }
+    if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&
+        (!want_tokenizer || (l->tokenizer = tokenizer_load(l->gguf, &e))) &&
+        (l->model = model_load(l->gguf, l->ops, l->pool, &e))) {
+        l->load_ns = clock_ns() - start;
+        return true;
+    }
+    unload_all(l);
+    l->status = complain(NULL, 1, "%s", e.text);
+    return false;
+}
+
+void unload_all(loaded *l)
+{
+    model_free(l->model);
+    tokenizer_free(l->tokenizer);
+    pool_free(l->pool);
+    gguf_close(l->gguf);
+    memset(l, 0, sizeof *l);
+}

@@ -1,0 +1,62 @@
+/* What the files of the model share: model_config.c reads keys, model_load.c binds tensors, session.c owns buffers, forward.c and
+   attention.c compute. */
+#ifndef TRIT_MODEL_PRIVATE_H
+#define TRIT_MODEL_PRIVATE_H
+#include "model.h"
+
+typedef struct {
+    float *attn_norm, *ffn_norm;          /* [dim] */
+    float *attn_sub_norm, *ffn_sub_norm;  /* [heads*head_dim], [ffn]; NULL where the architecture has none */
+    matrix q, k, v, o;                    /* [heads*head_dim][dim], [kv_heads*head_dim][dim] twice, [dim][heads*head_dim] */
+    matrix gate, up, down;                /* [ffn][dim] twice, [dim][ffn] */
+} layer;
+
+struct model {
+    model_config config;
+    const gguf *gguf;
+    const trit_ops *ops;
+    pool *pool;
+    layer *layers;                 /* [config.layers] */
+    const gguf_tensor *embedding;  /* [vocab][dim] */
+    matrix head;                   /* [vocab][dim]; the embedding again where it is tied */
+    float *output_norm;            /* [dim] */
+    double *frequency;             /* [rope_dim/2] radians a position */
+    size_t weight_bytes, mapped_bytes; /* read once a token; those of them that live in the file's mapping */
+    char layouts[64];
+};
+
+struct session {
+    model *model;
+    size_t context, max_batch, length;
+    uint16_t *keys, *values;       /* F16 [layers][kv_heads][context][head_dim] */
+    float *x, *normed;             /* [max_batch][dim] */
+    float *q, *attended;           /* [max_batch][heads*head_dim] */
+    float *k, *v;                  /* [max_batch][kv_heads*head_dim] */
+    float *gate, *up;              /* [max_batch][ffn] */
+    float *branch;                 /* [max_batch][dim]: what a block adds to x */
+    float *cosine, *sine;          /* [max_batch][rope_dim/2] */
+    float *scores;                 /* [threads][context] */
+    size_t score_rows;
+    activations *activations;
+    void *kv_memory, *buffer_memory;
+    size_t kv_bytes, buffer_bytes;
+};
+
+/* Reads and checks the keys of a file; `vocab` is filled from the embedding by model_load. Errors name the key. */
+bool config_read(model_config *c, const gguf *g, trit_error *e);
+/* Radians a position for each rotated pair, frequency[rope_dim/2]: base, linear scaling, rope_freqs.weight. Marks no tensor. */
+bool config_frequencies(const model_config *c, const gguf *g, double *frequency, trit_error *e);
+
+/* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length. */
+void forward_layers(session *s, const int32_t *tokens, size_t n);
+/* Final norm and head of positions [first, first + n) of the batch: logits[n][vocab]. */
+void forward_head(session *s, size_t first, size_t n, float *logits);
+
+/* Fills cosine and sine for n positions from session.length on. */
+void rope_prepare(session *s, size_t n);
+/* Rotates q and k of n tokens in place, stores k and v in the cache of a layer, and fills attended[n][heads*head_dim]. */
+void attention(session *s, size_t layer_index, size_t n);
+
+/* Runs a task over n tokens: on the pool for a batch, directly (thread 0) for a single token, where a barrier would cost more. */
+void each_token(session *s, size_t n, pool_task task, void *arg);
+#endif

@@ -1,0 +1,150 @@
+/* Buffers and key/value cache of one conversation, and the evaluation of tokens in batches. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include "clock.h"
+#include "model_private.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Pages that come only when touched: a long context costs what is used of it. */
+static void *map_memory(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static bool check_memory(const session *s, trit_error *e)
+{
+    int64_t available = memory_available();
+    double needed = (double)s->kv_bytes + (double)s->buffer_bytes + (double)s->model->mapped_bytes;
+    if (available >= 0 && needed > (double)available)
+        return fail(e,
+                    "%.0f MB of memory are needed (%.0f of them for a context of %zu tokens), but only %.0f are available; "
+                    "a smaller --context needs less",
+                    needed / 1e6, (double)s->kv_bytes / 1e6, s->context, (double)available / 1e6);
+    return true;
+}
+
+/* Cuts the float buffers out of one mapping, each at a multiple of 64 bytes; with memory NULL only counts. Returns the bytes. */
+static size_t place_buffers(session *s, char *memory)
+{
+    const model_config *c = &s->model->config;
+    const struct { float **at; size_t rows, width; } parts[] = {
+        { &s->x, s->max_batch, c->dim },
+        { &s->normed, s->max_batch, c->dim },
+        { &s->branch, s->max_batch, c->dim },
+        { &s->q, s->max_batch, c->heads * c->head_dim },
+        { &s->attended, s->max_batch, c->heads * c->head_dim },
+        { &s->k, s->max_batch, c->kv_heads * c->head_dim },
+        { &s->v, s->max_batch, c->kv_heads * c->head_dim },
+        { &s->gate, s->max_batch, c->ffn },
+        { &s->up, s->max_batch, c->ffn },
+        { &s->cosine, s->max_batch, c->rope_dim / 2 },
+        { &s->sine, s->max_batch, c->rope_dim / 2 },
+        { &s->scores, s->score_rows, s->context },
+    };
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i].at = memory ? (float *)(void *)(memory + used) : NULL;
+        used += (parts[i].rows * parts[i].width * sizeof(float) + 63) & ~(size_t)63;
+    }
+    return used;
+}
+
+session *session_new(model *m, size_t context, size_t max_batch, trit_error *e)
+{
+    const model_config *c = &m->config;
+    if (!context)
+        context = c->context < 4096 ? c->context : 4096;
+    if (context > c->context) {
+        fail(e, "a context of %zu tokens was asked for, but this model was made for at most %zu", context, c->context);
+        return NULL;
+    }
+    session *s = calloc(1, sizeof *s);
+    if (!s) {
+        fail(e, "not enough memory for a session");
+        return NULL;
+    }
+    s->model = m;
+    s->context = context;
+    s->max_batch = !max_batch ? 1 : max_batch < context ? max_batch : context;
+    s->score_rows = (size_t)pool_threads(m->pool);
+    s->kv_bytes = c->layers * c->kv_heads * c->head_dim * context * 2 * sizeof(uint16_t);
+    s->buffer_bytes = place_buffers(s, NULL);
+    if (!check_memory(s, e)) {
+        free(s);
+        return NULL;
+    }
+    size_t widest = c->dim > c->ffn ? c->dim : c->ffn;
+    if (c->heads * c->head_dim > widest)
+        widest = c->heads * c->head_dim;
+    s->kv_memory = map_memory(s->kv_bytes);
+    s->buffer_memory = map_memory(s->buffer_bytes);
+    s->activations = activations_new(s->max_batch, widest, e);
+    if (!s->kv_memory || !s->buffer_memory || !s->activations) {
+        if (s->activations || !e->text[0])
+            fail(e, "not enough memory for a context of %zu tokens; a smaller --context needs less", context);
+        session_free(s);
+        return NULL;
+    }
+    s->keys = s->kv_memory;
+    s->values = s->keys + s->kv_bytes / (2 * sizeof(uint16_t));
+    place_buffers(s, s->buffer_memory);
+    return s;
+}
+
+void session_free(session *s)
+{
+    if (!s)
+        return;
+    if (s->kv_memory)
+        munmap(s->kv_memory, s->kv_bytes);
+    if (s->buffer_memory)
+        munmap(s->buffer_memory, s->buffer_bytes);
+    activations_free(s->activations);
+    free(s);
+}
+
+void session_reset(session *s)
+{
+    s->length = 0;
+}
+
+size_t session_length(const session *s)
+{
+    return s->length;
+}
+
+size_t session_context(const session *s)
+{
+    return s->context;
+}
+
+size_t session_bytes_per_token(const session *s)
+{
+    const model_config *c = &s->model->config;
+    return s->model->weight_bytes + c->layers * c->kv_heads * c->head_dim * 2 * sizeof(uint16_t) * (s->length + 1);
+}
+
+bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bool all, trit_error *e)
+{
+    size_t vocab = s->model->config.vocab;
+    if (n > s->context - s->length)
+        return fail(e, "%zu more tokens do not fit: %zu of the context's %zu are taken", n, s->length, s->context);
+    for (size_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || (size_t)tokens[i] >= vocab)
+            return fail(e, "token %" PRId32 " is outside the vocabulary of %zu", tokens[i], vocab);
+    for (size_t done = 0; done < n;) {
+        size_t batch = n - done < s->max_batch ? n - done : s->max_batch;
+        bool last = done + batch == n;
+        forward_layers(s, tokens + done, batch);
+        if (logits && all)
+            forward_head(s, 0, batch, logits + done * vocab);
+        else if (logits && last)
+            forward_head(s, batch - 1, 1, logits);
+        s->length += batch;
+        done += batch;
+    }
+    return true;
+}

@@ -45,8 +45,8 @@ static int bad_number(const char *command, const option *o, const char *text)
     const char *what = o->kind == OPTION_INT ? "a whole number" : "a number";
     if (o->low == 0 && o->high == 0)
         return complain(command, 2, "--%s wants %s, not \"%s\"; see trit %s --help", o->name, what, text, command);
-    return complain(command, 2, "--%s wants %s from %.15g to %.15g, not \"%s\"; see trit %s --help", o->name, what, o->low, o->high,
-                    text, command);
+    return complain(command, 2, "--%s wants %s from %.15g to %.15g, not \"%s\"; see trit %s --help", o->name, what, o->low,
+                    o->high, text, command);
 }
 
 /* Stores one option's argument. Returns -1, or 2 after a sentence. */

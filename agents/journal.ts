@@ -44,12 +44,20 @@ export class Journal {
     try {
       for (let done = 0; done < data.length; ) done += writeSync(this.#file, data, done, data.length - done, this.#bytes + done);
     } catch (error) {
-      ftruncateSync(this.#file, this.#bytes);
+      this.#cutBack();
       throw new Error(`${this.path} cannot be written: ${(error as Error).message}`, { cause: error });
     }
     this.#bytes += data.length;
     this.#seq += 1;
     this.#onLine?.(line);
+  }
+
+  #cutBack(): void {
+    try {
+      ftruncateSync(this.#file, this.#bytes);
+    } catch {
+      // readers ignore a torn end
+    }
   }
 
   /** Brings everything written so far to the disk itself. */

@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '../src/core/job.ts';
 import type { Context } from './launch.ts';
-import { diskFree } from './proc.ts';
 
 type Recipe = NonNullable<Job['model']['synth']>;
 
@@ -9,80 +9,59 @@ export function twinPath(workdir: string, recipe: Recipe): string {
   return `${workdir}/models/${recipe.preset}-${recipe.type}-${recipe.head}-s${recipe.seed}.gguf`;
 }
 
-/** Sees to it that the model is there: a twin is made where it is absent or was made by another recipe, a file must have been sent. */
+/** Sees to it that the model is there: a twin is made where it is absent, a file must have been sent. */
 export async function provide(at: Context): Promise<void> {
   const { model } = at.job;
   at.journal.write({ kind: 'phase', phase: 'model', detail: model.name });
   if (model.synth) await makeTwin(at, model.synth, model.path);
-  else if (!(await exists(at, model.path))) throw new Error(`the model ${model.path} is not on the device; deploy it first`);
+  else if (!(await exists(at, model.path))) throw new Error(`the model ${model.path} is not on the device; send it there first`);
   at.journal.sync();
 }
 
-/** Makes a twin at `path` unless this very one is there. It is written beside its place and moved in when it is whole. */
+/**
+ * Makes a twin at `path` unless one is there. trit looks whether the disk has room for it, writes it to `<path>.part`, which has its full
+ * size from the beginning, and moves it into place when it is whole. Throws with trit's sentence where that fails.
+ */
 export async function makeTwin(at: Context, recipe: Recipe, path: string): Promise<void> {
+  if (await exists(at, path)) return;
   const { host, job, journal, signal } = at;
-  const note = `${path}.recipe`;
-  const wanted = `${JSON.stringify(recipe)}\n`;
-  if ((await exists(at, path)) && (await host.readFile(note).catch(() => '')) === wanted) return;
   const folder = path.slice(0, path.lastIndexOf('/')) || '/';
-  await mustRun(at, ['mkdir', '-p', folder], `the folder ${folder} could not be made`);
-  const part = `${path}.part`;
-  await mustRun(at, ['rm', '-f', part, note], `${part} could not be removed`);
-  const free = await diskFree(host, folder);
-  const argv = [
-    job.binary,
-    'synth',
-    '--preset',
-    recipe.preset,
-    '--type',
-    recipe.type,
-    '--head',
-    recipe.head,
-    '--seed',
-    String(recipe.seed),
-    '-o',
-    part,
-  ];
-  const maker = await host.spawn(argv);
+  const made = await host.exec(['mkdir', '-p', folder]);
+  if (made.code !== 0) throw new Error(`the folder ${folder} could not be made: ${made.stderr.trim()}`);
+  const { preset, type, head, seed } = recipe;
+  const maker = await host.spawn([job.binary, 'synth', '--preset', preset, '--type', type, '--head', head, '--seed', String(seed), '-o', path]);
   maker.end();
-  const stop = () => maker.kill('SIGKILL');
+  const stop = () => maker.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const watched = new AbortController();
+  const watching = report(at, path, watched.signal);
   try {
-    let reported = 0;
-    for await (const line of maker.lines) {
-      const progress = parseProgress(line);
-      if (!progress || at.elapsed() - reported < 1) continue;
-      reported = at.elapsed();
-      journal.write({ kind: 'phase', phase: 'model', detail: job.model.name, ...progress });
-    }
     const { code, stderr } = await maker.exited;
     signal.throwIfAborted();
-    if (code !== 0) {
-      const why = stderr.trim().split('\n').pop() || `status ${code}`;
-      throw new Error(`trit synth did not make ${path}: ${why}${free === null ? '' : ` (${Math.floor(free / 1e6)} MB were free)`}`);
-    }
-    await mustRun(at, ['mv', '-f', part, path], `${part} could not be moved to ${path}`);
-    await mustRun(at, ['sh', '-c', 'cat > "$1"', 'sh', note], `${note} could not be written`, wanted);
+    if (code !== 0) throw new Error(`${path} could not be made: ${stderr.trim().split('\n').pop() || `trit synth ended with status ${code}`}`);
   } finally {
     signal.removeEventListener('abort', stop);
-    await host.exec(['rm', '-f', part]).catch(() => {});
+    watched.abort();
+    await watching;
   }
+  journal.sync();
 }
 
-function parseProgress(line: string): { done: number; total: number } | null {
-  try {
-    const { done, total } = JSON.parse(line);
-    return typeof done === 'number' && typeof total === 'number' ? { done, total } : null;
-  } catch {
-    return null;
+/** Bytes on disk and in all, every second. */
+async function report(at: Context, path: string, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await sleep(1000, undefined, { signal: over }).catch(() => {});
+    if (over.aborted) return;
+    const { stdout } = await at.host.exec(['stat', '-c', '%b %s', `${path}.part`]).catch(() => ({ stdout: '' }));
+    const found = /^(\d+) (\d+)$/.exec(stdout.trim());
+    if (!found) continue;
+    const total = Number(found[2]);
+    const done = Math.min(Number(found[1]) * 512, total);
+    at.journal.write({ kind: 'phase', phase: 'model', detail: path.slice(path.lastIndexOf('/') + 1), done, total });
   }
 }
 
 async function exists(at: Context, path: string): Promise<boolean> {
   return (await at.host.exec(['test', '-f', path])).code === 0;
-}
-
-async function mustRun(at: Context, argv: readonly string[], what: string, input?: string): Promise<void> {
-  const { code, stderr } = await at.host.exec(argv, { input });
-  if (code !== 0) throw new Error(`${what}: ${stderr.trim().split('\n').pop() || `status ${code}`}`);
 }

@@ -57,13 +57,6 @@ export async function loadAverage(host: Host): Promise<number | null> {
   return Number.isNaN(load) ? null : load;
 }
 
-/** Bytes free for us where `path` lies. */
-export async function diskFree(host: Host, path: string): Promise<number | null> {
-  const { code, stdout } = await host.exec(['df', '-Pk', path]);
-  const free = stdout.trim().split('\n').pop()?.split(/\s+/)[3];
-  return code === 0 && free && /^\d+$/.test(free) ? Number(free) * 1024 : null;
-}
-
 function kilobytes(from: string | null, name: string): number | null {
   const found = from && new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(from);
   return found ? Number(found[1]) * 1024 : null;

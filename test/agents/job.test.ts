@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { hashOf } from '../../agents/engine.ts';
+import { nodeHost } from '../../agents/hosts/node.ts';
+import { runJob } from '../../agents/job.ts';
+import { Journal } from '../../agents/journal.ts';
+import { Lock } from '../../agents/lock.ts';
+import type { Job } from '../../src/core/job.ts';
+import type { JournalKind, JournalRecord } from '../../src/core/journal.ts';
+import { doubleJob, processesWith, records, scratch, until } from '../support/job.ts';
+
+async function journalOfRun(job: Job, signal = new AbortController().signal): Promise<JournalRecord[]> {
+  const path = join(job.workdir, 'journal.ndjson');
+  const journal = Journal.open(path);
+  await runJob(nodeHost, job, journal, signal);
+  journal.close();
+  return records(readFileSync(path, 'utf8'));
+}
+
+function of<K extends JournalKind>(list: readonly JournalRecord[], kind: K) {
+  return list.filter((r): r is Extract<JournalRecord, { kind: K }> => r.kind === kind);
+}
+
+test('a whole run: every phase, every metric of every repetition, and nothing left running', async () => {
+  const job = doubleJob(scratch('job'));
+  const list = await journalOfRun(job);
+  assert.deepEqual(of(list, 'end').at(-1)?.message, null);
+  assert.equal(list.at(-1)?.kind, 'end');
+  assert.deepEqual([...new Set(of(list, 'phase').map((r) => r.phase))], ['model', 'check', 'golden', 'load', 'warmup', 'measure', 'memory']);
+  const samples = of(list, 'sample');
+  const count = (metric: string, warmup = false) => samples.filter((s) => s.metric === metric && s.warmup === warmup).length;
+  for (const metric of [
+    'prefill_rate',
+    'decode_rate',
+    'time_to_first_token',
+    'time_per_output_token',
+    'bytes_per_token',
+    'bandwidth',
+    'major_faults',
+  ]) {
+    assert.equal(count(metric), 6, metric);
+    assert.equal(count(metric, true), 2, metric);
+  }
+  for (const metric of ['load_time', 'model_bytes', 'peak_rss', 'peak_pss']) assert.equal(count(metric), 1, metric);
+  const decode = samples.find((s) => s.metric === 'decode_rate' && !s.warmup);
+  const traces = of(list, 'series').filter((s) => s.series === 'token_times');
+  assert.equal(traces.length, 6);
+  const times = traces[0]?.times ?? [];
+  assert.equal(times.length, 8);
+  assert.ok(Math.abs((decode?.value ?? 0) / (7 / ((times[7] as number) - (times[0] as number))) - 1) < 1e-6, 'the rate is that of the stamps');
+  assert.deepEqual(new Set(of(list, 'series').map((s) => s.series)), new Set(['token_times', 'load', 'rss', 'pss', 'faults']));
+  assert.equal(of(list, 'output').length, 6);
+  assert.equal(new Set(of(list, 'output').map((o) => `${o.prompt} ${o.hash}`)).size, 2);
+  assert.equal(of(list, 'engine')[0]?.engine.version, 'double');
+  assert.deepEqual(processesWith(job.workdir), []);
+});
+
+test('several launches each load the engine and measure', async () => {
+  const job = doubleJob(scratch('job'));
+  const list = await journalOfRun({ ...job, suite: { ...job.suite, launches: 2, warmup: 0, repetitions: 2 } });
+  assert.equal(of(list, 'end')[0]?.status, 'ok');
+  assert.deepEqual(
+    of(list, 'sample')
+      .filter((s) => s.metric === 'decode_rate')
+      .map((s) => `${s.prompt} ${s.launch} ${s.repetition}`),
+    ['random 0 0', 'random 0 1', 'words 0 0', 'words 0 1', 'random 1 0', 'random 1 1', 'words 1 0', 'words 1 1'],
+  );
+  assert.equal(new Set(of(list, 'engine').map((e) => e.engine.pid)).size, 2);
+});
+
+const FAULTS: [string, RegExp, { flag?: true; timeout?: number }][] = [
+  ['crash', /^trit serve was ended by SIGSEGV while answering a request/, {}],
+  ['silent', /^trit serve was silent for 0\.5 s while answering a request/, { timeout: 0.5 }],
+  ['deaf', /^trit serve was silent for 0\.5 s while answering a request/, { timeout: 0.5 }],
+  ['garbage', /^trit serve wrote a line that is no event while answering a request: "Segmentation/, {}],
+  ['endless', /^trit serve gave more than the 8 tokens asked for/, {}],
+  ['fickle', /does not compute the same thing twice/, { flag: true }],
+  ['wrong', /^the golden model gave tokens .* not 22 35 48 61; nothing was timed/, { flag: true }],
+  ['badcheck', /^trit check failed with status 1: .*gemv_t2i8 of avx2 differs/, { flag: true }],
+];
+for (const [fault, sentence, { flag, timeout = 20 }] of FAULTS) {
+  test(`an engine that is ${fault}: a sentence, a failed run, no process left`, async () => {
+    const job = doubleJob(scratch('job'), fault, { timeout });
+    const list = await journalOfRun(job);
+    const [end] = of(list, 'end');
+    assert.equal(end?.status, 'failed');
+    assert.match(end?.message ?? '', sentence);
+    assert.equal(of(list, 'flag').filter((f) => f.flag === 'wrong-output').length, flag ? 1 : 0);
+    if (fault === 'wrong' || fault === 'badcheck') assert.equal(of(list, 'sample').length, 0, 'nothing is timed');
+    assert.deepEqual(processesWith(job.workdir), []);
+  });
+}
+
+test('missing engine, missing model, unwritable folder: a sentence each', async () => {
+  const dir = scratch('job');
+  const job = doubleJob(dir);
+  const message = async (change: Partial<Job>) => of(await journalOfRun({ ...job, ...change }), 'end').at(-1)?.message ?? '';
+  assert.match(await message({ binary: join(dir, 'nothing') }), /nothing could not be started: it is not there/);
+  const path = join(dir, 'no.gguf');
+  const other = { ...job, workdir: scratch('job') };
+  assert.match(await message({ ...other, model: { name: 'no', path, sha256: null, synth: null } }), /no\.gguf is not on the device/);
+});
+
+test('cancelled while measuring: the end says so, what was measured stays, the engine is gone, the lock is free', async () => {
+  const job = doubleJob(scratch('job'), 'slow');
+  const stop = new AbortController();
+  const running = journalOfRun(job, stop.signal);
+  const path = join(job.workdir, 'journal.ndjson');
+  await until('a sample', () => existsSync(path) && readFileSync(path, 'utf8').includes('"decode_rate"'));
+  stop.abort();
+  const list = await running;
+  assert.equal(of(list, 'end')[0]?.status, 'cancelled');
+  assert.ok(of(list, 'sample').some((s) => s.metric === 'decode_rate'));
+  assert.deepEqual(processesWith(job.workdir), []);
+  const lock = await Lock.take(nodeHost, job.workdir, 'next');
+  await lock.free();
+});
+
+test('a busy device fails the run with a sentence, or is waited for', async () => {
+  const job = doubleJob(scratch('job'));
+  const lock = await Lock.take(nodeHost, job.workdir, 'other');
+  assert.match(of(await journalOfRun(job), 'end')[0]?.message ?? '', /busy with run other/);
+  setTimeout(() => void lock.free(), 700);
+  const waiting = doubleJob(scratch('job'), '', { wait: 10 });
+  const list = await journalOfRun({ ...waiting, workdir: job.workdir });
+  assert.equal(list.filter((r) => r.kind === 'log' && /waiting: .*run other/.test(r.text)).length, 1);
+  assert.equal(of(list, 'end').at(-1)?.status, 'ok');
+});
+
+test('another golden model than expected is made anew once, then refused', async () => {
+  const job = doubleJob(scratch('job'));
+  const golden = { ...job.golden, sha256: '0'.repeat(64) };
+  const list = await journalOfRun({ ...job, golden });
+  assert.match(of(list, 'end')[0]?.message ?? '', /golden model made on this device has sha256 [0-9a-f]{64}, not 0000/);
+  assert.deepEqual(readdirSync(join(job.workdir, 'models')), ['tiny-i2_s-f16-s1.gguf']);
+});
+
+test('the hash of tokens is FNV-1a 64 of their little-endian bytes', () => {
+  assert.equal(hashOf([]), 'cbf29ce484222325');
+  assert.equal(hashOf([0x61]), fnvOfBytes([0x61, 0, 0, 0]));
+  assert.equal(hashOf([128000, -1]), fnvOfBytes([0x00, 0xf4, 0x01, 0x00, 255, 255, 255, 255]));
+});
+
+function fnvOfBytes(bytes: number[]): string {
+  let hash = 14695981039346656037n;
+  for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 1099511628211n);
+  return hash.toString(16).padStart(16, '0');
+}

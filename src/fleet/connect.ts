@@ -1,20 +1,12 @@
 import type { Device } from '../core/device.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, ConnectOptions } from './connection.ts';
 import { connectLocal } from './connectors/local.ts';
-
-export interface ConnectOptions {
-  /** Store the key of a host seen for the first time; a changed key is refused all the same. */
-  acceptNewHostKey?: boolean;
-  /** Asks a person for a password or passphrase without echo; default: the terminal, where there is one. */
-  askPassword?: (question: string) => Promise<string>;
-  /** Gets one line a step, for --verbose. */
-  log?: (line: string) => void;
-}
+import { connectSsh } from './connectors/ssh.ts';
 
 /** One row a connector: how a device is reached. */
 const CONNECTORS: Record<Device['connector'], (device: Device, options: ConnectOptions) => Promise<Connection>> = {
   local: connectLocal,
-  ssh: connectLocal,
+  ssh: connectSsh,
   replay: connectLocal,
 };
 

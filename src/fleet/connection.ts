@@ -15,3 +15,12 @@ export interface Connection extends Host {
   readonly lost: Promise<never>;
   close(): Promise<void>;
 }
+
+export interface ConnectOptions {
+  /** Store the key of a host seen for the first time; a changed key is refused all the same. */
+  acceptNewHostKey?: boolean;
+  /** Asks a person for a password or passphrase without echo; default: the terminal, where there is one. */
+  askPassword?: (question: string) => Promise<string>;
+  /** Gets one line a step, for --verbose. */
+  log?: (line: string) => void;
+}

@@ -1,0 +1,259 @@
+import { constants } from 'node:os';
+import type { ClientChannel } from 'ssh2';
+import type { Device } from '../../core/device.ts';
+import { FleetError, reason, UsageError } from '../../core/errors.ts';
+import type { ExecOptions, ExecResult, HostProcess } from '../../core/host.ts';
+import type { Connection, ConnectOptions } from '../connection.ts';
+import { Channels } from './channels.ts';
+import { LineQueue, tailOf } from './lines.ts';
+import { collect, lastWords, OUTPUT_LIMIT } from './output.ts';
+import { askHidden } from './prompt.ts';
+import { commandLine } from './shell.ts';
+import { resolveEndpoint } from './ssh_config.ts';
+import { type OpenLink, openLink } from './ssh_link.ts';
+import { Started, startLine } from './started.ts';
+import { type Input, uploadThrough } from './upload.ts';
+
+/** A device behind SSH: one connection carries every command and file; files go through `cat`, so that no SFTP is needed there. */
+export async function connectSsh(device: Device, options: ConnectOptions): Promise<Connection> {
+  if (device.host === undefined) throw new UsageError(`device ${device.id} has no \`host:\`; give its name or address in devices/${device.id}.yaml`);
+  const { host, port, user, identity, jump } = device;
+  const endpoint = await resolveEndpoint({
+    host,
+    ...(port !== undefined && { port }),
+    ...(user !== undefined && { user }),
+    ...(identity !== undefined && { identity }),
+    ...(jump !== undefined && { jump }),
+  });
+  try {
+    const link = await openLink(endpoint, {
+      acceptNewHostKey: options.acceptNewHostKey ?? false,
+      passwordEnv: device.password_env,
+      ask: options.askPassword ?? askHidden,
+      log: options.log ?? (() => {}),
+    });
+    return new SshConnection(device, link);
+  } catch (error) {
+    throw error instanceof FleetError ? new FleetError(`device ${device.id}: ${error.message}`, { cause: error, exitCode: error.exitCode }) : error;
+  }
+}
+
+interface Running {
+  channel: ClientChannel;
+  /** stdout of the program, and its process id. */
+  started: Started;
+  /** Resolves when the program has ended and its output was read; rejects where the channel ended without a word. */
+  ended: Promise<{ code: number | null; signal: string | null }>;
+}
+
+export class SshConnection implements Connection {
+  readonly device: Device;
+  readonly lost: Promise<never>;
+  readonly #link: OpenLink;
+  readonly #channels = new Channels();
+  readonly #pending = new Set<(error: Error) => void>();
+  #gone: FleetError | null = null;
+
+  constructor(device: Device, link: OpenLink) {
+    this.device = device;
+    this.#link = link;
+    this.lost = link.lost.catch((error: unknown) => {
+      throw this.#end(`${reason(error)}`);
+    });
+    this.lost.catch(() => {});
+  }
+
+  async readFile(path: string): Promise<string> {
+    const { code, stdout, stderr } = await this.exec(['cat', '--', path]);
+    if (code !== 0) throw this.#error(`${path} cannot be read: ${lastWords(stderr, code)}`);
+    return stdout;
+  }
+
+  async list(path: string): Promise<string[]> {
+    const { code, stdout, stderr } = await this.exec(['sh', '-c', 'cd -- "$1" && ls -1A', 'sh', path]);
+    if (code !== 0) throw this.#error(`${path} cannot be read: ${lastWords(stderr, code)}`);
+    return stdout.split('\n').filter(Boolean).sort();
+  }
+
+  exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return this.run(argv, options.input ?? '', options);
+  }
+
+  /** exec whose stdin may be a stream. */
+  async run(argv: readonly string[], input: Input, options: Omit<ExecOptions, 'input'> = {}): Promise<ExecResult> {
+    const name = argv[0] ?? '';
+    if (options.signal?.aborted) throw this.#error(`${name} was cancelled`);
+    const running = await this.#start(argv, options.env);
+    const { channel, started, ended } = running;
+    let timer: NodeJS.Timeout | undefined;
+    let cancel = () => {};
+    try {
+      return await this.#unlessLost<ExecResult>((resolve, reject) => {
+        const giveUp = (why: string) => {
+          void this.#kill(running, 'KILL');
+          reject(this.#error(`${name} ${why}`));
+        };
+        cancel = () => giveUp('was cancelled');
+        options.signal?.addEventListener('abort', cancel, { once: true });
+        const { timeoutMs } = options;
+        if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
+        const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);
+        const stdout = collect(started, flood);
+        const stderr = collect(channel.stderr, flood);
+        ended.then(({ code, signal }) => {
+          const status = code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+          if (started.pid !== null || status === 127) resolve({ code: status, stdout: stdout(), stderr: stderr() });
+          else reject(this.#error(`its login shell did not start ${name}: ${lastWords(stderr() || started.noise, status)}`));
+        }, reject);
+        if (typeof input === 'string') channel.end(input);
+        else {
+          input.once('error', (error) => giveUp(`was given up: ${reason(error)}`));
+          input.pipe(channel);
+        }
+      });
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', cancel);
+      if (typeof input !== 'string') input.destroy();
+    }
+  }
+
+  async spawn(argv: readonly string[], options: { env?: Record<string, string> } = {}): Promise<HostProcess> {
+    const running = await this.#start(argv, options.env);
+    this.#channels.lasting++;
+    running.channel.once('close', () => this.#channels.lasting--);
+    const { channel, started, ended } = running;
+    const lines = new LineQueue(started);
+    const stderr = tailOf(channel.stderr);
+    const pid = await this.#unlessLost<number>((resolve, reject) => {
+      started.once('started', () => resolve(started.pid as number));
+      ended.then(({ code }) => reject(this.#error(`${argv[0]} could not be started: ${lastWords(stderr() || started.noise, code)}`)), reject);
+    });
+    const exited = this.#unlessLost<Awaited<HostProcess['exited']>>((resolve, reject) => {
+      const answer = (end: { code: number | null; signal: string | null }) => resolve({ ...end, stderr: stderr() });
+      ended.then(answer, reject);
+      // A reader that stopped reading keeps the channel from closing.
+      channel.once('exit', (code: number | null, signal?: string) => setTimeout(() => answer({ code, signal: signal ?? null }), 500).unref());
+    });
+    exited.catch((error: Error) => lines.fail(error));
+    return {
+      pid,
+      lines,
+      exited,
+      write: (line) => void channel.write(`${line}\n`),
+      end: () => void channel.end(),
+      kill: (signal) => void this.#signal(String(pid), signal === 'SIGKILL' ? 'KILL' : 'TERM'),
+    };
+  }
+
+  upload(local: string, remote: string, options: { mode?: number; onProgress?: (done: number, total: number) => void } = {}): Promise<void> {
+    return uploadThrough(this, local, remote, options);
+  }
+
+  async writeFile(path: string, text: string, mode = 0o644): Promise<void> {
+    const { code, stderr } = await this.exec(['sh', '-c', WRITE, 'sh', path, mode.toString(8), String(Buffer.byteLength(text))], { input: text });
+    if (code !== 0) throw this.#error(`${path} cannot be written: ${lastWords(stderr, code)}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#link.end();
+    this.#end('the connection is closed');
+  }
+
+  async #start(argv: readonly string[], env?: Record<string, string>): Promise<Running> {
+    const line = startLine(argv, env);
+    for (;;) {
+      await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
+      try {
+        const channel = await this.#unlessLost<ClientChannel>((resolve, reject) => {
+          this.#link.client.exec(line, (error, opened) => (error ? reject(error) : resolve(opened)));
+        });
+        channel.once('close', () => this.#channels.leave());
+        channel.on('error', () => {});
+        const started = channel.pipe(new Started());
+        return { channel, started, ended: this.#ended(channel, started) };
+      } catch (error) {
+        const again = /channel open failure/i.test(reason(error)) && this.#channels.shrink();
+        this.#channels.leave();
+        if (again) continue;
+        throw error instanceof FleetError
+          ? error
+          : this.#error(`${argv[0]} could not be started: ${reason(error)}; does its sshd allow sessions (MaxSessions)?`);
+      }
+    }
+  }
+
+  #ended(channel: ClientChannel, started: Started): Running['ended'] {
+    const ended = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      let end: { code: number | null; signal: string | null } | null = null;
+      channel.once('exit', (code: number | null, signal?: string) => {
+        end = { code, signal: signal ?? null };
+      });
+      let parts = 2;
+      const settle = () => {
+        if (--parts > 0) return;
+        if (end) resolve(end);
+        else setTimeout(() => reject(this.#error('a program ended without an exit status; the link may be lost')), 1000); // the loss says it better
+      };
+      channel.once('close', settle);
+      started.once('end', settle);
+    });
+    ended.catch(() => {});
+    return ended;
+  }
+
+  /** A promise that rejects at once when the link is lost. */
+  #unlessLost<T>(work: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+    const promise = new Promise<T>((resolve, reject) => {
+      if (this.#gone) return reject(this.#gone);
+      this.#pending.add(reject);
+      const settled = () => this.#pending.delete(reject);
+      const done =
+        <A>(settle: (value: A) => void) =>
+        (value: A) => {
+          settled();
+          settle(value);
+        };
+      work(done(resolve), done(reject));
+    });
+    promise.catch(() => {});
+    return promise;
+  }
+
+  #end(why: string): FleetError {
+    this.#gone ??= this.#error(why);
+    for (const reject of this.#pending) reject(this.#gone);
+    this.#pending.clear();
+    return this.#gone;
+  }
+
+  /** Ends a program and the children in its process group, and lets go of its channel. */
+  async #kill({ channel, started }: Running, signal: string): Promise<void> {
+    if (started.pid !== null) await this.#signal(`-${started.pid}`, signal);
+    channel.close();
+  }
+
+  /** Best effort, over a channel beyond the waiting ones. A negative id is a process group. */
+  #signal(pid: string, signal: string): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 2000).unref();
+      if (this.#gone) return resolve();
+      this.#link.client.exec(commandLine(['kill', '-s', signal, '--', pid]), (error, channel) => {
+        if (error) return resolve();
+        channel.once('close', () => resolve());
+        channel.resume();
+        channel.stderr.resume();
+      });
+    });
+  }
+
+  #error(what: string): FleetError {
+    return new FleetError(`device ${this.device.id}: ${what}`);
+  }
+}
+
+/** Whole or not at all: a cut link leaves fewer bytes than said, and then nothing is put in place. */
+const WRITE = `
+part="$1.part-$$"; umask 077
+mkdir -p -- "$(dirname -- "$1")" && cat > "$part" && [ "$(wc -c < "$part")" -eq "$3" ] && chmod "$2" "$part" && mv -f -- "$part" "$1" && exit 0
+rm -f -- "$part"; exit 1`;

@@ -1,0 +1,222 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Device } from '../../src/core/device.ts';
+
+const BINARY = '/usr/sbin/sshd';
+
+/** For node:test's `skip`: why no sshd can be started here, or false. */
+export const sshdMissing: string | false = existsSync(BINARY) ? false : `${BINARY} is absent (Debian: apt install openssh-server)`;
+
+export interface SshdOptions {
+  /** Sessions on one connection; OpenSSH's default is 10. */
+  maxSessions?: number;
+  /** Variables set in every session. */
+  environment?: Record<string, string>;
+  hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa';
+  /** More lines for sshd_config; they win over those written here. */
+  config?: string[];
+  /** Put the host key into the client's known_hosts (default true). */
+  known?: boolean;
+  /** Address to listen on; default 127.0.0.1. */
+  address?: string;
+}
+
+/** A real OpenSSH server of the tests' own: its keys, port and folders; no file of the machine is touched. */
+export interface Sshd {
+  readonly port: number;
+  readonly user: string;
+  /** Private key that is let in. */
+  readonly identity: string;
+  /** Folder of the server: keys, config, log. */
+  readonly folder: string;
+  /** Where devices of this server keep their files: their `workdir`. */
+  readonly workdir: string;
+  /** Text of the public host key: "ssh-ed25519 AAAA...". */
+  readonly hostKey: string;
+  log(): string;
+  /** A device behind this server. */
+  device(id: string, more?: Partial<Device>): Device;
+  /** kill -9 of every session (the listener lives on); resolves with how many processes were killed. */
+  killSessions(): Promise<number>;
+  /** Process ids of the sessions. */
+  sessions(): number[];
+  /** Ends the listener and the sessions; the port stays this server's for `restart`. */
+  stop(): Promise<void>;
+  /** Starts again on the same port, with the same host key or a new one. */
+  restart(options?: { newHostKey?: boolean }): Promise<void>;
+}
+
+let home: string | null = null;
+
+/**
+ * The client's home of this test process: HOME points to it from the first call on, so that known_hosts, keys and ~/.ssh/config are the
+ * tests' own. Removed at exit.
+ */
+export function clientHome(): string {
+  if (home) return home;
+  const folder = mkdtempSync(join(tmpdir(), 'fleet-home-'));
+  mkdirSync(join(folder, '.ssh'), { mode: 0o700 });
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.env.HOME = folder;
+  delete process.env.SSH_AUTH_SOCK;
+  home = folder;
+  return folder;
+}
+
+export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
+  const known = join(clientHome(), '.ssh/known_hosts');
+  const folder = mkdtempSync(join(tmpdir(), 'fleet-sshd-'));
+  const user = userInfo().username;
+  const address = options.address ?? '127.0.0.1';
+  const port = await freePort(address);
+  const identity = join(folder, 'client_key');
+  const hostKeyFile = join(folder, 'host_key');
+  const workdir = join(folder, 'work');
+  if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 }); // privilege separation wants it; a new machine lacks it
+  makeKey('ed25519', identity);
+  makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
+  writeFileSync(join(folder, 'authorized_keys'), readFileSync(`${identity}.pub`), { mode: 0o600 });
+  const variables = Object.entries(options.environment ?? {}).map(([name, value]) => `"${name}=${value}"`);
+  writeFileSync(
+    join(folder, 'sshd_config'),
+    [
+      ...(options.config ?? []), // sshd keeps the first of two lines
+      `ListenAddress ${address}`,
+      `Port ${port}`,
+      `HostKey ${hostKeyFile}`,
+      `PidFile ${join(folder, 'pid')}`,
+      `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
+      'UsePAM no',
+      'StrictModes no',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      'PermitRootLogin yes',
+      'PrintMotd no',
+      'UseDNS no',
+      `MaxSessions ${options.maxSessions ?? 10}`,
+      'MaxStartups 100',
+      ...(variables.length ? [`SetEnv ${variables.join(' ')}`] : []),
+      '',
+    ].join('\n'),
+  );
+
+  let listener: ChildProcess | null = null;
+  const start = async () => {
+    const child = spawn(BINARY, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
+    listener = child;
+    for (let i = 0; i < 100; i++) {
+      if (await answers(port, address)) return;
+      if (child.exitCode !== null) break;
+      await sleep(50);
+    }
+    throw new Error(`sshd did not start: ${log()}`);
+  };
+  const log = () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
+  const hostKey = () => readFileSync(`${hostKeyFile}.pub`, 'utf8').split(' ').slice(0, 2).join(' ').trim();
+  const sessions = () => (listener?.pid === undefined ? [] : sshdsBelow(listener.pid));
+  const killSessions = async () => {
+    const pids = sessions();
+    for (const pid of pids) kill(pid);
+    while (sessions().length > 0) await sleep(5);
+    return pids.length;
+  };
+  const stop = async () => {
+    if (!listener) return;
+    const ended = new Promise((resolve) => listener?.once('exit', resolve));
+    const pids = sessions();
+    listener.kill('SIGKILL');
+    for (const pid of pids) kill(pid);
+    await ended;
+    listener = null;
+  };
+  process.once('exit', () => {
+    for (const pid of sessions()) kill(pid);
+    listener?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await start();
+  if (options.known ?? true) appendFileSync(known, `[${address}]:${port} ${hostKey()}\n`);
+  return {
+    port,
+    user,
+    identity,
+    folder,
+    workdir,
+    get hostKey() {
+      return hostKey();
+    },
+    log,
+    device: (id, more = {}) => Device.parse({ id, connector: 'ssh', host: address, port, user, identity, workdir: join(workdir, id), ...more }),
+    killSessions,
+    sessions,
+    stop,
+    restart: async ({ newHostKey = false } = {}) => {
+      await stop();
+      if (newHostKey) {
+        rmSync(hostKeyFile);
+        rmSync(`${hostKeyFile}.pub`);
+        makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
+      }
+      await start();
+    },
+  };
+}
+
+/** Makes a key pair at `file` and `file`.pub. */
+export function makeKey(type: string, file: string, passphrase = ''): void {
+  execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', 'fleet test', '-f', file]);
+}
+
+async function freePort(address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, address, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port: number, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, address);
+    socket.once('data', () => socket.destroy());
+    socket.once('error', () => resolve(false));
+    socket.once('close', (failed) => resolve(!failed));
+  });
+}
+
+/** Session processes of a listener: the privileged ones and, below them, those of the user. */
+function sshdsBelow(listener: number): number[] {
+  const parents = new Map<number, { parent: number; name: string }>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const text = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const close = text.lastIndexOf(')');
+      const [state, parent] = text.slice(close + 2).split(' ');
+      if (state !== 'Z') parents.set(Number(name), { parent: Number(parent), name: text.slice(text.indexOf('(') + 1, close) });
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  const found: number[] = [];
+  for (let front = [listener]; front.length > 0; ) {
+    front = [...parents].filter(([, { parent, name }]) => front.includes(parent) && name.startsWith('sshd')).map(([pid]) => pid);
+    found.push(...front);
+  }
+  return found;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended meanwhile
+  }
+}

@@ -59,6 +59,7 @@ export class JournalReader {
   /** The stream was cut: what came without its newline will be read again. */
   cut(): void {
     if (this.#suspect) this.offset = this.#suspect.offset;
+    if (this.#garbage > 0) this.offset = 1; // bytes that are no UTF-8 were counted wrongly: read all of it again, records go through once
     this.#suspect = null;
   }
 

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { UsageError } from '../../src/core/errors.ts';
+import { loadSuite, SUITE_NAMES } from '../../src/fleet/suite.ts';
+
+const path = join(mkdtempSync(join(tmpdir(), 'fleet-suite-')), 'mine.json');
+const good = { name: 'mine', version: 1, title: 't', model: 'tiny', prompts: [{ id: 'a', text: 'x', max_tokens: 1 }], warmup: 0, repetitions: 1 };
+
+test('every suite that comes with fleet is good and named as its file', () => {
+  assert.deepEqual(SUITE_NAMES, ['smoke', 'standard']);
+  for (const name of SUITE_NAMES) assert.equal(loadSuite(name).name, name);
+});
+
+test('a suite of your own is read from its file, with defaults', () => {
+  writeFileSync(path, JSON.stringify(good));
+  assert.equal(loadSuite(path).launches, 1);
+});
+
+test('what is wrong is said, as wrong usage', () => {
+  const refused = (suite: unknown, sentence: RegExp) => {
+    writeFileSync(path, typeof suite === 'string' ? suite : JSON.stringify(suite));
+    assert.throws(() => loadSuite(path), (e) => e instanceof UsageError && sentence.test(e.message));
+  };
+  refused('{', /mine\.json cannot be read: /);
+  refused({ ...good, repetitions: 0 }, /mine\.json: repetitions: /);
+  refused({ ...good, speed: 1 }, /speed/);
+  refused({ ...good, prompts: [good.prompts[0], good.prompts[0]] }, /two prompts are called a/);
+  refused({ ...good, prompts: [{ id: 'a', max_tokens: 1 }] }, /prompt a must have one of text, messages and random_tokens/);
+  refused({ ...good, prompts: [{ id: 'a', text: 'x', random_tokens: 3, max_tokens: 1 }] }, /must have one of/);
+  assert.throws(() => loadSuite('nosuch'), /there is no suite nosuch: give smoke or standard, or/);
+  assert.throws(() => loadSuite('toString'), /there is no suite toString/);
+});

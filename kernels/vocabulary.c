@@ -89,10 +89,13 @@ bool vocabulary_load(vocabulary *v, const gguf *g, trit_error *e)
     return load_kinds(v, g, e);
 }
 
+/* A special token that is not whole characters would cut the text inside of one; such a token is never matched. */
 static bool is_special(const vocabulary *v, size_t id)
 {
     token_kind kind = v->kinds[id];
-    return v->tokens[id].len > 0 && (kind == TOKEN_CONTROL || kind == TOKEN_UNKNOWN || kind == TOKEN_USER_DEFINED);
+    str token = v->tokens[id];
+    return (kind == TOKEN_CONTROL || kind == TOKEN_UNKNOWN || kind == TOKEN_USER_DEFINED) && token.len > 0 &&
+           utf8_valid(token.data, token.len, NULL);
 }
 
 /* A special token with its text beside it, because qsort hands its comparison nothing else. */

@@ -66,26 +66,36 @@ static bool write_token(const tokenizer *t, int32_t id, bool drop_space)
     return true;
 }
 
+static bool is_id(const tokenizer *t, const json *item)
+{
+    double n = item->number;
+    return item->kind == JSON_NUMBER && n >= 0 && n < (double)tokenizer_size(t) && n == (double)(int32_t)n;
+}
+
+static int decode_ids(const tokenizer *t, const json *ids)
+{
+    if (ids->kind != JSON_ARRAY)
+        return complain("tokenize", 1, "--decode wants a JSON array of token ids on stdin");
+    for (size_t i = 0; i < ids->count; i++)
+        if (!is_id(t, &ids->items[i]))
+            return complain("tokenize", 1, "entry %zu is not a token id from 0 to %zu", i, tokenizer_size(t) - 1);
+    bool leading = tokenizer_adds_space(t); /* the space the tokenizer put in front of the text */
+    for (size_t i = 0; i < ids->count; i++) {
+        int32_t id = (int32_t)ids->items[i].number;
+        if (!write_token(t, id, leading))
+            return complain("tokenize", 1, "not enough memory for entry %zu", i);
+        leading = leading && token_bytes(t, id, NULL, 0) == 0;
+    }
+    return 0;
+}
+
 static int decode(const tokenizer *t, const char *text, size_t len)
 {
     trit_error error;
     json *ids = json_parse(text, len, &error);
     if (!ids)
         return complain("tokenize", 1, "%s", error.text);
-    int status = 0;
-    if (ids->kind != JSON_ARRAY)
-        status = complain("tokenize", 1, "--decode wants a JSON array of token ids on stdin");
-    bool leading = tokenizer_adds_space(t); /* the space the tokenizer put in front of the text */
-    for (size_t i = 0; status == 0 && i < ids->count; i++) {
-        const json *item = &ids->items[i];
-        if (item->kind != JSON_NUMBER || !(item->number >= 0 && item->number < (double)tokenizer_size(t)) ||
-            item->number != (double)(int32_t)item->number) {
-            status = complain("tokenize", 1, "entry %zu is not a token id from 0 to %zu", i, tokenizer_size(t) - 1);
-        } else if (!write_token(t, (int32_t)item->number, leading)) {
-            status = complain("tokenize", 1, "not enough memory for entry %zu", i);
-        }
-        leading = leading && status == 0 && token_bytes(t, (int32_t)item->number, NULL, 0) == 0;
-    }
+    int status = decode_ids(t, ids);
     json_free(ids);
     return status;
 }

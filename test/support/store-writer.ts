@@ -1,0 +1,35 @@
+/**
+ * A controller of its own process for the tests of the store: node --import tsx store-writer.ts FILE RUN RECORDS.
+ * Appends records one by one, in batches and as large traces; says "ack N" on stdout once everything up to N was acknowledged, then "done".
+ */
+import { writeSync } from 'node:fs';
+import { reason } from '../../src/core/errors.ts';
+import { openStore } from '../../src/store/store.ts';
+import { seeded } from './random.ts';
+import { newRun, sample, tokenTimes } from './runs.ts';
+
+const [file = '', run = '', records = '0'] = process.argv.slice(2);
+try {
+  const store = openStore(file);
+  if (!store.run(run)) store.createRun(newRun({ id: run, device: `device-of-${run}` }));
+  const random = seeded(run.length);
+  for (let seq = store.lastSeq(run) + 1; seq <= Number(records); ) {
+    if (seq % 10 === 0) {
+      const times = Array.from({ length: 2000 }, () => random());
+      store.append(run, tokenTimes(seq, times));
+      seq += 1;
+    } else if (seq % 7 === 0) {
+      store.appendMany(run, [sample(seq, 'decode_rate', seq), sample(seq + 1, 'decode_rate', seq + 1)]);
+      seq += 2;
+    } else {
+      store.append(run, sample(seq, 'decode_rate', seq));
+      seq += 1;
+    }
+    writeSync(1, `ack ${seq - 1}\n`);
+  }
+  store.close();
+  writeSync(1, 'done\n');
+} catch (error) {
+  writeSync(2, `${reason(error)}\n`);
+  process.exitCode = 1;
+}

@@ -11,7 +11,11 @@ import { newRun, sample, tokenTimes } from './runs.ts';
 const [file = '', run = '', records = '0'] = process.argv.slice(2);
 try {
   const store = openStore(file);
-  if (!store.run(run)) store.createRun(newRun({ id: run, device: `device-of-${run}` }));
+  try {
+    store.createRun(newRun({ id: run, device: `device-of-${run}` }));
+  } catch (error) {
+    if (!store.run(run)) throw error; // another writer was first
+  }
   const random = seeded(run.length);
   for (let seq = store.lastSeq(run) + 1; seq <= Number(records); ) {
     if (seq % 10 === 0) {

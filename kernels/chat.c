@@ -72,7 +72,8 @@ static size_t render(const chat_format *f, const chat_message *messages, size_t 
             len--;
         append(out, &end, open, strlen(open));
         append(out, &end, text, len);
-        append(out, &end, close, strlen(close));
+        if (*f->assistant || m + 1 < messages + count) /* a format that opens no turn ends with the last text */
+            append(out, &end, close, strlen(close));
     }
     append(out, &end, f->assistant, strlen(f->assistant));
     return end;

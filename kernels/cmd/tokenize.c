@@ -1,4 +1,4 @@
-/* trit tokenize: text on stdin -> JSON array of ids on stdout, and back with --decode. */
+/* trit tokenize: text on stdin -> JSON array of ids on stdout; --decode goes back; --chat makes the text of a conversation. */
 #include "../json.h"
 #include "../tokenizer.h"
 #include "options.h"
@@ -72,7 +72,7 @@ static bool is_id(const tokenizer *t, const json *item)
     return item->kind == JSON_NUMBER && n >= 0 && n < (double)tokenizer_size(t) && n == (double)(int32_t)n;
 }
 
-static int decode_ids(const tokenizer *t, const json *ids)
+static int decode(const tokenizer *t, const json *ids)
 {
     if (ids->kind != JSON_ARRAY)
         return complain("tokenize", 1, "--decode wants a JSON array of token ids on stdin");
@@ -89,27 +89,53 @@ static int decode_ids(const tokenizer *t, const json *ids)
     return 0;
 }
 
-static int decode(const tokenizer *t, const char *text, size_t len)
+/* The prompt that the messages of a JSON array make in the model's chat format. */
+static int render(const tokenizer *t, const json *list)
 {
     trit_error error;
-    json *ids = json_parse(text, len, &error);
-    if (!ids)
+    if (list->kind != JSON_ARRAY)
+        return complain("tokenize", 1, "--chat wants a JSON array of {\"role\",\"content\"} on stdin");
+    chat_message *messages = malloc((list->count + 1) * sizeof *messages);
+    if (!messages)
+        return complain("tokenize", 1, "not enough memory for %zu messages", list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        const json *role = json_get(&list->items[i], "role"), *content = json_get(&list->items[i], "content");
+        if (!role || role->kind != JSON_STRING || !content || content->kind != JSON_STRING || strlen(content->text) != content->len) {
+            free(messages);
+            return complain("tokenize", 1, "message %zu has no \"role\" and \"content\" that are texts", i);
+        }
+        messages[i] = (chat_message){ role->text, content->text };
+    }
+    char *prompt = chat_render(t, messages, list->count, &error);
+    if (prompt)
+        fputs(prompt, stdout);
+    free(prompt);
+    free(messages);
+    return prompt ? 0 : complain("tokenize", 1, "%s", error.text);
+}
+
+static int with_json(const tokenizer *t, const char *text, size_t len, int (*action)(const tokenizer *, const json *))
+{
+    trit_error error;
+    json *j = json_parse(text, len, &error);
+    if (!j)
         return complain("tokenize", 1, "%s", error.text);
-    int status = decode_ids(t, ids);
-    json_free(ids);
+    int status = action(t, j);
+    json_free(j);
     return status;
 }
 
 int cmd_tokenize(int argc, char **argv)
 {
     const char *path = NULL;
-    bool bos = false, special = false, no_special = false, back = false;
+    bool bos = false, special = false, no_special = false, back = false, chat = false;
     const option table[] = {
         { "model", 'm', OPTION_TEXT, &path, "FILE", "GGUF model or vocabulary", 0, 0 },
         { "bos", 0, OPTION_FLAG, &bos, NULL, "put the beginning-of-text token first, where the model wants one", 0, 0 },
         { "special", 0, OPTION_FLAG, &special, NULL, "read texts like <|eot_id|> as the tokens they name", 0, 0 },
         { "no-special", 0, OPTION_FLAG, &no_special, NULL, "read them as ordinary text (the default)", 0, 0 },
         { "decode", 0, OPTION_FLAG, &back, NULL, "read a JSON array of ids on stdin and print their text", 0, 0 },
+        { "chat", 0, OPTION_FLAG, &chat, NULL, "read a JSON array of {\"role\",\"content\"} and print the prompt they make", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options] <TEXT",
                                "Prints the token ids of the text on stdin as a JSON array.");
@@ -117,8 +143,8 @@ int cmd_tokenize(int argc, char **argv)
         return status;
     if (!path)
         return complain("tokenize", 2, "which model? Give one with -m FILE");
-    if (special && no_special)
-        return complain("tokenize", 2, "--special and --no-special exclude each other");
+    if ((special && no_special) || (back && chat))
+        return complain("tokenize", 2, "%s exclude each other", back ? "--decode and --chat" : "--special and --no-special");
     trit_error error;
     gguf *g = gguf_open(path, &error);
     if (!g)
@@ -130,7 +156,9 @@ int cmd_tokenize(int argc, char **argv)
     if (!t)
         complain("tokenize", 1, "%s: %s", path, error.text);
     else if ((text = read_input(&len)))
-        status = back ? decode(t, text, len) : encode(t, text, len, (bos ? TOKENIZE_BOS : 0u) | (special ? TOKENIZE_SPECIAL : 0u));
+        status = back   ? with_json(t, text, len, decode)
+                 : chat ? with_json(t, text, len, render)
+                        : encode(t, text, len, (bos ? TOKENIZE_BOS : 0u) | (special ? TOKENIZE_SPECIAL : 0u));
     free(text);
     tokenizer_free(t);
     gguf_close(g);

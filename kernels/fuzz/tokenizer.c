@@ -74,13 +74,14 @@ static gguf *finish(file *f, trit_error *e)
 
 /* ---- sound vocabularies ---- */
 
+static gguf *files[2]; /* must outlive the tokenizers */
 static tokenizer *bpe, *spm;
 
-static tokenizer *load(file *f)
+static tokenizer *load(file *f, int number)
 {
     trit_error e;
-    gguf *g = finish(f, &e);
-    tokenizer *t = g ? tokenizer_load(g, &e) : NULL;
+    files[number] = finish(f, &e);
+    tokenizer *t = files[number] ? tokenizer_load(files[number], &e) : NULL;
     if (!t) {
         fprintf(stderr, "the sound vocabulary was refused: %s\n", e.text);
         abort();
@@ -135,7 +136,7 @@ static tokenizer *make_bpe(void)
     put_array(&f, "tokenizer.ggml.merges", STRING, MERGES);
     for (int i = 0; i < MERGES; i++)
         put_text(&f, merges[i], strlen(merges[i]));
-    return load(&f);
+    return load(&f, 0);
 }
 
 static tokenizer *make_spm(void)
@@ -164,7 +165,7 @@ static tokenizer *make_spm(void)
         put_u32(&f, i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1);
     put_key(&f, "tokenizer.ggml.bos_token_id", U32);
     put_u32(&f, 1);
-    return load(&f);
+    return load(&f, 1);
 }
 
 /* ---- the input ---- */

@@ -180,6 +180,80 @@ describe('made-up vocabularies', () => {
   }
 });
 
+describe('chat formats', () => {
+  const messages = [
+    { role: 'system', content: 'Be kind. ' },
+    { role: 'user', content: ' Hi!' },
+    { role: 'assistant', content: 'Hello' },
+    { role: 'user', content: 'Why?' },
+  ];
+  // What each model's own template makes of the messages, BOS left out.
+  const formats: [string, string | null, string][] = [
+    [
+      'bitnet',
+      "{% for message in messages %}{{ message['role'] | capitalize + ': ' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}",
+      'System: Be kind.<|eot_id|>User: Hi!<|eot_id|>Assistant: Hello<|eot_id|>User: Why?<|eot_id|>Assistant: ',
+    ],
+    [
+      "bitnet, the converter's template",
+      "{% if message['role'] == 'user' %}{{ 'Human: ' + message['content'] + '\\n\\nBITNETAssistant: ' + eos_token }}{% endif %}",
+      'System: Be kind.<|eot_id|>User: Hi!<|eot_id|>Assistant: Hello<|eot_id|>User: Why?<|eot_id|>Assistant: ',
+    ],
+    [
+      'llama3',
+      "'<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>'",
+      '<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|>' +
+        '<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nWhy?<|eot_id|>' +
+        '<|start_header_id|>assistant<|end_header_id|>\n\n',
+    ],
+    [
+      'zephyr',
+      "{% if message['role'] == 'user' %}\n{{ '<|user|>\\n' + message['content'] + eos_token }}\n{% elif message['role'] == 'assistant' %}" +
+        "\n{{ '<|assistant|>\\n'  + message['content'] + eos_token }}",
+      '<|system|>\nBe kind. </s>\n<|user|>\n Hi!</s>\n<|assistant|>\nHello</s>\n<|user|>\nWhy?</s>\n<|assistant|>\n',
+    ],
+    [
+      'falcon3',
+      "{% if message['role'] == 'user' %}{{ '<|user|>\\n' + message['content'] + '\\n' }}{% else %}" +
+        "{{ '<|assistant|>\\n' + message['content'] + eos_token + '\\n' }}{% endif %}",
+      '<|system|>\nBe kind. \n<|user|>\n Hi!\n<|assistant|>\nHello<|endoftext|>\n<|user|>\nWhy?\n<|assistant|>\n',
+    ],
+    [
+      'chatml',
+      "'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'",
+      '<|im_start|>system\nBe kind. <|im_end|>\n<|im_start|>user\n Hi!<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n' +
+        '<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n',
+    ],
+    ['plain', null, 'Be kind. \n Hi!\nHello\nWhy?'],
+  ];
+
+  function vocabulary(template: string | null): string {
+    const file = path.join(folder, 'chat.gguf');
+    const keys: Record<string, GgufValue> = {
+      'tokenizer.ggml.model': { text: 'gpt2' },
+      'tokenizer.ggml.tokens': { texts: ['a'] },
+      'tokenizer.ggml.merges': { texts: [] },
+    };
+    writeFileSync(file, ggufBytes(template === null ? keys : { ...keys, 'tokenizer.chat_template': { text: template } }));
+    return file;
+  }
+
+  for (const [name, template, prompt] of formats) {
+    it(name, () => {
+      const result = run(binary, ['tokenize', '-m', vocabulary(template), '--chat'], JSON.stringify(messages));
+      assert.equal(result.stderr, '');
+      assert.equal(result.stdout, prompt);
+    });
+  }
+
+  it('refuses roles and messages it does not know', () => {
+    const file = vocabulary(null);
+    demandRefusal(['-m', file, '--chat'], '[{"role":"tool","content":"x"}]', /message 0 has the role "tool"/);
+    demandRefusal(['-m', file, '--chat'], '[{"role":"user"}]', /message 0 has no/);
+    demandRefusal(['-m', file, '--chat'], '{}', /JSON array/);
+  });
+});
+
 describe('trit tokenize', () => {
   it('says what is wrong with its flags', () => {
     assert.equal(run(binary, ['tokenize']).status, 2);

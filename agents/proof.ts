@@ -50,7 +50,8 @@ function refuse(at: Context, evidence: string): never {
 }
 
 async function hashFile(at: Context, path: string): Promise<string> {
-  const { code, stdout, stderr } = await at.host.exec(['sha256sum', path]);
+  const script = 'if command -v sha256sum >/dev/null; then sha256sum < "$1"; else shasum -a 256 < "$1"; fi';
+  const { code, stdout, stderr } = await at.host.exec(['sh', '-c', script, 'sh', path]);
   if (code !== 0) throw new Error(`${path} could not be hashed: ${stderr.trim()}`);
   return stdout.slice(0, 64);
 }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Host } from '../core/host.ts';
 import type { Job } from '../core/job.ts';
+import { sha256Of, sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { JournalReader } from './journal-reader.ts';
 import { Link } from './link.ts';
@@ -47,14 +47,14 @@ export async function startRun(connection: Connection, facts: Facts, job: Job, o
 }
 
 async function bringAgent(connection: Connection, local: string, remote: string): Promise<void> {
-  const bundle = await readFile(local).catch((error: unknown) => {
+  await access(local).catch((error: unknown) => {
     throw new FleetError(`the agent's bundle ${local} cannot be read (${reason(error)}); build it with ./fleet`);
   });
-  const sha256 = createHash('sha256').update(bundle).digest('hex');
-  const same = async () => (await connection.exec(['sha256sum', remote])).stdout.startsWith(sha256);
-  if (await same()) return;
+  const sha256 = await sha256Of(local);
+  if ((await sha256On(connection, remote)) === sha256) return;
   await connection.upload(local, remote);
-  if (!(await same())) throw new FleetError(`device ${connection.device.id}: ${remote} differs from what was sent; is the disk full?`);
+  if ((await sha256On(connection, remote)) !== sha256)
+    throw new FleetError(`device ${connection.device.id}: ${remote} differs from what was sent; look at its disk, then run it again`);
 }
 
 /** Safe to do twice: the agent answers for a job that is there already. */

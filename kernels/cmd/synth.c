@@ -3,30 +3,9 @@
 #include "../json.h"
 #include "../synth.h"
 #include "options.h"
-#include <signal.h>
+#include "unfinished.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static const char *volatile unfinished; /* the file to remove when we are interrupted */
-
-static void on_interrupt(int number)
-{
-    if (unfinished)
-        unlink(unfinished);
-    _exit(128 + number);
-}
-
-static void remove_when_interrupted(const char *path)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };
-    unfinished = path;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit shall end in a sentence, too */
-}
 
 static int known_presets(const char *wrong)
 {
@@ -84,7 +63,7 @@ int cmd_synth(int argc, char **argv)
     pool_free(workers);
     uint64_t bytes = gguf_out_size(out);
     bool good = gguf_commit(out, &e);
-    unfinished = NULL;
+    remove_when_interrupted(NULL);
     if (!good)
         return complain("synth", 1, "%s", e.text);
     double seconds = (double)(clock_ns() - begin) * 1e-9;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TEXT = 1 << 30 };
+enum { MOST_TEXT = 64 << 20 }; /* bytes; working memory is up to 36 times that, which must fit 32 bits */
 
 /* Tokens that end a turn or a text under whatever id, beside the file's own eos, eot and eom. */
 static const char *const end_names[] = { "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|im_end|>", "<|end|>" };

@@ -89,7 +89,10 @@ static bool push_bytes(const tokenizer *t, const char *text, size_t len, encodin
 
 static bool spm_encode(const tokenizer *t, const char *text, size_t len, bool leading, encoding *w)
 {
-    if (!mark_spaces(text, leading && t->space_prefix, w, &len) || !encoding_reserve_symbols(w, len))
+    size_t characters = leading && t->space_prefix;
+    for (size_t i = 0; i < len; i++)
+        characters += ((uint8_t)text[i] & 0xc0) != 0x80;
+    if (!mark_spaces(text, leading && t->space_prefix, w, &len) || !encoding_reserve_symbols(w, characters))
         return false;
     uint32_t count = 0;
     for (size_t at = 0, bytes; at < len; at += bytes, count++) {

@@ -18,6 +18,7 @@ export const Facts = z.object({
   governor: z.string().nullable(),
   load: z.number().nullable(), // 1-minute load
   node: z.string().nullable(), // version, or null where there is none >= 18
+  node_path: z.string().nullable().optional(), // of that node; it may not be on PATH
   compilers: z.array(z.string()).default([]),
   sensors: z.array(z.string()).default([]),
   board: z.string().nullable(), // device-tree model or DMI product

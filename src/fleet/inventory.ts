@@ -34,7 +34,7 @@ async function loadDevice(file: string, profiles: Record<string, Profile>): Prom
   if (device.connector === 'ssh' && device.host === undefined) throw new UsageError(`${file}: "host" is missing: the name or address of the device`);
   if (device.connector === 'replay' && device.recording === undefined)
     throw new UsageError(`${file}: "recording" is missing: the file made by \`fleet probe --record\``);
-  if (device.profile !== undefined && !(device.profile in profiles)) {
+  if (device.profile !== undefined && !Object.hasOwn(profiles, device.profile)) {
     const near = nearest(device.profile, Object.keys(profiles));
     throw new UsageError(`${file}: "profile": there is no profile "${device.profile}"${near ? `; did you mean "${near}"?` : ''}`);
   }

@@ -1,0 +1,148 @@
+/** Pure readers of what the probe's script prints. Missing is null, or an empty list; never 0. */
+
+/** The script's output by section, in lines without surrounding blanks. */
+export function sectionsOf(output: string): Map<string, string[]> {
+  const sections = new Map<string, string[]>();
+  let lines: string[] = [];
+  for (const raw of output.split('\n')) {
+    const name = /^@@fleet ([a-z]+)$/.exec(raw)?.[1];
+    if (name) {
+      lines = [];
+      sections.set(name, lines);
+    } else if (raw.trim()) lines.push(raw.trim());
+  }
+  return sections;
+}
+
+/** Text that can be shown: no control characters, and not endless. Null for nothing. */
+export function clean(text: string | undefined | null, longest = 200): string | null {
+  const plain = (text ?? '')
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, longest);
+  return plain === '' ? null : plain;
+}
+
+/** PRETTY_NAME of os-release. */
+export function distributionOf(lines: readonly string[]): string | null {
+  const value = (key: string) =>
+    lines
+      .find((line) => line.startsWith(`${key}=`))
+      ?.slice(key.length + 1)
+      .replace(/^(["'])(.*)\1$/, '$2');
+  return clean(value('PRETTY_NAME') ?? value('NAME'));
+}
+
+/** "glibc 2.36", "musl 1.2.5", "bionic". */
+export function libcOf(lines: readonly string[]): string | null {
+  for (const line of lines) {
+    if (/^glibc \d/.test(line)) return clean(line, 40);
+    const musl = /^musl libc.*?Version (\d[\d.]*)/i.exec(line)?.[1];
+    if (musl) return `musl ${musl}`;
+    if (line === 'bionic') return line;
+  }
+  return null;
+}
+
+/** "key : value" pairs of /proc/cpuinfo, one map a processor; keys before the first processor are in none. */
+function processors(lines: readonly string[]): Map<string, string>[] {
+  const found: Map<string, string>[] = [];
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const key = line.slice(0, colon).trim();
+    if (colon < 0) continue;
+    if (key === 'processor') found.push(new Map());
+    found.at(-1)?.set(key, line.slice(colon + 1).trim());
+  }
+  return found;
+}
+
+/** Model name: of cpuinfo on x86, of lscpu on Arm (big.LITTLE has several). */
+export function cpuOf(cpuinfo: readonly string[], lscpu: readonly string[]): string | null {
+  const named = processors(cpuinfo).map((cpu) => cpu.get('model name'));
+  const listed = lscpu.map((line) => line.slice(line.indexOf(':') + 1).trim());
+  const bare = cpuinfo.find((line) => /^(Hardware|uarch)\s*:/.test(line));
+  const names = listed.some((name) => name && name !== '-') ? listed : named;
+  const known = [...new Set(names.filter((name): name is string => !!name && name !== '-'))];
+  return clean(known.length ? known.join(' + ') : bare?.slice(bare.indexOf(':') + 1));
+}
+
+/** Instruction set features that every processor has, as the kernel names them, sorted. */
+export function featuresOf(cpuinfo: readonly string[]): string[] {
+  const sets = processors(cpuinfo).flatMap((cpu) => {
+    const flags = cpu.get('flags') ?? cpu.get('Features');
+    const isa = cpu.get('isa');
+    if (flags) return [new Set(flags.split(/\s+/))];
+    return isa ? [new Set(isa.split('_'))] : [];
+  });
+  const [first, ...others] = sets;
+  return [...(first ?? [])].filter((name) => /^[\w.-]{1,40}$/.test(name) && others.every((set) => set.has(name))).sort();
+}
+
+export interface Core {
+  id: number;
+  capacity: number | null;
+  max_hz: number | null;
+}
+
+/** Cores that are switched on, from "cpu0 1 1024 2400000" lines; else counted in cpuinfo. */
+export function coresOf(lines: readonly string[], cpuinfo: readonly string[]): Core[] {
+  const cores = lines.flatMap((line) => {
+    const match = /^cpu(\d{1,5}) (\S+) (\S+) (\S+)$/.exec(line);
+    if (!match?.[1] || match[2] === '0') return [];
+    const khz = number(match[4]);
+    return [{ id: Number(match[1]), capacity: number(match[3]), max_hz: khz === null ? null : khz * 1000 }];
+  });
+  if (cores.length > 0) return cores.sort((a, b) => a.id - b.id);
+  return processors(cpuinfo).map((_, id) => ({ id, capacity: null, max_hz: null }));
+}
+
+/** Bytes of a "MemTotal: 123 kB" line. */
+export function memoryOf(meminfo: readonly string[], key: string): number | null {
+  const match = new RegExp(`^${key}:\\s+(\\d+) kB$`);
+  const kib = meminfo.map((line) => match.exec(line)?.[1]).find(Boolean);
+  return kib === undefined ? null : Number(kib) * 1024;
+}
+
+/** MemAvailable; on kernels before 3.14 what comes nearest to it. */
+export function availableOf(meminfo: readonly string[]): number | null {
+  const parts = ['MemFree', 'Buffers', 'Cached'].map((key) => memoryOf(meminfo, key));
+  return memoryOf(meminfo, 'MemAvailable') ?? parts.reduce((sum, part) => (sum === null || part === null ? null : sum + part), 0);
+}
+
+/** Free bytes in `df -Pk`. */
+export function diskFreeOf(lines: readonly string[]): number | null {
+  const match = /\s(\d+)\s+(\d+)\s+(-?\d+)\s+\d+%\s/.exec(` ${lines.at(-1) ?? ''} `);
+  return match?.[3] === undefined ? null : Math.max(0, Number(match[3])) * 1024;
+}
+
+/** First of "v20.1.0 /path/node" that is new enough. */
+export function nodeOf(lines: readonly string[], oldest = 18): { version: string; path: string } | null {
+  for (const line of lines) {
+    const match = /^v(\d{1,3})(\.[\d.]{1,20}\S{0,30}) (\/.{1,500})$/.exec(line);
+    if (match?.[1] && match[2] && match[3] && Number(match[1]) >= oldest) return { version: match[1] + match[2], path: match[3] };
+  }
+  return null;
+}
+
+/** Values of macOS's "key: value" lines. */
+export function sysctlOf(lines: readonly string[], key: string): string | null {
+  return (
+    lines
+      .find((line) => line.startsWith(`${key}:`))
+      ?.slice(key.length + 1)
+      .trim() ?? null
+  );
+}
+
+/** A non-negative number, or null. */
+export function number(text: string | undefined | null): number | null {
+  const value = /^\d+(\.\d+)?/.exec(text ?? '')?.[0];
+  return value === undefined ? null : Number(value);
+}
+
+/** The product's name, unless its maker left the field as it was. */
+export function boardOf(lines: readonly string[]): string | null {
+  const name = clean(lines[0]);
+  return name && !/to be filled|default string|system product|not specified|^unknown|^none$/i.test(name) ? name : null;
+}

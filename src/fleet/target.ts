@@ -1,0 +1,28 @@
+import type { Target } from '../core/build.ts';
+import { FleetError } from '../core/errors.ts';
+import type { Facts } from '../core/facts.ts';
+
+/** uname -m of each target's machines. A 32-bit userland under a 64-bit kernel also says aarch64: such systems are rare and told apart by nothing here. */
+const MACHINES: Record<string, Target> = {
+  x86_64: 'x86_64-linux',
+  amd64: 'x86_64-linux',
+  aarch64: 'aarch64-linux',
+  arm64: 'aarch64-linux',
+  armv7l: 'armv7-linux',
+  armv8l: 'armv7-linux',
+  riscv64: 'riscv64-linux',
+};
+
+/** What to compile for. Throws a FleetError for machines trit is not built for. */
+export function targetOf(facts: Pick<Facts, 'os' | 'machine'>): Target {
+  const target = Object.hasOwn(MACHINES, facts.machine) ? MACHINES[facts.machine] : undefined;
+  if (facts.os !== 'Linux') throw new FleetError(`the device runs ${facts.os}; fleet sends its engine to Linux and Android only`);
+  if (!target) throw new FleetError(`the device is a ${facts.machine}; fleet builds for x86_64, aarch64, armv7 and riscv64`);
+  return target;
+}
+
+/** The target of this machine. */
+export function hostTarget(): Target {
+  const machine = { x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l', riscv64: 'riscv64' }[process.arch as string] ?? process.arch;
+  return targetOf({ os: { linux: 'Linux', android: 'Linux', darwin: 'Darwin' }[process.platform as string] ?? process.platform, machine });
+}

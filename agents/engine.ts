@@ -33,6 +33,8 @@ export interface Answer {
   tokens: number[];
   /** Seconds from the request being read to each token. */
   times: number[];
+  /** Seconds from the first token to the last; null where there are not two. */
+  decode: number | null;
   text: string;
 }
 
@@ -91,7 +93,9 @@ export class Engine {
         text += event.text;
       } else if (event.event === 'done') {
         judge(event, tokens, stamps);
-        return { done: event, tokens, times: stamps.map((t) => (t - event.request_ns) / 1e9), text: text + (event.text_tail ?? '') };
+        const times = stamps.map((t) => (t - event.request_ns) / 1e9);
+        const decode = stamps.length > 1 ? ((stamps.at(-1) as number) - (stamps[0] as number)) / 1e9 : null;
+        return { done: event, tokens, times, decode, text: text + (event.text_tail ?? '') };
       } else if (event.event !== 'start') {
         throw new Error(`trit serve answered a request with ${event.event}`);
       }

@@ -62,7 +62,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
     async () => {
       at.signal.throwIfAborted();
       answer = await at.engine.generate(request);
-      return { overriddenDuration: decodeSeconds(answer) * 1000 };
+      return { overriddenDuration: (answer.decode ?? answer.done.prefill_ns / 1e9) * 1000 };
     },
     {
       async beforeAll(mode) {
@@ -94,15 +94,14 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
 
 /** Everything one request told. */
 function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
-  const { done, times } = answer;
+  const { done, times, decode } = answer;
   const { launch, repetition, warmup } = where;
   const which = `${warmup ? 'warm-up' : 'repetition'} ${repetition + 1} of launch ${launch + 1}`;
   if (done.n_gen === 0) throw new Error(`prompt ${prompt.id}: the engine generated nothing (${done.stop})`);
-  const seconds = decodeSeconds(answer);
-  const rate = done.n_gen > 1 && seconds > 0 ? (done.n_gen - 1) / seconds : null;
+  const rate = decode ? (done.n_gen - 1) / decode : null;
   sample(at, 'prefill_rate', done.prefill_ns > 0 ? done.n_prompt / (done.prefill_ns / 1e9) : null, where);
   sample(at, 'decode_rate', rate, where);
-  sample(at, 'time_to_first_token', (done.first_ns - done.request_ns) / 1e9, where);
+  sample(at, 'time_to_first_token', times[0] ?? null, where);
   sample(at, 'time_per_output_token', rate === null ? null : 1 / rate, where);
   sample(at, 'bytes_per_token', done.bytes_per_token > 0 ? done.bytes_per_token : null, where);
   sample(at, 'bandwidth', rate === null || done.bytes_per_token <= 0 ? null : done.bytes_per_token * rate, where);
@@ -111,12 +110,8 @@ function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void 
     const text = answer.text.slice(0, 65536);
     at.journal.write({ kind: 'series', series: 'token_times', unit: 's', prompt: prompt.id, launch, repetition, times, values: [] });
     at.journal.write({ kind: 'output', prompt: prompt.id, launch, repetition, hash: done.hash, text, tokens: done.n_gen });
-    if (done.major_faults > 0) at.flag('major-faults-in-decode', `prompt ${prompt.id}, ${which}: ${done.major_faults} page faults from disk`);
+    const faults = done.decode_major_faults ?? done.major_faults ?? 0;
+    if (faults > 0) at.flag('major-faults-in-decode', `prompt ${prompt.id}, ${which}: ${faults} page faults from disk`);
   }
   sameAnswer(at, prompt, answer, which);
-}
-
-/** From the first token to the last, by the engine's clock; the prefill where there is but one. */
-function decodeSeconds({ done }: Answer): number {
-  return (done.n_gen > 1 ? done.last_ns - done.first_ns : done.prefill_ns) / 1e9;
 }

@@ -1,21 +1,44 @@
+import { z } from 'zod';
 import { Engine } from './engine.ts';
 import type { Context } from './launch.ts';
 import { makeTwin, twinPath } from './model.ts';
 
 /** Right before fast: nothing is timed unless this binary computes the right thing on this device, with these threads. */
 
+/** Time for `trit check`, in ms: it says nothing until it is done, and slow devices have many kernels. */
+const CHECK_TIME = 900_000;
+
+const Report = z.object({
+  seed: z.number(),
+  ok: z.boolean(),
+  isas: z.array(z.object({ isa: z.string(), kernels: z.array(z.object({ kernel: z.string(), ok: z.boolean(), detail: z.string() })) })),
+});
+
 /** `trit check`: every kernel against the scalar specification. Flags wrong-output and throws where one differs. */
 export async function checkKernels(at: Context): Promise<void> {
   const { host, job, journal, signal } = at;
   journal.write({ kind: 'phase', phase: 'check' });
-  const { code, stdout, stderr } = await host.exec([job.binary, 'check', '-o', 'json'], { timeoutMs: job.timeout * 1000, signal });
+  const { code, stdout, stderr } = await host.exec([job.binary, 'check', '-o', 'json'], { timeoutMs: CHECK_TIME, signal });
+  const report = parseReport(stdout);
   journal.sync();
-  if (code === 0) return;
-  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ').slice(0, 2000);
-  if (code === 2 || code === 126 || code === 127) throw new Error(`trit check could not be run (status ${code}): ${said}`);
-  const evidence = `trit check failed with status ${code}: ${said}`;
+  if (code === 0 && report?.ok) return;
+  const wrong = report?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
+  if (!report || wrong.length === 0) {
+    throw new Error(
+      `trit check could not be run on the device (status ${code}): ${stderr.trim().split('\n').pop()?.slice(0, 500) || 'it gave no report'}`,
+    );
+  }
+  const evidence = `kernels differ from the specification (seed ${report.seed}): ${wrong.slice(0, 3).join('; ').slice(0, 2000)}`;
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; nothing was timed`);
+}
+
+function parseReport(text: string): z.infer<typeof Report> | null {
+  try {
+    return Report.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** The golden-token run: a small known model must give known tokens. Flags wrong-output and throws where it does not. */

@@ -2,16 +2,22 @@ import { z } from 'zod';
 
 /** Events of `trit serve` (kernels/README.md). Times are nanoseconds of the device's monotonic clock. */
 const ns = z.number().nonnegative();
+/** A count or an amount the system may not tell. */
+const amount = z.number().nullable();
 
 export const EngineEvent = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('ready'),
     version: z.string(),
+    compiler: z.string().optional(),
+    flags: z.string().optional(),
     isa: z.string(),
     kernels: z.record(z.string(), z.string()),
     layouts: z.string(),
     threads: z.int(),
     cpus: z.string(),
+    chat: z.string().optional(), // format of its messages
+    context: z.int().optional(),
     weight_bytes: z.number(),
     load_ns: ns,
     t_ns: ns,
@@ -27,27 +33,21 @@ export const EngineEvent = z.discriminatedUnion('event', [
     n_gen: z.int(),
     request_ns: ns,
     prefill_ns: ns,
-    first_ns: ns,
-    last_ns: ns,
+    first_ns: ns.nullable(), // null where nothing was generated
+    last_ns: ns.nullable(),
     stop: z.enum(['length', 'end', 'cancelled', 'context']),
     hash: z.string(),
     /** Bytes of an unfinished character at the end, made printable. */
     text_tail: z.string().optional(),
     bytes_per_token: z.number(),
-    minor_faults: z.number(),
-    major_faults: z.number(),
-    rss: z.number(),
-    peak_rss: z.number(),
+    minor_faults: amount,
+    major_faults: amount,
+    decode_minor_faults: amount.optional(),
+    decode_major_faults: amount.optional(),
+    rss: amount,
+    peak_rss: amount,
   }),
-  z.object({
-    event: z.literal('usage'),
-    id: z.string(),
-    rss: z.number(),
-    peak_rss: z.number(),
-    minor_faults: z.number(),
-    major_faults: z.number(),
-    t_ns: ns,
-  }),
+  z.object({ event: z.literal('usage'), id: z.string(), rss: amount, peak_rss: amount, minor_faults: amount, major_faults: amount, t_ns: ns }),
   z.object({ event: z.literal('error'), id: z.string().nullable().optional(), message: z.string() }),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;

@@ -22,7 +22,10 @@ test('a suite of your own is read from its file, with defaults', () => {
 test('what is wrong is said, as wrong usage', () => {
   const refused = (suite: unknown, sentence: RegExp) => {
     writeFileSync(path, typeof suite === 'string' ? suite : JSON.stringify(suite));
-    assert.throws(() => loadSuite(path), (e) => e instanceof UsageError && sentence.test(e.message));
+    assert.throws(
+      () => loadSuite(path),
+      (e) => e instanceof UsageError && sentence.test(e.message),
+    );
   };
   refused('{', /mine\.json cannot be read: /);
   refused({ ...good, repetitions: 0 }, /mine\.json: repetitions: /);

@@ -67,9 +67,10 @@ if (command === 'synth') {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${option('--preset')} ${option('--type')} ${option('--head')} ${option('--seed')}\n`);
 } else if (command === 'check') {
-  process.stdout.write(`{"ok":${fault !== 'badcheck'}}\n`);
-  if (fault === 'badcheck') process.stderr.write('trit check: gemv_t2i8 of avx2 differs from scalar in row 3, seed 7\n');
-  process.exitCode = fault === 'badcheck' ? 1 : 0;
+  const ok = fault !== 'badcheck';
+  const detail = ok ? '' : 'row 3 of 5 differs: 17 instead of 16';
+  say({ seed: 7, isas: [{ isa: 'avx2', kernels: [{ kernel: 'gemv_t2i8', ok, cases: 1, detail }] }], ok });
+  process.exitCode = ok ? 0 : 1;
 } else if (command === 'serve') {
   if (fault === 'deaf') {
     process.on('SIGTERM', () => {});

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FleetError } from '../../src/core/errors.ts';
+import { openFile } from '../../src/store/file.ts';
 import { openStore } from '../../src/store/store.ts';
 import { packTrace, unpackTrace } from '../../src/store/trace.ts';
 import { databasePath } from '../support/database.ts';
@@ -46,6 +47,14 @@ test('a damaged database', (t) => {
   store.close();
   truncateSync(path, 4096 * Math.floor(statSync(path).size / 4096 / 2));
   assert.throws(() => openStore(path).run('run-1'), /is damaged.*restore a copy/);
+});
+
+test('a commit is on the disk when it returns, readers do not wait, references are checked', (t) => {
+  const db = openFile(databasePath(t));
+  assert.equal(db.pragma('synchronous', { simple: true }), 2); // FULL
+  assert.equal(db.pragma('journal_mode', { simple: true }), 'wal');
+  assert.equal(db.pragma('foreign_keys', { simple: true }), 1);
+  db.close();
 });
 
 test('an empty file becomes a database', (t) => {

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { METRICS } from '../../src/core/metric.ts';
+import type { RunSummary } from '../../src/core/run.ts';
+import { FORMATS, render } from '../../src/report/render.ts';
+import { seeded } from '../support/random.ts';
+import { metricsOf, summary } from '../support/summaries.ts';
+
+/** What a reader of RFC 4180 makes of a text: rows of cells. */
+function parseCsv(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/gy;
+  for (let at = 0; at < text.length; at = cell.lastIndex) {
+    cell.lastIndex = at;
+    const found = cell.exec(text);
+    assert.ok(found, `no cell at ${at}: ${text.slice(at, at + 40)}`);
+    row.push(found[1]?.replaceAll('""', '"') ?? found[2] ?? '');
+    if (found[3] === ',') continue;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+const HOSTILE = [
+  '=HYPERLINK("http://x.example","y")',
+  '+1',
+  '-1',
+  '@SUM(A1)',
+  '\t=1',
+  ' =1',
+  '＝1',
+  'a,"b";c',
+  'a\r\nb',
+  '| a | b |',
+  '`code`',
+  '<script>alert(1)</script>',
+  '<img src=x onerror=y>',
+  '[link](javascript:x)',
+  '![](http://x.example)',
+  '**bold** _x_ ~~y~~ # z',
+  '\x1b[2J\x1b]0;title\x07',
+  '\x9b31m',
+  '\u202eabc',
+  '\ud800',
+  '&lt;',
+  'a\\|b',
+  '$x$',
+];
+
+const hostile = (text: string): RunSummary =>
+  summary({
+    device: text,
+    toolchain: text,
+    model: text,
+    suite: text,
+    message: text,
+    status: 'failed',
+    build: { sha256: text, compiler: text, flags: text, target: text },
+    prompts: { [text]: metricsOf({ decode_rate: 1 }) },
+  });
+
+test('CSV: a header, a line a run, base units unrounded, absent cells empty', () => {
+  const [header, first, second, ...rest] = parseCsv(
+    render('csv', [summary(), summary({ metrics: metricsOf({ decode_rate: 0.1 + 0.2 }, 3), ended: null })]),
+  );
+  assert.deepEqual(rest, []);
+  assert.equal(header?.length, 16 + 5 * METRICS.length);
+  assert.equal(new Set(header).size, header?.length);
+  const cell = (row: string[] | undefined, name: string) => row?.[header?.indexOf(name) as number];
+  assert.equal(Number(cell(first, 'peak_rss')), 1.31e9 * 1.024); // the highest
+  assert.equal(Number(cell(first, 'decode_rate')), 17.3 * 1.012); // the median
+  assert.equal(cell(first, 'started'), '2023-11-14T22:13:20.000Z');
+  assert.equal(cell(first, 'valid'), 'true');
+  assert.equal(Number(cell(second, 'decode_rate_min')), 0.1 + 0.2);
+  assert.equal(cell(second, 'decode_rate_n'), '3');
+  for (const name of ['decode_rate_p95', 'peak_rss', 'power_mean', 'ended', 'message']) assert.equal(cell(second, name), '', name);
+});
+
+test('CSV: no cell is a formula, breaks its line or acts on a terminal', () => {
+  const text = render('csv', HOSTILE.map(hostile));
+  const rows = parseCsv(text);
+  assert.equal(rows.length, 1 + HOSTILE.length);
+  for (const row of rows) {
+    assert.equal(row.length, rows[0]?.length);
+    for (const cell of row) assert.ok(cell === '' || Number.isFinite(Number(cell)) || !/^\s*[=+\-@＝＋－＠]/.test(cell), cell);
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+  assert.doesNotMatch(text.replaceAll('\r\n', ''), /[\x00-\x1f\x7f-\x9f\u202e]/);
+  assert.equal(rows[8]?.[1], 'a,"b";c');
+  assert.equal(rows[2]?.[1], "'+1");
+});
+
+test('CSV: a negative number stays a number', () => {
+  const rows = parseCsv(render('csv', [summary({ metrics: metricsOf({ energy_per_token_net: -2 }, 1) })]));
+  assert.equal(rows[1]?.[rows[0]?.indexOf('energy_per_token_net') as number], '-2');
+});
+
+test('CSV: a time that is none is empty', () => {
+  const rows = parseCsv(render('csv', [summary({ started: 1e300 })]));
+  assert.equal(rows[1]?.[rows[0]?.indexOf('started') as number], '');
+});
+
+test('JSON and JSON lines read back the same', () => {
+  const runs = [summary(), ...HOSTILE.map(hostile)];
+  assert.deepEqual(JSON.parse(render('json', runs)), { runs: JSON.parse(JSON.stringify(runs)) });
+  const lines = render('jsonl', runs).split('\n');
+  assert.equal(lines.pop(), '');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    JSON.parse(JSON.stringify(runs)),
+  );
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+  for (const name of ['json', 'jsonl']) assert.doesNotMatch(render(name, runs).replaceAll('\n', ''), /[\x00-\x1f\x7f-\x9f\u202e]/);
+});
+
+test('Markdown: numbers with units, flags with their meaning, failures with their reason', () => {
+  const text = render('markdown', [
+    summary(),
+    summary({ device: 'rpi4', flags: ['busy'] }),
+    summary({ device: 'rpi3', status: 'failed', message: 'out of memory', metrics: {} }),
+    summary({ model: 'tiny', metrics: metricsOf({ decode_rate: 900, power_mean: 3.2 }, 5) }),
+  ]);
+  assert.match(text, /^## bitnet-2b-4t, suite standard$/m);
+  assert.match(text, /^## tiny, suite standard$/m);
+  assert.match(text, /^\| local \| gcc-12 \| 2 \| 17\.5 \| 17\.3–17\.7 \|.*\| 1\.34 GB \|.*\| ok \|$/m);
+  assert.match(text, /^- \*\*busy\*\*: other programs used the processor/m);
+  assert.match(text, /^- rpi3, gcc-12, 2 threads: failed – out of memory$/m);
+  assert.match(text, /\| power \|/);
+  assert.match(render('markdown', []), /No runs\./);
+});
+
+test('Markdown: every line of a table has as many cells as its head, whatever the texts hold', () => {
+  for (const text of HOSTILE) {
+    let cells = 0;
+    for (const line of render('markdown', [hostile(text), summary()]).split('\n')) {
+      if (!line.startsWith('|')) cells = 0;
+      else {
+        const found = line.replace(/\\./g, '').split('|').length;
+        assert.equal(found, cells || found, `${text}: ${line}`);
+        cells = found;
+      }
+      const bare = line.replace(/\\./g, '');
+      assert.doesNotMatch(bare, /[<>`[\]]|:\/\//, text);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+      assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u202e]/, text);
+    }
+  }
+});
+
+test('property: random texts never change the shape of a report', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = seeded(seed);
+    const alphabet = '|`<>"\',=+-@\\\n\r\t\x1b[]()*_#&;:/\u202e\ud800aé漢🙂 ';
+    const text = Array.from({ length: 12 }, () => alphabet.charAt(Math.floor(random() * alphabet.length))).join('');
+    const rows = parseCsv(render('csv', [hostile(text), summary()]));
+    assert.deepEqual(new Set(rows.map((row) => row.length)).size, 1, `seed ${seed}`);
+    assert.equal(rows.length, 3, `seed ${seed}`);
+    const tables = render('markdown', [hostile(text)])
+      .split('\n')
+      .filter((line) => line.startsWith('|'));
+    assert.equal(tables.length, 6, `seed ${seed}`);
+    assert.equal(render('jsonl', [hostile(text)]).split('\n').length, 2, `seed ${seed}`);
+  }
+});
+
+test('a format that is none is refused with the list of those there are', () => {
+  assert.throws(() => render('pdf', []), { name: 'UsageError', message: 'There is no report format "pdf": choose markdown, csv, json, jsonl.' });
+  assert.equal(render('md', []), render('markdown', []));
+  for (const { name } of FORMATS) assert.equal(typeof render(name, []), 'string');
+});

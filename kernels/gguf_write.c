@@ -249,8 +249,8 @@ static bool write_all(gguf_out *o, const char *data, size_t n, uint64_t at, trit
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return fail(e, "%.200s cannot be written: %s (the whole file takes %.2f GB)", o->part, strerror(done ? errno : ENOSPC),
-                        (double)gguf_out_size(o) / 1e9);
+            return fail(e, "%.200s cannot be written: %s (the whole file takes %.1f MB)", o->part, strerror(done ? errno : ENOSPC),
+                        (double)gguf_out_size(o) / 1e6);
         data += done;
         n -= (size_t)done;
         at += (uint64_t)done;
@@ -273,10 +273,10 @@ bool gguf_start(gguf_out *o, trit_error *e)
     if (!good)
         fail(e, "not enough memory to describe %.200s", o->path);
     else if (!fstatvfs(o->fd, &s) && s.f_blocks && gguf_out_size(o) / s.f_frsize >= s.f_bavail)
-        good = fail(e, "%.200s takes %.2f GB and its disk has %.2f GB left; free some space or choose another place", o->path,
-                    (double)gguf_out_size(o) / 1e9, (double)s.f_bavail * (double)s.f_frsize / 1e9);
+        good = fail(e, "%.200s takes %.1f MB and its disk has %.1f MB left; free some space or choose another place", o->path,
+                    (double)gguf_out_size(o) / 1e6, (double)s.f_bavail * (double)s.f_frsize / 1e6);
     else if (ftruncate(o->fd, (off_t)gguf_out_size(o)))
-        good = fail(e, "%.200s cannot grow to %.2f GB: %s", o->part, (double)gguf_out_size(o) / 1e9, strerror(errno));
+        good = fail(e, "%.200s cannot grow to %.1f MB: %s", o->part, (double)gguf_out_size(o) / 1e6, strerror(errno));
     else
         good = write_all(o, head.data, head.len, 0, e);
     free(head.data);

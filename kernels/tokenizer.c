@@ -7,7 +7,8 @@ enum { MOST_TEXT = 64 << 20 }; /* bytes; working memory is up to 36 times that, 
 /* Tokens that end a turn or a text under whatever id, beside the file's own eos, eot and eom. */
 static const char *const end_names[] = { "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|im_end|>", "<|end|>" };
 
-bool token_key(const tokenizer *t, const gguf *g, const char *key, int32_t *id, trit_error *e)
+/* An optional key that names a token: absent -1. */
+static bool token_key(const tokenizer *t, const gguf *g, const char *key, int32_t *id, trit_error *e)
 {
     uint64_t value;
     *id = -1;

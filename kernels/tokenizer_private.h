@@ -97,6 +97,4 @@ struct tokenizer {
 size_t llama3_word(const char *text, size_t len);
 /* The row of chat.inc whose marks the Jinja template bears; "plain" without a template. (chat.c) */
 const chat_format *chat_recognise(str template);
-/* An optional id key of the GGUF: absent -1. Errors: outside the vocabulary. (tokenizer.c) */
-bool token_key(const tokenizer *t, const gguf *g, const char *key, int32_t *id, trit_error *e);
 #endif

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Target } from '../core/build.ts';
+import { FleetError, UsageError } from '../core/errors.ts';
+import { nearest } from './nearest.ts';
+import { hostTarget } from './target.ts';
+
+export interface Toolchain {
+  name: string;
+  family: 'cc' | 'gcc' | 'clang';
+}
+
+/** One row a toolchain. `cc` is the host's own compiler, whatever it is. */
+export const TOOLCHAINS: readonly Toolchain[] = [
+  { name: 'cc', family: 'cc' },
+  { name: 'gcc-12', family: 'gcc' },
+  { name: 'gcc-13', family: 'gcc' },
+  { name: 'gcc-14', family: 'gcc' },
+  { name: 'gcc-15', family: 'gcc' },
+  { name: 'clang-14', family: 'clang' },
+  { name: 'clang-15', family: 'clang' },
+  { name: 'clang-16', family: 'clang' },
+  { name: 'clang-17', family: 'clang' },
+  { name: 'clang-18', family: 'clang' },
+  { name: 'clang-19', family: 'clang' },
+  { name: 'clang-20', family: 'clang' },
+];
+
+/** GNU triple of a target, and the Debian architecture of its cross libraries. */
+const TRIPLES: Record<Target, { triple: string; debian: string }> = {
+  'x86_64-linux': { triple: 'x86_64-linux-gnu', debian: 'amd64' },
+  'aarch64-linux': { triple: 'aarch64-linux-gnu', debian: 'arm64' },
+  'armv7-linux': { triple: 'arm-linux-gnueabihf', debian: 'armhf' },
+  'riscv64-linux': { triple: 'riscv64-linux-gnu', debian: 'riscv64' },
+};
+
+/** A toolchain that is installed and links for a target. */
+export interface Compiler {
+  toolchain: string;
+  target: Target;
+  /** Program and arguments, as make's CC. */
+  command: string;
+  /** First line of --version. */
+  version: string;
+  /** It links static binaries, which run on any device of the target whatever its libc. */
+  static: boolean;
+}
+
+export function defaultToolchain(): string {
+  return 'cc';
+}
+
+/** The row of a name. Throws a UsageError with the nearest name. */
+export function findToolchain(name: string): Toolchain {
+  const row = TOOLCHAINS.find((toolchain) => toolchain.name === name);
+  if (row) return row;
+  const names = TOOLCHAINS.map((toolchain) => toolchain.name);
+  const near = nearest(name, names);
+  throw new UsageError(`there is no toolchain "${name}"; ${near ? `did you mean "${near}"?` : `known: ${names.join(', ')}`}`);
+}
+
+const found = new Map<string, Promise<Compiler>>();
+
+/**
+ * The compiler of a toolchain for a target, tried by linking a small program. Throws a FleetError with the packages to install where it
+ * is missing or does not link.
+ */
+export function compilerFor(name: string, target: Target): Promise<Compiler> {
+  const row = findToolchain(name);
+  const key = `${name} ${target}`;
+  const known = found.get(key) ?? detect(row, target);
+  known.catch(() => found.delete(key)); // it may be installed while we run
+  found.set(key, known);
+  return known;
+}
+
+/** Every toolchain with its version where it is installed, and whether it builds for each target asked about. */
+export async function listToolchains(
+  targets: readonly Target[],
+): Promise<{ name: string; version: string | null; targets: Target[]; install: string }[]> {
+  return Promise.all(
+    TOOLCHAINS.map(async (row) => {
+      const tries = await Promise.allSettled(targets.map((target) => compilerFor(row.name, target)));
+      const works = tries.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      const version = works[0]?.version ?? firstLine(await run(row.name, ['--version']));
+      return { name: row.name, version, targets: works.map((compiler) => compiler.target), install: install(row, hostTarget()) };
+    }),
+  );
+}
+
+async function detect(row: Toolchain, target: Target): Promise<Compiler> {
+  const command = commandFor(row, target);
+  const [program = '', ...args] = command.split(' ');
+  const version = firstLine(await run(program, ['--version']));
+  if (version === null)
+    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}`);
+  const folder = await mkdtemp(join(tmpdir(), 'fleet-link-'));
+  try {
+    const source = join(folder, 'try.c');
+    await writeFile(
+      source,
+      '#include <math.h>\n#include <pthread.h>\n#include <stdio.h>\nint main(int c, char **v) { (void)v; return printf("%f", sqrt(c)) < 0; }\n',
+    );
+    const link = (...more: string[]) => run(program, [...args, ...more, '-pthread', '-o', join(folder, 'try'), source, '-lm']);
+    const makesStatic = (await link('-static')).code === 0;
+    const dynamic = makesStatic ? null : await link();
+    if (dynamic && (target !== hostTarget() || dynamic.code !== 0)) {
+      const why = dynamic.stderr.split('\n').find((line) => /error|cannot find|No such/.test(line)) ?? 'it does not link';
+      throw new FleetError(`${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}`);
+    }
+    return { toolchain: row.name, target, command, version, static: makesStatic };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function commandFor(row: Toolchain, target: Target): string {
+  if (target === hostTarget()) return row.name;
+  const { triple } = TRIPLES[target];
+  if (row.family === 'clang') return `${row.name} --target=${triple}`;
+  return `${triple}-${row.family === 'cc' ? 'gcc' : row.name}`;
+}
+
+function install(row: Toolchain, target: Target): string {
+  const { triple, debian } = TRIPLES[target];
+  const cross = triple.replaceAll('_', '-');
+  if (target === hostTarget()) return `apt install ${row.family === 'cc' ? 'gcc' : row.name} libc6-dev make`;
+  if (row.family === 'clang') return `apt install ${row.name} gcc-${cross} libc6-dev-${debian}-cross make`;
+  return `apt install ${row.family === 'cc' ? 'gcc' : row.name}-${cross} libc6-dev-${debian}-cross make`;
+}
+
+function firstLine({ code, stdout }: { code: number; stdout: string }): string | null {
+  return code === 0 ? (stdout.split('\n')[0]?.trim() ?? null) : null;
+}
+
+function run(program: string, args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: 60_000, env: { ...process.env, LC_ALL: 'C' } }, (error, stdout, stderr) => {
+      resolve({ code: error ? (typeof error.code === 'number' ? error.code : 127) : 0, stdout, stderr });
+    });
+  });
+}

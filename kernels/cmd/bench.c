@@ -1,0 +1,171 @@
+/* trit bench: prefill of -p tokens and decode of -n tokens at each thread count, in the shape llama-bench prints. */
+#include "../serve_request.h"
+#include "bench_report.h"
+#include "events.h"
+#include "numbers.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BATCH = 512 };
+
+typedef struct {
+    loaded l;
+    bench_setup setup;
+    session *session;
+    int32_t *tokens;   /* the longest prompt */
+    float *logits;     /* [vocab] */
+    bool first_row;
+} bench;
+
+/* Greedy choice; its time belongs to the decode step, as it does in real use. */
+static int32_t choose(bench *b)
+{
+    sampler s = { 0 };
+    return sample(&s, b->logits, model_get_config(b->l.model)->vocab);
+}
+
+/* One repetition from an empty context. Returns its nanoseconds, -1 after a failure. */
+static int64_t repetition(bench *b, size_t n_prompt, size_t n_gen, bench_row *row, trit_error *e)
+{
+    session_reset(b->session);
+    row->hash = HASH_START;
+    int64_t start = clock_ns();
+    if (n_prompt) {
+        if (!session_eval(b->session, b->tokens, n_prompt, b->logits, false, e))
+            return -1;
+        row->hash = hash_token(row->hash, choose(b));
+    }
+    int32_t token = b->tokens[0];
+    for (size_t i = 0; i < n_gen; i++) {
+        row->bytes_per_token += (double)session_bytes_per_token(b->session) / (double)n_gen;
+        if (!session_eval(b->session, &token, 1, b->logits, false, e))
+            return -1;
+        token = choose(b);
+        row->hash = hash_token(row->hash, token);
+    }
+    return clock_ns() - start;
+}
+
+/* A warm-up and the counted repetitions of one test, printed as one row. */
+static bool measure(bench *b, size_t n_prompt, size_t n_gen, size_t repetitions, trit_error *e)
+{
+    int64_t *samples = malloc(repetitions * sizeof *samples);
+    if (!samples)
+        return fail(e, "not enough memory for %zu samples", repetitions);
+    bench_row row = { .n_prompt = n_prompt, .n_gen = n_gen, .samples = samples, .count = repetitions, .time = time(NULL) };
+    bool ok = true;
+    for (size_t i = 0; ok && i < repetitions + 1; i++) {
+        row.bytes_per_token = 0;
+        int64_t ns = repetition(b, n_prompt, n_gen, &row, e);
+        ok = ns >= 0;
+        if (ok && i > 0)
+            samples[i - 1] = ns;
+    }
+    row.threads = pool_threads(b->l.pool);
+    if (ok)
+        bench_report_row(&b->setup, &row, b->first_row);
+    b->first_row = false;
+    free(samples);
+    return ok;
+}
+
+static bool use_threads(bench *b, int64_t threads, const model_options *o, size_t context, trit_error *e)
+{
+    session_free(b->session);
+    b->session = NULL;
+    if (pool_threads(b->l.pool) != threads) {
+        pool *p = pool_new((int)threads, o->cpus, e);
+        if (!p)
+            return false;
+        model_set_pool(b->l.model, p);
+        pool_free(b->l.pool);
+        b->l.pool = p;
+    }
+    b->session = session_new(b->l.model, context, BATCH, e);
+    return b->session != NULL;
+}
+
+typedef struct { int64_t *values; size_t count; } list;
+
+static bool run_all(bench *b, const model_options *o, list threads, list prompts, list gens, size_t repetitions, trit_error *e)
+{
+    const model_config *c = model_get_config(b->l.model);
+    int64_t context = 1;
+    for (size_t i = 0; i < prompts.count; i++)
+        context = prompts.values[i] > context ? prompts.values[i] : context;
+    uint64_t bos = 0;
+    bool has_bos = gguf_u64(b->l.gguf, "tokenizer.ggml.bos_token_id", &bos) && bos < c->vocab;
+    b->tokens = malloc((size_t)context * sizeof *b->tokens);
+    b->logits = malloc(c->vocab * sizeof *b->logits);
+    if (!b->tokens || !b->logits)
+        return fail(e, "not enough memory for the prompt");
+    random_prompt(NULL, c->vocab, has_bos ? (int32_t)bos : -1, 1, b->tokens, (size_t)context);
+    for (size_t i = 0; i < gens.count; i++)
+        context = gens.values[i] > context ? gens.values[i] : context;
+    for (size_t t = 0; t < threads.count; t++) {
+        if (!use_threads(b, threads.values[t], o, (size_t)context, e))
+            return false;
+        for (size_t i = 0; i < prompts.count; i++)
+            if (prompts.values[i] && !measure(b, (size_t)prompts.values[i], 0, repetitions, e))
+                return false;
+        for (size_t i = 0; i < gens.count; i++)
+            if (gens.values[i] && !measure(b, 0, (size_t)gens.values[i], repetitions, e))
+                return false;
+    }
+    return true;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+    model_options o = { 0 };
+    const char *threads_text = NULL, *prompt_text = "512", *gen_text = "64", *format = "md";
+    int64_t repetitions = 5;
+    const option table[] = {
+        { "model", 'm', OPTION_TEXT, &o.model, "FILE", "GGUF model", 0, 0 },
+        { "threads", 't', OPTION_TEXT, &threads_text, "N,...", "thread counts (default: one for each fast core)", 0, 0 },
+        { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
+        { "isa", 0, OPTION_TEXT, &o.isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 },
+        { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
+        { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
+        { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },
+        { "output", 'o', OPTION_TEXT, &format, "FORMAT", "md, json, jsonl or csv", 0, 0 },
+    };
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table,
+                               "-m FILE [-p 512] [-n 64] [-t 1,2] [-r 5] [-o md]",
+                               "Measures prefill and decode; every test starts from an empty context.");
+    if (status >= 0)
+        return status;
+    bench b = { .first_row = true };
+    if (!bench_format_named(format, &b.setup.format))
+        return complain(NULL, 2, "--output wants md, json, jsonl or csv, not \"%s\"", format);
+    list threads = { 0 }, prompts = { 0 }, gens = { 0 };
+    if ((threads_text && !numbers_parse("threads", threads_text, 1, 512, &threads.values, &threads.count)) ||
+        !numbers_parse("n-prompt", prompt_text, 0, REQUEST_MAX_TOKENS, &prompts.values, &prompts.count) ||
+        !numbers_parse("n-gen", gen_text, 0, REQUEST_MAX_TOKENS, &gens.values, &gens.count))
+        status = 2;
+    o.threads = threads.count ? threads.values[0] : 0;
+    if (status < 0 && !load_all(&b.l, &o, false))
+        status = b.l.status;
+    if (status < 0) {
+        trit_error e = { "" };
+        int64_t chosen = pool_threads(b.l.pool);
+        b.setup.loaded = &b.l;
+        b.setup.file = o.model;
+        b.setup.batch = BATCH;
+        bench_report_begin(&b.setup);
+        bool ok = run_all(&b, &o, threads.count ? threads : (list){ &chosen, 1 }, prompts, gens, (size_t)repetitions, &e);
+        bench_report_end(&b.setup);
+        status = ok ? 0 : complain(NULL, 1, "%s", e.text);
+        session_free(b.session);
+        unload_all(&b.l);
+    }
+    free(b.tokens);
+    free(b.logits);
+    free(threads.values);
+    free(prompts.values);
+    free(gens.values);
+    return status;
+}

@@ -8,7 +8,7 @@ export const P95_MINIMUM = 20;
  * Quantile by Hyndman and Fan's definition 7 (the default of R and NumPy): with h = (n - 1) p, the value at place h of the sorted values,
  * straight-line between its neighbours. `sorted` is in ascending order; NaN where it is empty.
  */
-export function quantile(sorted: readonly number[], p: number): number {
+export function quantile(sorted: ArrayLike<number>, p: number): number {
   const h = (sorted.length - 1) * p;
   const low = sorted[Math.floor(h)];
   const high = sorted[Math.ceil(h)];
@@ -16,8 +16,9 @@ export function quantile(sorted: readonly number[], p: number): number {
   return Math.min(high, low + (high - low) * (h - Math.floor(h))); // min: rounding or overflow never leads past a neighbour
 }
 
-export function ascending(values: readonly number[]): number[] {
-  return [...values].sort((a, b) => a - b);
+/** A sorted copy. */
+export function ascending(values: readonly number[]): Float64Array {
+  return Float64Array.from(values).sort(); // twice as fast as sorting an array by a function
 }
 
 export function median(values: readonly number[]): number {

@@ -22,6 +22,12 @@ export function unpackTrace(data: Buffer, times: number, values: number): { time
     throw new FleetError('A stored trace is damaged and cannot be unpacked.', { cause });
   }
   if (raw.length !== bytes) throw new FleetError(`A stored trace is damaged: ${raw.length} bytes where ${bytes} were expected.`);
-  const numbers = Array.from({ length: times + values }, (_, i) => raw.readDoubleLE(8 * i));
-  return { times: numbers.slice(0, times), values: numbers.slice(times) };
+  return { times: doubles(raw, 0, times), values: doubles(raw, times, values) };
+}
+
+function doubles(raw: Buffer, first: number, count: number): number[] {
+  const view = new DataView(raw.buffer, raw.byteOffset + 8 * first, 8 * count);
+  const found = new Array<number>(count);
+  for (let i = 0; i < count; i++) found[i] = view.getFloat64(8 * i, true);
+  return found;
 }

@@ -141,7 +141,7 @@ bool serve_request_parse(serve_request *r, const char *line, size_t len, trit_er
         r->id = "";
         return fail(e, "\"id\" may have at most 256 bytes");
     }
-    const char *op;
+    const char *op = "";
     if (!json_get(r->body, "op"))
         return fail(e, "the request has no \"op\"; it must be generate, cancel, usage or quit");
     if (!plain_text(json_get(r->body, "op"), "op", &op, e))

@@ -42,7 +42,7 @@ export async function startRun(connection: Connection, facts: Facts, job: Job, o
   const link = new Link(connection, options);
   const agent = `${job.workdir}/agent.mjs`;
   await link.retry((c) => bringAgent(c, options.agentPath, agent));
-  await link.retry((c) => begin(c, agent, job));
+  await link.retry((c) => begin(c, facts.node_path ?? 'node', agent, job));
   return followRun(link, job.id, journalOf(job, facts), options);
 }
 
@@ -58,10 +58,10 @@ async function bringAgent(connection: Connection, local: string, remote: string)
 }
 
 /** Safe to do twice: the agent answers for a job that is there already. */
-async function begin(connection: Connection, agent: string, job: Job): Promise<void> {
+async function begin(connection: Connection, node: string, agent: string, job: Job): Promise<void> {
   const path = `${job.workdir}/jobs/${job.id}/job.json`;
   await connection.writeFile(path, JSON.stringify(job));
-  const started = await connection.exec(['node', agent, 'start', path], { timeoutMs: 60_000 });
+  const started = await connection.exec([node, agent, 'start', path], { timeoutMs: 60_000 });
   if (started.code === 0) return;
   const why = reason(started.stderr.trim()) || `status ${started.code}`;
   throw new FleetError(`device ${connection.device.id}: the agent did not start (${why})`);

@@ -49,7 +49,8 @@ export async function arrowsOf(root: string, folders: readonly string[]): Promis
       },
     ],
   });
-  return arrows;
+  const text = ({ from, to }: Arrow) => `${from} ${to}`;
+  return arrows.sort((a, b) => (text(a) < text(b) ? -1 : 1)); // esbuild parses side by side
 }
 
 function sourcesIn(folder: string): string[] {

@@ -92,73 +92,40 @@ INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t 
     }
 }
 
-static void t2_many(const uint8_t *w, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y, size_t ldy, size_t n)
+#include "t2_kernels.h"
+
+/* Float weights, 16 at a time. */
+typedef __m512 vf;
+enum { LANES = 16 };
+
+INLINE __mmask16 first(size_t left)
 {
-    _Alignas(64) uint8_t codes[BLOCK * T2_ROWS * T2_CHUNK];
-    for (size_t t = 0; t < n; t++)
-        _mm_storeu_si128((__m128i *)(y + t * ldy), _mm_set1_epi32(-sums[t]));
-    for (size_t c = 0; c < chunks; c += BLOCK) {
-        size_t count = chunks - c < BLOCK ? chunks - c : BLOCK, steps = count * (T2_CHUNK / STEP);
-        t2_spread(w + c * T2_ROWS * T2_BYTES, count, codes);
-        const int8_t *x = q + c * T2_CHUNK;
-        size_t t = 0;
-        for (; t + TILE <= n; t += TILE)
-            t2_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, TILE);
-        for (; t + 2 <= n; t += 2)
-            t2_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, 2);
-        if (t < n)
-            t2_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, 1);
-    }
+    return (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
 }
 
-static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,
-                      size_t ldy, size_t n)
+INLINE vf v_load(const float *p, size_t left)
 {
-    for (size_t g = 0; g < groups; g++, w += chunks * T2_ROWS * T2_BYTES, y += T2_ROWS)
-        if (n == 1)
-            t2_one(w, chunks, q, sums[0], y);
-        else
-            t2_many(w, chunks, q, ldx, sums, y, ldy, n);
+    return _mm512_maskz_loadu_ps(first(left), p);
 }
 
-/* Float weights, 16 at a time: widen(p, mask) reads the weights whose mask bit is set. */
-INLINE __m512 widen_f32(const void *p, __mmask16 mask)
+INLINE vf v_load_f16(const uint16_t *p, size_t left)
 {
-    return _mm512_maskz_loadu_ps(mask, p);
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(left), p));
 }
 
-INLINE __m512 widen_f16(const void *p, __mmask16 mask)
+INLINE vf v_load_bf16(const uint16_t *p, size_t left)
 {
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first(left), p)), 16));
 }
 
-INLINE __m512 widen_bf16(const void *p, __mmask16 mask)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, p)), 16));
-}
+#define v_set(a) _mm512_set1_ps(a)
+#define v_add(a, b) _mm512_add_ps(a, b)
+#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_sum(a) _mm512_reduce_add_ps(a)
+#define DOTS_ONLY
+#include "float_kernels.h"
 
-#define DOT(name, type, widen)                                                                                              \
-    static float name(const type *w, const float *x, size_t n)                                                              \
-    {                                                                                                                       \
-        __m512 a0 = _mm512_setzero_ps(), a1 = a0, a2 = a0, a3 = a0;                                                         \
-        size_t i = 0;                                                                                                       \
-        for (; i + 64 <= n; i += 64) {                                                                                      \
-            for (size_t line = 0; line < 64 * sizeof *w; line += 64)                                                        \
-                prefetch((const char *)(w + i) + line);                                                                     \
-            a0 = _mm512_fmadd_ps(widen(w + i, 0xffff), _mm512_loadu_ps(x + i), a0);                                         \
-            a1 = _mm512_fmadd_ps(widen(w + i + 16, 0xffff), _mm512_loadu_ps(x + i + 16), a1);                               \
-            a2 = _mm512_fmadd_ps(widen(w + i + 32, 0xffff), _mm512_loadu_ps(x + i + 32), a2);                               \
-            a3 = _mm512_fmadd_ps(widen(w + i + 48, 0xffff), _mm512_loadu_ps(x + i + 48), a3);                               \
-        }                                                                                                                   \
-        for (; i < n; i += 16) {                                                                                            \
-            __mmask16 mask = (__mmask16)(n - i < 16 ? (1u << (n - i)) - 1 : 0xffff);                                        \
-            a0 = _mm512_fmadd_ps(widen(w + i, mask), _mm512_maskz_loadu_ps(mask, x + i), a0);                               \
-        }                                                                                                                   \
-        return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a0, a1), _mm512_add_ps(a2, a3)));                           \
-    }
-DOT(dot_f32f32, float, widen_f32)
-DOT(dot_f16f32, uint16_t, widen_f16)
-DOT(dot_bf16f32, uint16_t, widen_bf16)
+#include "block_kernels.h"
 
 /* Block types. A step is 64 weights of a row as unsigned codes, with the scale (and for Q4_K the minimum) of each lane of four:
    weight = scale * (code - bias) - minimum. */
@@ -223,78 +190,46 @@ INLINE step step_q4_k(const uint8_t *row, size_t i, bool both)
     size_t k = i % 4;
     __m256i q = _mm256_loadu_si256((const __m256i *)(block + 16 + 32 * k));
     __m512i codes = _mm512_inserti64x4(_mm512_castsi256_si512(q), _mm256_srli_epi16(q, 4), 1);
-    float d = half_at(block), dmin = half_at(block + 2), scale[2], minimum[2];
-    const uint8_t *s = block + 4;
-    for (size_t j = 0; j < 2; j++) {
-        size_t sub = 2 * k + j;
-        scale[j] = d * (float)(sub < 4 ? s[sub] & 63 : (s[sub + 4] & 15) | (s[sub - 4] >> 6) << 4);
-        minimum[j] = dmin * (float)(sub < 4 ? s[sub + 4] & 63 : s[sub + 4] >> 4 | (s[sub] >> 6) << 4);
-    }
+    float d = half_at(block), dmin = half_at(block + 2);
     (void)both;
-    return (step){ .codes = _mm512_and_si512(codes, _mm512_set1_epi8(15)), .scale = halves(scale[0], scale[1]),
-                   .minimum = halves(minimum[0], minimum[1]) };
+    return (step){ .codes = _mm512_and_si512(codes, _mm512_set1_epi8(15)), .scale = halves(d * (float)q4_k_scale(block + 4, 2 * k), d * (float)q4_k_scale(block + 4, 2 * k + 1)),
+                   .minimum = halves(dmin * (float)q4_k_minimum(block + 4, 2 * k), dmin * (float)q4_k_minimum(block + 4, 2 * k + 1)) };
 }
 
-/* rows x tokens results at once: weights are decoded once for the tokens, activations prepared once for the rows. The sum of one
-   result runs in the same order whatever the tile. */
-#define GEMM(name, row_bytes, bias, has_minimum)                                                                            \
-    INLINE void tile_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, const int rows,       \
-                            const int tokens)                                                                               \
-    {                                                                                                                       \
-        __m512 sum[4][4];                                                                                                   \
-        size_t stride = k / 32 * (row_bytes) / 8, steps = (k + 63) / 64;                                                    \
-        const __m512i offset = _mm512_set1_epi8((char)((has_minimum) ? 1 : (bias))), two = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1); \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            for (int t = 0; t < tokens; t++)                                                                                \
-                sum[r][t] = _mm512_setzero_ps();                                                                            \
-        for (size_t i = 0; i < steps; i++) {                                                                                \
-            bool both = i * 64 + 64 <= k;                                                                                   \
-            __mmask64 mask = both ? ~(__mmask64)0 : 0xffffffffu;                                                            \
-            step s[4];                                                                                                      \
-            for (int r = 0; r < rows; r++) {                                                                                \
-                s[r] = step_##name(w + (size_t)r * stride, i, both);                                                        \
-                prefetch(w + (size_t)r * stride + i * ((row_bytes) / 4));                                                   \
-            }                                                                                                               \
-            for (int t = 0; t < tokens; t++) {                                                                              \
-                __m512i x = _mm512_maskz_loadu_epi8(mask, q + (size_t)t * k + i * 64);                                      \
-                __m512 scale = _mm512_permutexvar_ps(two, _mm512_maskz_loadu_ps(both ? 3 : 1, d + ((size_t)t * k + i * 64) / 32)); \
-                __m512i over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, x);                                      \
-                __m512i start = (has_minimum) ? _mm512_setzero_si512() : _mm512_sub_epi32(_mm512_setzero_si512(), over);    \
-                __m512 total = (has_minimum) ? _mm512_mul_ps(_mm512_cvtepi32_ps(over), scale) : _mm512_setzero_ps();        \
-                for (int r = 0; r < rows; r++) {                                                                            \
-                    __m512 product = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, s[r].codes, x));                         \
-                    sum[r][t] = _mm512_fmadd_ps(product, _mm512_mul_ps(s[r].scale, scale), sum[r][t]);                      \
-                    if (has_minimum)                                                                                        \
-                        sum[r][t] = _mm512_fnmadd_ps(s[r].minimum, total, sum[r][t]);                                       \
-                }                                                                                                           \
-            }                                                                                                               \
-        }                                                                                                                   \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            for (int t = 0; t < tokens; t++)                                                                                \
-                y[(size_t)t * ldy + (size_t)r] = _mm512_reduce_add_ps(sum[r][t]);                                           \
-    }                                                                                                                       \
-    static void gemm_##name##q8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n) \
-    {                                                                                                                       \
-        size_t stride = k / 32 * (row_bytes) / 8;                                                                           \
-        for (size_t r = 0; r < rows;) {                                                                                     \
-            const uint8_t *row = (const uint8_t *)w + r * stride;                                                           \
-            bool four = rows - r >= 4;                                                                                      \
-            size_t t = 0;                                                                                                   \
-            for (; four && t + 4 <= n; t += 4)                                                                              \
-                tile_##name(row, k, q + t * k, d + t * (k / 32), y + t * ldy + r, ldy, 4, 4);                               \
-            for (; t < n; t++)                                                                                              \
-                if (four)                                                                                                   \
-                    tile_##name(row, k, q + t * k, d + t * (k / 32), y + t * ldy + r, ldy, 4, 1);                           \
-                else                                                                                                        \
-                    tile_##name(row, k, q + t * k, d + t * (k / 32), y + t * ldy + r, ldy, 1, 1);                           \
-            r += four ? 4 : 1;                                                                                              \
-        }                                                                                                                   \
-    }
-/* name, bytes of 256 weights, bias of the codes, minimum */
-GEMM(q4_0, 144, 8, false)
-GEMM(q8_0, 272, 128, false)
-GEMM(q6_k, 210, 32, false)
-GEMM(q4_k, 144, 0, true)
+typedef __m512 sums;
+#define sums_zero() _mm512_setzero_ps()
+#define sums_total(s) _mm512_reduce_add_ps(s)
+
+typedef struct {
+    __m512i x, start; /* start: what the bias adds, negated */
+    __m512 scale, whole; /* whole: value of the sum of x, for minima */
+} token;
+
+INLINE token token_at(const int8_t *q, const float *d, bool both, int bias)
+{
+    __m512i pair = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), zero = _mm512_setzero_si512();
+    token t = { .x = _mm512_maskz_loadu_epi8(both ? ~(__mmask64)0 : 0xffffffffu, q), .start = zero };
+    t.scale = _mm512_permutexvar_ps(pair, _mm512_maskz_loadu_ps(both ? 3 : 1, d));
+    __m512i sum = _mm512_dpbusd_epi32(zero, _mm512_set1_epi8((char)(bias < 0 ? 1 : bias)), t.x);
+    if (bias < 0)
+        t.whole = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), t.scale);
+    else
+        t.start = _mm512_sub_epi32(zero, sum);
+    return t;
+}
+
+INLINE sums multiply(sums s, step w, token t, bool minima)
+{
+    __m512 product = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(t.start, w.codes, t.x));
+    s = _mm512_fmadd_ps(product, _mm512_mul_ps(w.scale, t.scale), s);
+    return minima ? _mm512_fnmadd_ps(w.minimum, t.whole, s) : s;
+}
+
+enum { WEIGHTS = 64, TILE_ROWS = 4, TILE_TOKENS = 4 };
+BLOCK_KERNEL(q4_0, 144, 8, false)
+BLOCK_KERNEL(q8_0, 272, 128, false)
+BLOCK_KERNEL(q6_k, 210, 32, false)
+BLOCK_KERNEL(q4_k, 144, -1, true)
 
 void isa_avx512vnni(trit_ops *ops)
 {

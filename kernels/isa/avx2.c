@@ -1,0 +1,303 @@
+/* AVX2 with FMA and F16C: everything. */
+#include "../ops.h"
+#include <immintrin.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void prefetch(const void *p)
+{
+    _mm_prefetch((const char *)p + 8192, _MM_HINT_T0); /* decode waits for memory, not for arithmetic */
+}
+
+INLINE __m256i load(const void *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+/* Sums of the lanes of four vectors. */
+INLINE __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+/* Products of 16-bit pairs: codes are at most 2, |q| at most 127, so a pair gives at most 508 and 64 of them fit in 16 bits: BLOCK
+   chunks are gathered before they are widened. */
+enum { TILE = 3, STEP = 32, BLOCK = 8 };
+
+INLINE __m256i widen(__m256i pairs)
+{
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+INLINE __m256i t2_digit(__m256i v, int d, const int8_t *q)
+{
+    return _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(v, 2 * d), _mm256_set1_epi8(3)), load(q + d * T2_BYTES));
+}
+
+static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+{
+    __m256i total[T2_ROWS];
+    for (int r = 0; r < T2_ROWS; r++)
+        total[r] = _mm256_setzero_si256();
+    while (chunks) {
+        __m256i pairs[T2_ROWS];
+        for (int r = 0; r < T2_ROWS; r++)
+            pairs[r] = _mm256_setzero_si256();
+        size_t count = chunks < BLOCK ? chunks : BLOCK;
+        chunks -= count;
+        for (; count; count--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK)
+            for (int r = 0; r < T2_ROWS; r++) {
+                __m256i a = load(w + r * T2_BYTES), b = load(w + r * T2_BYTES + 32);
+                prefetch(w + r * T2_BYTES);
+                a = _mm256_add_epi16(_mm256_add_epi16(t2_digit(a, 0, q), t2_digit(a, 1, q)),
+                                     _mm256_add_epi16(t2_digit(a, 2, q), t2_digit(a, 3, q)));
+                b = _mm256_add_epi16(_mm256_add_epi16(t2_digit(b, 0, q + 32), t2_digit(b, 1, q + 32)),
+                                     _mm256_add_epi16(t2_digit(b, 2, q + 32), t2_digit(b, 3, q + 32)));
+                pairs[r] = _mm256_add_epi16(pairs[r], _mm256_add_epi16(a, b));
+            }
+        for (int r = 0; r < T2_ROWS; r++)
+            total[r] = _mm256_add_epi32(total[r], widen(pairs[r]));
+    }
+    _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(total[0], total[1], total[2], total[3]), _mm_set1_epi32(sum)));
+}
+
+static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+{
+    __m256i mask = _mm256_set1_epi8(3);
+    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
+        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
+            for (int d = 0; d < 4; d++)
+                for (int half = 0; half < 2; half++) {
+                    __m256i codes = _mm256_and_si256(_mm256_srli_epi16(load(w + half * STEP), 2 * d), mask);
+                    _mm256_store_si256((__m256i *)(void *)(out + ((2 * d + half) * T2_ROWS + r) * STEP), codes);
+                }
+}
+
+INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
+{
+    __m256i pairs[TILE][T2_ROWS];
+    for (int t = 0; t < tokens; t++)
+        for (int r = 0; r < T2_ROWS; r++)
+            pairs[t][r] = _mm256_setzero_si256();
+    for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP)
+        for (int r = 0; r < T2_ROWS; r++) {
+            __m256i w = load(codes + r * STEP);
+            for (int t = 0; t < tokens; t++)
+                pairs[t][r] = _mm256_add_epi16(pairs[t][r], _mm256_maddubs_epi16(w, load(q + (size_t)t * ldx)));
+        }
+    for (int t = 0; t < tokens; t++) {
+        __m128i *out = (__m128i *)(void *)(y + (size_t)t * ldy);
+        __m128i sum = sum4(widen(pairs[t][0]), widen(pairs[t][1]), widen(pairs[t][2]), widen(pairs[t][3]));
+        _mm_storeu_si128(out, _mm_add_epi32(_mm_loadu_si128(out), sum));
+    }
+}
+#include "t2_kernels.h"
+
+/* The vector words of float_kernels.h. */
+typedef __m256 vf;
+typedef __m256i vi;
+enum { LANES = 8 };
+
+INLINE __m256i first(size_t left)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)left), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+INLINE vf v_load(const float *p, size_t left)
+{
+    return left >= LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, first(left));
+}
+
+INLINE __m128i load_shorts(const uint16_t *p, size_t left)
+{
+    uint16_t some[LANES] = { 0 };
+    if (left < LANES)
+        p = memcpy(some, p, left * sizeof *p);
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+INLINE vf v_load_f16(const uint16_t *p, size_t left)
+{
+    return _mm256_cvtph_ps(load_shorts(p, left));
+}
+
+INLINE vf v_load_bf16(const uint16_t *p, size_t left)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_shorts(p, left)), 16));
+}
+
+INLINE void v_store(float *p, vf v, size_t left)
+{
+    if (left >= LANES)
+        _mm256_storeu_ps(p, v);
+    else
+        _mm256_maskstore_ps(p, first(left), v);
+}
+
+INLINE void v_store_f16(uint16_t *p, vf v, size_t left)
+{
+    uint16_t all[LANES];
+    _mm_storeu_si128((__m128i *)(void *)all, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+    memcpy(p, all, (left < LANES ? left : LANES) * sizeof *p);
+}
+
+INLINE float v_sum(vf v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+INLINE float v_greatest(vf v)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+INLINE int32_t vi_sum(vi v)
+{
+    return _mm_cvtsi128_si32(sum4(v, _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()));
+}
+
+INLINE int32_t vi_greatest(vi v)
+{
+    __m128i s = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    s = _mm_max_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+INLINE void vi_store_i8(int8_t *q, vi v)
+{
+    __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64((__m128i *)(void *)q, _mm_packs_epi16(shorts, shorts));
+}
+
+#define v_set(a) _mm256_set1_ps(a)
+#define v_add(a, b) _mm256_add_ps(a, b)
+#define v_sub(a, b) _mm256_sub_ps(a, b)
+#define v_mul(a, b) _mm256_mul_ps(a, b)
+#define v_div(a, b) _mm256_div_ps(a, b)
+#define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define v_max(a, b) _mm256_max_ps(a, b)
+#define v_min(a, b) _mm256_min_ps(a, b)
+#define vi_zero() _mm256_setzero_si256()
+#define vi_add(a, b) _mm256_add_epi32(a, b)
+#define vi_sub(a, b) _mm256_sub_epi32(a, b)
+#define vi_max(a, b) _mm256_max_epi32(a, b)
+#define vi_half(a) _mm256_srai_epi32(a, 1)
+#define vi_abs_bits(v) _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(0x7fffffff))
+#define vi_round(v) _mm256_cvtps_epi32(v)
+#define vi_float(i) _mm256_cvtepi32_ps(i)
+#define vi_power(i) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(i, _mm256_set1_epi32(127)), 23))
+#include "float_kernels.h"
+
+/* Block types. A step is 32 weights as small integers; weight = scale * (code - bias) - minimum. */
+#include "block_kernels.h"
+typedef struct { __m256i codes; __m256 scale, minimum; } step;
+typedef __m256 sums;
+#define sums_zero() _mm256_setzero_ps()
+#define sums_total(s) v_sum(s)
+
+INLINE float half_at(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return _cvtsh_ss(h);
+}
+
+INLINE step step_q4_0(const uint8_t *row, size_t i, bool both)
+{
+    const uint8_t *block = row + 18 * i;
+    __m128i q = _mm_loadu_si128((const __m128i *)(const void *)(block + 2));
+    (void)both;
+    return (step){ .codes = _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(q, 4), q), _mm256_set1_epi8(15)),
+                   .scale = _mm256_set1_ps(half_at(block)) };
+}
+
+INLINE step step_q8_0(const uint8_t *row, size_t i, bool both)
+{
+    (void)both;
+    return (step){ .codes = load(row + 34 * i + 2), .scale = _mm256_set1_ps(half_at(row + 34 * i)) };
+}
+
+INLINE step step_q6_k(const uint8_t *row, size_t i, bool both)
+{
+    const uint8_t *block = row + 210 * (i / 8);
+    size_t half = i / 4 % 2, quarter = i % 4;
+    __m128i low_shift = _mm_cvtsi32_si128((int)(quarter / 2 * 4)), high_shift = _mm_cvtsi32_si128((int)(quarter * 2));
+    __m256i low = _mm256_srl_epi16(load(block + 64 * half + 32 * (quarter & 1)), low_shift);
+    __m256i high = _mm256_srl_epi16(load(block + 128 + 32 * half), high_shift);
+    low = _mm256_and_si256(low, _mm256_set1_epi8(15));
+    high = _mm256_slli_epi16(_mm256_and_si256(high, _mm256_set1_epi8(3)), 4);
+    const int8_t *scales = (const int8_t *)block + 192 + 8 * half + 2 * quarter;
+    float d = half_at(block + 208);
+    (void)both;
+    return (step){ .codes = _mm256_or_si256(low, high),
+                   .scale = _mm256_set_m128(_mm_set1_ps(d * (float)scales[1]), _mm_set1_ps(d * (float)scales[0])) };
+}
+
+INLINE step step_q4_k(const uint8_t *row, size_t i, bool both)
+{
+    const uint8_t *block = row + 144 * (i / 8);
+    __m256i q = _mm256_srl_epi16(load(block + 16 + 32 * (i % 8 / 2)), _mm_cvtsi32_si128((int)(i % 2 * 4)));
+    (void)both;
+    return (step){ .codes = _mm256_and_si256(q, _mm256_set1_epi8(15)),
+                   .scale = _mm256_set1_ps(half_at(block) * (float)q4_k_scale(block + 4, i % 8)),
+                   .minimum = _mm256_set1_ps(half_at(block + 2) * (float)q4_k_minimum(block + 4, i % 8)) };
+}
+
+typedef struct { __m256i x, start; __m256 scale, whole; int bias; } token;
+
+INLINE token token_at(const int8_t *q, const float *d, bool both, int bias)
+{
+    token t = { .x = load(q), .start = _mm256_setzero_si256(), .scale = _mm256_set1_ps(*d), .bias = bias };
+    (void)both;
+    if (bias) {
+        __m256i sum = widen(_mm256_maddubs_epi16(_mm256_set1_epi8((char)(bias < 0 ? 1 : bias)), t.x));
+        if (bias < 0)
+            t.whole = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), t.scale);
+        else
+            t.start = sum;
+    }
+    return t;
+}
+
+INLINE sums multiply(sums s, step w, token t, bool minima)
+{
+    /* Without a bias the codes are signed (Q8_0) or need none (Q4_K): their signs move to the activations. */
+    __m256i pairs = t.bias ? _mm256_maddubs_epi16(w.codes, t.x) : _mm256_maddubs_epi16(_mm256_abs_epi8(w.codes), _mm256_sign_epi8(t.x, w.codes));
+    __m256 product = _mm256_cvtepi32_ps(_mm256_sub_epi32(widen(pairs), t.start));
+    s = _mm256_fmadd_ps(product, _mm256_mul_ps(w.scale, t.scale), s);
+    return minima ? _mm256_fnmadd_ps(w.minimum, t.whole, s) : s;
+}
+
+enum { WEIGHTS = 32, TILE_ROWS = 2, TILE_TOKENS = 4 };
+BLOCK_KERNEL(q4_0, 144, 8, false)
+BLOCK_KERNEL(q8_0, 272, 0, false)
+BLOCK_KERNEL(q6_k, 210, 32, false)
+BLOCK_KERNEL(q4_k, 144, -1, true)
+
+void isa_avx2(trit_ops *ops)
+{
+    *ops = (trit_ops){
+        .quant_f32i8 = quant_f32i8,
+        .gemm_t2i8 = gemm_t2i8,
+        .dot_f32f32 = dot_f32f32,
+        .dot_f16f32 = dot_f16f32,
+        .dot_bf16f32 = dot_bf16f32,
+        .quant_f32q8 = quant_f32q8,
+        .gemm_q8_0q8 = gemm_q8_0q8,
+        .gemm_q4_0q8 = gemm_q4_0q8,
+        .gemm_q4_kq8 = gemm_q4_kq8,
+        .gemm_q6_kq8 = gemm_q6_kq8,
+        .rmsnorm_f32 = rmsnorm_f32,
+        .axpy_f16f32 = axpy_f16f32,
+        .f32_to_f16 = f32_to_f16_row,
+        .softmax_f32 = softmax_f32,
+        .swiglu_f32 = swiglu_f32,
+        .relu2_f32 = relu2_f32,
+    };
+}

@@ -1,0 +1,171 @@
+/* The float kernels and the quantisation of activations, written once over the vector words of an ISA. A file that includes this
+   defines before:
+     vf, vi                  vectors of LANES floats, of LANES int32
+     v_load(p, left)         LANES floats; where left < LANES only `left` are read, the rest is 0
+     v_load_f16, v_load_bf16 the same from 16-bit floats
+     v_store(p, v, left), v_store_f16(p, v, left)
+     v_set(a) v_add v_sub v_mul v_div v_fma(a, b, c) = a * b + c
+     v_max(a, b), v_min(a, b): if b is NaN the result is NaN
+     v_sum(v), v_greatest(v) over the lanes
+     vi_abs_bits(v)          |v| as integer bits; vi_max(a, b); vi_greatest(v)
+     vi_round(v)             to nearest even; vi_zero(); vi_add(a, b); vi_sub(a, b); vi_half(v); vi_sum(v); vi_float(i)
+     vi_power(i)             2^i as floats, -126 <= i <= 127
+     vi_store_i8(q, i)       LANES small integers as bytes
+     prefetch(p)             software prefetch some kB ahead */
+#include <math.h>
+#include <string.h>
+
+#define DOT_KERNEL(name, type, load)                                                                                        \
+    static float name(const type *w, const float *x, size_t n)                                                              \
+    {                                                                                                                       \
+        vf a0 = v_set(0), a1 = a0, a2 = a0, a3 = a0;                                                                        \
+        size_t i = 0;                                                                                                       \
+        for (; i + 4 * LANES <= n; i += 4 * LANES) {                                                                        \
+            for (size_t line = 0; line < 4 * LANES * sizeof *w; line += 64)                                                 \
+                prefetch((const char *)(w + i) + line);                                                                     \
+            a0 = v_fma(load(w + i, LANES), v_load(x + i, LANES), a0);                                                       \
+            a1 = v_fma(load(w + i + LANES, LANES), v_load(x + i + LANES, LANES), a1);                                       \
+            a2 = v_fma(load(w + i + 2 * LANES, LANES), v_load(x + i + 2 * LANES, LANES), a2);                               \
+            a3 = v_fma(load(w + i + 3 * LANES, LANES), v_load(x + i + 3 * LANES, LANES), a3);                               \
+        }                                                                                                                   \
+        for (; i < n; i += LANES)                                                                                           \
+            a0 = v_fma(load(w + i, n - i), v_load(x + i, n - i), a0);                                                       \
+        return v_sum(v_add(v_add(a0, a1), v_add(a2, a3)));                                                                  \
+    }
+DOT_KERNEL(dot_f32f32, float, v_load)
+DOT_KERNEL(dot_f16f32, uint16_t, v_load_f16)
+DOT_KERNEL(dot_bf16f32, uint16_t, v_load_bf16)
+
+#ifndef DOTS_ONLY
+static float quant_f32i8(const float *x, int8_t *q, int32_t *sum, size_t n)
+{
+    /* Bits of |x| order like the numbers, with infinity and NaN on top: one pass finds the greatest and what is not finite. */
+    vi greatest = vi_zero(), total = vi_zero();
+    for (size_t i = 0; i < n; i += LANES)
+        greatest = vi_max(greatest, vi_abs_bits(v_load(x + i, n - i)));
+    int32_t bits = vi_greatest(greatest);
+    float max;
+    memcpy(&max, &bits, sizeof max);
+    if (!(max >= 1e-30f) || bits >= 0x7f800000) {
+        memset(q, 0, n);
+        *sum = 0;
+        return bits >= 0x7f800000 ? NAN : 0;
+    }
+    vf inverse = v_set(127 / max);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vi r = vi_round(v_mul(v_load(x + i, LANES), inverse));
+        total = vi_add(total, r);
+        vi_store_i8(q + i, r);
+    }
+    if (i < n) {
+        int8_t last[LANES];
+        vi r = vi_round(v_mul(v_load(x + i, n - i), inverse));
+        total = vi_add(total, r);
+        vi_store_i8(last, r);
+        memcpy(q + i, last, n - i);
+    }
+    *sum = vi_sum(total);
+    return max / 127;
+}
+
+static void quant_f32q8(const float *x, int8_t *q, float *d, size_t n)
+{
+    int32_t sum;
+    for (size_t i = 0; i < n / 32; i++)
+        d[i] = quant_f32i8(x + 32 * i, q + 32 * i, &sum, 32);
+}
+
+static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
+{
+    vf squares = v_set(0), more = squares;
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        vf a = v_load(x + i, LANES), b = v_load(x + i + LANES, LANES);
+        squares = v_fma(a, a, squares);
+        more = v_fma(b, b, more);
+    }
+    for (; i < n; i += LANES) {
+        vf a = v_load(x + i, n - i);
+        squares = v_fma(a, a, squares);
+    }
+    vf scale = v_set(1 / sqrtf(v_sum(v_add(squares, more)) / (float)n + eps));
+    for (i = 0; i < n; i += LANES) {
+        vf v = v_mul(v_load(x + i, n - i), scale);
+        v_store(out + i, w ? v_mul(v, v_load(w + i, n - i)) : v, n - i);
+    }
+}
+
+static void axpy_f16f32(float *y, float a, const uint16_t *x, size_t n)
+{
+    vf factor = v_set(a);
+    for (size_t i = 0; i < n; i += LANES)
+        v_store(y + i, v_fma(factor, v_load_f16(x + i, n - i), v_load(y + i, n - i)), n - i);
+}
+
+static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        v_store_f16(y + i, v_load(x + i, n - i), n - i);
+}
+
+/* e^x within 2 ulp: x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series to r^7, then times 2^i in two steps, so that the ends of
+   the range come out as infinity, subnormal or 0 by themselves. NaN stays NaN. */
+static inline vf v_exp(vf x)
+{
+    x = v_min(v_set(89), v_max(v_set(-104), x));
+    vi i = vi_round(v_mul(x, v_set(1.44269504f)));
+    vf r = v_fma(vi_float(i), v_set(-0x1.62e4p-1f), x);      /* ln 2 in two parts, the first exact in the product */
+    r = v_fma(vi_float(i), v_set(-1.42860682e-6f), r);
+    vf p = v_set(1.0f / 5040);
+    p = v_fma(p, r, v_set(1.0f / 720));
+    p = v_fma(p, r, v_set(1.0f / 120));
+    p = v_fma(p, r, v_set(1.0f / 24));
+    p = v_fma(p, r, v_set(1.0f / 6));
+    p = v_fma(p, r, v_set(0.5f));
+    p = v_fma(p, r, v_set(1));
+    p = v_fma(p, r, v_set(1));
+    vi half = vi_half(i);
+    return v_mul(v_mul(p, vi_power(half)), vi_power(vi_sub(i, half)));
+}
+
+static void softmax_f32(float *x, size_t n)
+{
+    vf top = v_set(-INFINITY), total = v_set(0);
+    size_t whole = n / LANES * LANES;
+    for (size_t i = 0; i < whole; i += LANES)
+        top = v_max(v_load(x + i, LANES), top);
+    float max = v_greatest(top), sum;
+    for (size_t i = whole; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (size_t i = 0; i < whole; i += LANES) {
+        vf e = v_exp(v_sub(v_load(x + i, LANES), v_set(max)));
+        total = v_add(total, e);
+        v_store(x + i, e, LANES);
+    }
+    sum = v_sum(total);
+    if (whole < n) {
+        v_store(x + whole, v_exp(v_sub(v_load(x + whole, n - whole), v_set(max))), n - whole);
+        for (size_t i = whole; i < n; i++)
+            sum += x[i];
+    }
+    for (size_t i = 0; i < n; i += LANES)
+        v_store(x + i, v_div(v_load(x + i, n - i), v_set(sum)), n - i);
+}
+
+static void swiglu_f32(float *h, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        vf g = v_load(gate + i, n - i), e = v_exp(v_sub(v_set(0), g));
+        v_store(h + i, v_mul(v_div(g, v_add(v_set(1), e)), v_load(up + i, n - i)), n - i);
+    }
+}
+
+static void relu2_f32(float *h, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        vf g = v_max(v_set(0), v_load(gate + i, n - i));
+        v_store(h + i, v_mul(v_mul(g, g), v_load(up + i, n - i)), n - i);
+    }
+}
+#endif

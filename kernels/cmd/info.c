@@ -120,13 +120,15 @@ int cmd_info(int argc, char **argv)
 {
     const char *path = NULL, *format = "text", *tensor = NULL;
     int64_t row = -1;
+    bool hash = false;
     const option table[] = {
         { "model", 'm', OPTION_TEXT, &path, "FILE", "describe this GGUF file instead of the machine", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "text|json", "how to print", 0, 0 },
+        { "hash", 0, OPTION_FLAG, &hash, NULL, "with a hash of each tensor's decoded weights, whatever type stores them", 0, 0 },
         { "tensor", 0, OPTION_TEXT, &tensor, "NAME", "print the decoded weights of one tensor, a JSON line a row", 0, 0 },
         { "row", 0, OPTION_INT, &row, "N", "only this row (-1: all)", -1, 9007199254740992.0 },
     };
-    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[-m FILE [--tensor NAME [--row N]]] [-o text|json]",
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[-m FILE [--hash] [--tensor NAME [--row N]]] [-o text|json]",
                                "Describes this CPU and build, or a model file.");
     if (status >= 0)
         return status;
@@ -148,7 +150,7 @@ int cmd_info(int argc, char **argv)
     if (tensor)
         status = info_rows(g, tensor, row);
     else {
-        (json ? info_model_json : info_model_text)(g);
+        (json ? info_model_json : info_model_text)(g, hash);
         status = 0;
     }
     gguf_close(g);

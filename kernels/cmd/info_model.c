@@ -6,6 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 16 hex digits, "-" where memory is short. */
+static void hash_text(const gguf_tensor *t, char *text, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    float *row = calloc((size_t)t->ne[0], sizeof *row);
+    snprintf(text, size, "-");
+    if (!row)
+        return;
+    for (uint64_t r = 0; r < t->rows; r++) {
+        tensor_row_f32(t, (size_t)r, row);
+        for (uint64_t i = 0; i < t->ne[0]; i++) {
+            uint32_t bits = 0;
+            if (row[i] != 0)
+                memcpy(&bits, &row[i], sizeof bits);
+            hash = (hash ^ bits) * 0x100000001b3u;
+        }
+    }
+    free(row);
+    tensor_drop(t);
+    snprintf(text, size, "%016" PRIx64, hash);
+}
+
 static void shape_text(const gguf_tensor *t, char *text, size_t size)
 {
     *text = 0;
@@ -67,7 +89,7 @@ static void key_json(json_writer *w, const gguf *g, str key, const char *text)
         json_text(w, name, text);
 }
 
-void info_model_json(const gguf *g)
+void info_model_json(const gguf *g, bool hash)
 {
     json_writer w;
     str key;
@@ -100,6 +122,10 @@ void info_model_json(const gguf *g)
         json_integer(&w, "bytes", (int64_t)t->bytes);
         if (t->type == TYPE_I2_S)
             json_number(&w, "scale", (double)tensor_scale(t));
+        if (hash) {
+            hash_text(t, text, sizeof text);
+            json_text(&w, "hash", text);
+        }
         json_close(&w, '}');
     }
     json_close(&w, ']');
@@ -116,7 +142,7 @@ static void print_plain(const char *data, size_t len, int width)
         putchar(' ');
 }
 
-void info_model_text(const gguf *g)
+void info_model_text(const gguf *g, bool hash)
 {
     str key;
     char text[160];
@@ -135,6 +161,10 @@ void info_model_text(const gguf *g)
         printf(" %-6s %-16s %zu bytes", t->info->name, text, t->bytes);
         if (t->type == TYPE_I2_S)
             printf(", scale %.9g", (double)tensor_scale(t));
+        if (hash) {
+            hash_text(t, text, sizeof text);
+            printf(", hash %s", text);
+        }
         printf("\n");
     }
 }

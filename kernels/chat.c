@@ -30,7 +30,8 @@ const chat_format *chat_recognise(str template)
     if (template.len == 0)
         return plain;
     for (const chat_format *f = formats; f < plain; f++)
-        if (contains(template, f->marks[0]) && contains(template, f->marks[1]) && !(*f->no_mark && contains(template, f->no_mark)))
+        if (contains(template, f->marks[0]) && contains(template, f->marks[1]) &&
+            !(*f->no_mark && contains(template, f->no_mark)))
             return f;
     return plain;
 }
@@ -43,7 +44,10 @@ const char *chat_format_name(const tokenizer *t)
 /* The opening of a role, NULL for an unknown one. */
 static const char *opening(const chat_format *f, const char *role)
 {
-    return !strcmp(role, "system") ? f->system : !strcmp(role, "user") ? f->user : !strcmp(role, "assistant") ? f->assistant : NULL;
+    return !strcmp(role, "system")      ? f->system
+           : !strcmp(role, "user")      ? f->user
+           : !strcmp(role, "assistant") ? f->assistant
+                                        : NULL;
 }
 
 static bool is_space(char c)

@@ -5,7 +5,9 @@
 enum { MOST_TEXT = 64 << 20 }; /* bytes; working memory is up to 36 times that, which must fit 32 bits */
 
 /* Tokens that end a turn or a text under whatever id, beside the file's own eos, eot and eom. */
-static const char *const end_names[] = { "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|im_end|>", "<|end|>" };
+static const char *const end_names[] = {
+    "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|endoftext|>", "<|im_end|>", "<|end|>"
+};
 
 /* An optional key that names a token: absent -1. */
 static bool token_key(const tokenizer *t, const gguf *g, const char *key, int32_t *id, trit_error *e)
@@ -34,8 +36,10 @@ static void add_end(tokenizer *t, int32_t id)
 static bool load_special_ids(tokenizer *t, const gguf *g, trit_error *e)
 {
     int32_t eot, eom;
-    if (!token_key(t, g, "tokenizer.ggml.bos_token_id", &t->bos, e) || !token_key(t, g, "tokenizer.ggml.eos_token_id", &t->eos, e) ||
-        !token_key(t, g, "tokenizer.ggml.unknown_token_id", &t->unknown, e) || !token_key(t, g, "tokenizer.ggml.eot_token_id", &eot, e) ||
+    if (!token_key(t, g, "tokenizer.ggml.bos_token_id", &t->bos, e) ||
+        !token_key(t, g, "tokenizer.ggml.eos_token_id", &t->eos, e) ||
+        !token_key(t, g, "tokenizer.ggml.unknown_token_id", &t->unknown, e) ||
+        !token_key(t, g, "tokenizer.ggml.eot_token_id", &eot, e) ||
         !token_key(t, g, "tokenizer.ggml.eom_token_id", &eom, e))
         return false;
     add_end(t, t->eos);

@@ -1,4 +1,5 @@
-/* Byte-level BPE: a word's bytes, written in an alphabet of 256 printable characters, are joined by the file's merges in their order. */
+/* Byte-level BPE: a word's bytes, written in an alphabet of 256 printable characters, are joined by the file's merges in their
+   order. */
 #include "tokenizer_private.h"
 #include "utf8.h"
 #include <stdlib.h>
@@ -44,7 +45,8 @@ static uint32_t *pair_slot(const tokenizer *t, int32_t left, int32_t right)
     return &t->pair_slots[i];
 }
 
-static bool join_pair(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority, int32_t *id)
+static bool join_pair(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority,
+                      int32_t *id)
 {
     (void)text;
     uint32_t rank = *pair_slot(t, left->id, right->id);

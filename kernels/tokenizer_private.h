@@ -1,5 +1,5 @@
-/* What the tokenizer's own files share. Text flows: tokenizer.c cuts out special tokens -> a model (BPE or SPM) makes symbols of the
-   rest -> merge.c joins neighbours, best first. */
+/* What the tokenizer's own files share. Text flows: tokenizer.c cuts out special tokens -> a model (BPE or SPM) makes symbols of
+   the rest -> merge.c joins neighbours, best first. */
 #ifndef TRIT_TOKENIZER_PRIVATE_H
 #define TRIT_TOKENIZER_PRIVATE_H
 #include "tokenizer.h"
@@ -41,7 +41,8 @@ typedef struct {
 #define NO_SYMBOL UINT32_MAX
 
 /* Whether two neighbours may become one token: *id, and *priority (lower goes first; ties from left to right). */
-typedef bool join_function(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority, int32_t *id);
+typedef bool join_function(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority,
+                           int32_t *id);
 /* Joins until nothing fits. symbols[n] are linked in order; queue has room for 2n. n log n. */
 void merge_symbols(const tokenizer *t, const char *text, symbol *symbols, size_t n, uint64_t *queue, join_function *join);
 

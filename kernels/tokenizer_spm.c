@@ -1,5 +1,5 @@
-/* SentencePiece BPE: characters are joined to the token of the highest score first; what is no token falls back to bytes. A space is
-   written as U+2581. */
+/* SentencePiece BPE: characters are joined to the token of the highest score first; what is no token falls back to bytes. A space
+   is written as U+2581. */
 #include "tokenizer_private.h"
 #include "utf8.h"
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static uint32_t priority_of(float score)
     return bits >> 31 ? bits : ~bits & 0x7fffffff;
 }
 
-static bool join_scored(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority, int32_t *id)
+static bool join_scored(const tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t *priority,
+                        int32_t *id)
 {
     *id = vocabulary_find_text(&t->vocabulary, text + left->start, (size_t)left->len + right->len);
     if (*id < 0)
@@ -77,11 +78,11 @@ static bool mark_spaces(const char *text, bool prefix, encoding *w, size_t *len)
 static bool push_bytes(const tokenizer *t, const char *text, size_t len, encoding *w)
 {
     for (size_t i = 0; i < len; i++) {
-        int32_t id = t->byte_ids[(uint8_t)text[i]];
-        if (id < 0) /* one unknown for the whole character */
+        unsigned byte = (uint8_t)text[i];
+        if (t->byte_ids[byte] < 0) /* one unknown for the whole character */
             return t->unknown >= 0 ? encoding_push(w, t->unknown)
-                                   : fail(w->error, "the vocabulary has no token for the byte 0x%02x", (unsigned)(uint8_t)text[i]);
-        if (!encoding_push(w, id))
+                                   : fail(w->error, "the vocabulary has no token for the byte 0x%02x", byte);
+        if (!encoding_push(w, t->byte_ids[byte]))
             return false;
     }
     return true;

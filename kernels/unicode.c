@@ -14,9 +14,10 @@ static const struct {
 character_class unicode_class(uint32_t code)
 {
     if (code < 0x80) /* most text, answered without a search */
-        return (code | 32) - 'a' < 26 ? CLASS_LETTER
-               : code - '0' < 10      ? CLASS_NUMBER
-               : code == ' ' || code - '\t' < 5 ? CLASS_SPACE : CLASS_OTHER;
+        return (code | 32) - 'a' < 26            ? CLASS_LETTER
+               : code - '0' < 10                 ? CLASS_NUMBER
+               : code == ' ' || code - '\t' < 5 ? CLASS_SPACE
+                                                 : CLASS_OTHER;
     size_t low = 0, high = sizeof ranges / sizeof *ranges;
     while (low < high) {
         size_t middle = low + (high - low) / 2;

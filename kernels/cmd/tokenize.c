@@ -100,7 +100,8 @@ static int render(const tokenizer *t, const json *list)
         return complain("tokenize", 1, "not enough memory for %zu messages", list->count);
     for (size_t i = 0; i < list->count; i++) {
         const json *role = json_get(&list->items[i], "role"), *content = json_get(&list->items[i], "content");
-        if (!role || role->kind != JSON_STRING || !content || content->kind != JSON_STRING || strlen(content->text) != content->len) {
+        if (!role || role->kind != JSON_STRING || !content || content->kind != JSON_STRING ||
+            strlen(content->text) != content->len) {
             free(messages);
             return complain("tokenize", 1, "message %zu has no \"role\" and \"content\" that are texts", i);
         }
@@ -135,7 +136,7 @@ int cmd_tokenize(int argc, char **argv)
         { "special", 0, OPTION_FLAG, &special, NULL, "read texts like <|eot_id|> as the tokens they name", 0, 0 },
         { "no-special", 0, OPTION_FLAG, &no_special, NULL, "read them as ordinary text (the default)", 0, 0 },
         { "decode", 0, OPTION_FLAG, &back, NULL, "read a JSON array of ids on stdin and print their text", 0, 0 },
-        { "chat", 0, OPTION_FLAG, &chat, NULL, "read a JSON array of {\"role\",\"content\"} and print the prompt they make", 0, 0 },
+        { "chat", 0, OPTION_FLAG, &chat, NULL, "read a JSON array of {\"role\",\"content\"}, print their prompt", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options] <TEXT",
                                "Prints the token ids of the text on stdin as a JSON array.");

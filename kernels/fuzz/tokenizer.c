@@ -1,5 +1,5 @@
-/* Text through sound vocabularies, which must give it back; and vocabularies made of the input itself, which must be refused with a
-   sentence or work. The first byte chooses which, and the flags. */
+/* Text through sound vocabularies, which must give it back; and vocabularies made of the input itself, which must be refused with
+   a sentence or work. The first byte chooses which, and the flags. */
 #include "tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,7 +185,7 @@ static void take_text(input *in, file *f)
     in->at += len < left ? len : left;
 }
 
-/* Tokenises and demands: ids of the vocabulary and, without specials, the same bytes back. The text is what is left of the input. */
+/* Tokenises what is left of the input and demands: ids of the vocabulary and, without specials, the same bytes back. */
 static void use(const tokenizer *t, input *in, unsigned flags, bool sound)
 {
     trit_error e = { "" };

@@ -68,7 +68,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
       async beforeAll(mode) {
         phase = mode === 'warmup' ? 'warmup' : 'measure';
         repetition = 0;
-        if (phase === 'measure') watch = await Watch.begin(at.host, at.engine.pid, at.own);
+        if (phase === 'measure') watch = await Watch.begin(at.host, at.engine.pid, at.engine.ready.model.bytes, at.own);
       },
       beforeEach() {
         const detail = `${prompt.id}${at.job.suite.launches > 1 ? `, launch ${at.launch + 1}` : ''}`;

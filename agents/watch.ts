@@ -4,6 +4,8 @@ import { diskReads, machineTicks, processTimes, residentSet, swapUsed, TICKS } f
 
 /** Share of the machine's processor time other programs may use while we measure. */
 export const BUSY = 0.05;
+/** Share of the model that may be read from disk meanwhile: more of it means that it does not stay in memory. */
+const REREAD = 0.01;
 /** Less foreign time than this, in ticks, is the coarseness of the counters. */
 const LEAST = 10;
 const MEGABYTE = 1 << 20;
@@ -20,19 +22,21 @@ interface Reading {
 export class Watch {
   readonly #host: Host;
   readonly #pid: number;
+  readonly #modelBytes: number;
   readonly #own: () => number;
   readonly #before: Reading;
 
-  private constructor(host: Host, pid: number, own: () => number, before: Reading) {
+  private constructor(host: Host, pid: number, modelBytes: number, own: () => number, before: Reading) {
     this.#host = host;
     this.#pid = pid;
+    this.#modelBytes = modelBytes;
     this.#own = own;
     this.#before = before;
   }
 
-  /** `own` gives the processor seconds of the agent itself on that machine. */
-  static async begin(host: Host, pid: number, own: () => number): Promise<Watch> {
-    return new Watch(host, pid, own, await read(host, pid, own));
+  /** `own` gives the processor seconds of the agent itself on that machine; `modelBytes` is the size of the model file. */
+  static async begin(host: Host, pid: number, modelBytes: number, own: () => number): Promise<Watch> {
+    return new Watch(host, pid, modelBytes, own, await read(host, pid, own));
   }
 
   /** What spoiled the measurement, each with its figures. */
@@ -50,7 +54,8 @@ export class Watch {
     const memory = await residentSet(this.#host, this.#pid);
     if (memory && memory.swap > 0) found.push({ flag: 'swapped', evidence: `${memory.swap} bytes of the engine are swapped out` });
     const reads = a.reads !== null && b.reads !== null ? b.reads - a.reads : 0;
-    if (reads > MEGABYTE) found.push({ flag: 'major-faults-in-decode', evidence: `the engine read ${reads} bytes from disk` });
+    if (reads > Math.max(MEGABYTE, REREAD * this.#modelBytes))
+      found.push({ flag: 'major-faults-in-decode', evidence: `the engine read ${reads} bytes from disk, of a model of ${this.#modelBytes}` });
     return found;
   }
 }

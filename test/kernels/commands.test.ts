@@ -1,0 +1,406 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { run, trit } from '../support/trit.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'commands-'));
+after(() => rmSync(folder, { recursive: true }));
+const scratch = (name: string) => path.join(folder, name);
+const tiny = scratch('tiny.gguf');
+
+let binary = '';
+before(async () => {
+  binary = await trit();
+  assert.equal(run(binary, ['synth', '--preset', 'tiny', '-o', tiny]).status, 0);
+});
+
+/** A refusal: no signal, the exit status, nothing on stdout, one sentence on stderr that begins with the program's name. */
+function assertRefused(args: string[], status: number, sentence: RegExp, input: string | Uint8Array = ''): void {
+  const done = run(binary, args, input);
+  const shown = `trit ${args.join(' ')}: ${done.stderr}`;
+  assert.equal(done.signal, null, shown);
+  assert.equal(done.status, status, shown);
+  assert.equal(done.stdout, '', shown);
+  assert.match(done.stderr, /^trit[^\n]*: [^\n]+\n$/, shown);
+  assert.match(done.stderr, sentence, shown);
+}
+
+describe('the command line', () => {
+  const model = () => ['-m', tiny];
+
+  it('lists its commands, and each has its help', () => {
+    const help = run(binary, ['--help']);
+    assert.equal(help.status, 0);
+    const commands = [...help.stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] as string);
+    assert.ok(commands.includes('serve') && commands.length >= 11, help.stdout);
+    for (const command of commands) {
+      const done = run(binary, [command, '--help']);
+      assert.equal(done.status, 0, command);
+      assert.match(done.stdout, new RegExp(`^usage: trit ${command}`));
+      assertRefused([command, '--no-such-option'], 2, /no-such-option/);
+      assertRefused([command, 'surplus'], 2, /surplus/);
+    }
+    assert.match(run(binary, ['--version']).stdout, /^trit \d+\.\d+\.\d+\n$/);
+  });
+
+  it('answers wrong usage with a sentence and exit 2', () => {
+    assertRefused(['frobnicate'], 2, /no command "frobnicate"/);
+    assert.equal(run(binary, []).status, 2);
+    const wrong: [string[], RegExp][] = [
+      [['run', '-p', 'x'], /no model given/],
+      [['run', ...model()], /no prompt given/],
+      [['run', ...model(), '-p', 'x', '--threads', 'abc'], /--threads wants a whole number from 0 to 512, not "abc"/],
+      [['run', ...model(), '-p', 'x', '--threads', '99999'], /--threads/],
+      [['run', ...model(), '-p', 'x', '--threads', '-1'], /--threads/],
+      [['run', ...model(), '-p', 'x', '--threads', '1.5'], /--threads/],
+      [['run', ...model(), '-p', 'x', '--threads', '99999999999999999999'], /--threads/],
+      [['run', ...model(), '-p', 'x', '--threads', ''], /--threads/],
+      [['run', ...model(), '-p', 'x', '--top-p', 'nan'], /--top-p/],
+      [['run', ...model(), '-p', 'x', '--temperature', 'inf'], /--temperature/],
+      [['run', ...model(), '-p'], /-p wants an argument/],
+      [['run', ...model(), '-p', 'x', '--seed'], /--seed wants an argument/],
+      [['run', ...model(), '-p', 'x', '-Z'], /-Z/],
+      [['run', ...model(), '-p', 'x', '--chat=yes'], /chat/],
+      [['run', ...model(), '-p', 'x', '--system', 'y'], /--chat/],
+      [['run', ...model(), '-p', 'x', '--isa', 'quantum'], /ISA "quantum"/],
+      [['logits', ...model()], /no tokens given/],
+      [['logits', ...model(), '--tokens', ''], /--tokens/],
+      [['logits', ...model(), '--tokens', '1,,2'], /number 2/],
+      [['logits', ...model(), '--tokens', '1,2,'], /number 3/],
+      [['logits', ...model(), '--tokens', '1,-2'], /number 2/],
+      [['logits', ...model(), '--tokens', '1;2'], /--tokens/],
+      [['bench', ...model(), '-o', 'xml'], /--output/],
+      [['bench', ...model(), '-p', '1,x'], /--n-prompt/],
+      [['bench', ...model(), '-t', '0'], /--threads/],
+      [['bench', ...model(), '-r', '0'], /--repetitions/],
+      [['perplexity', ...model()], /no text given/],
+      [['perplexity', ...model(), '-f', tiny, '--max-tokens', '1'], /--max-tokens/],
+      [['serve'], /no model given/],
+    ];
+    for (const [args, sentence] of wrong) assertRefused(args, 2, sentence);
+  });
+
+  it('answers what cannot be done with a sentence and exit 1', () => {
+    writeFileSync(scratch('latin1.txt'), Buffer.from([0x41, 0xe9, 0x42]));
+    writeFileSync(scratch('empty.txt'), '');
+    const failing: [string[], RegExp][] = [
+      [['run', '-m', scratch('absent.gguf'), '-p', 'x'], /absent\.gguf/],
+      [['run', '-m', folder, '-p', 'x'], /./],
+      [['run', ...model(), '-p', 'x', '-c', '100000'], /at most 1024/],
+      [['run', ...model(), '-p', 'x '.repeat(3000)], /context/],
+      [['run', ...model(), '-p', 'x', '--cpus', '0-'], /./],
+      [['run', ...model(), '-p', 'x', '--cpus', '4000'], /./],
+      [['logits', ...model(), '--tokens', '1,1024'], /token 1024 is outside the vocabulary of 1024/],
+      [['logits', ...model(), '--tokens', '1,2147483647', '--batch'], /outside the vocabulary/],
+      [['logits', ...model(), '--tokens', Array(1025).fill(1).join(','), '--batch'], /context/],
+      [['perplexity', ...model(), '-f', scratch('absent.txt')], /absent\.txt/],
+      [['perplexity', ...model(), '-f', scratch('latin1.txt')], /latin1\.txt/],
+      [['perplexity', ...model(), '-f', scratch('empty.txt')], /nothing to predict/],
+      [['serve', '-m', scratch('absent.gguf')], /absent\.gguf/],
+      [['serve', ...model(), '-c', '5000'], /at most 1024/],
+    ];
+    for (const [args, sentence] of failing) assertRefused(args, 1, sentence);
+    assertRefused(['run', ...model(), '-p', '-'], 1, /./, Buffer.from([0xff, 0xfe]));
+  });
+
+  it('says so when the output cannot be written', (t) => {
+    if (process.platform !== 'linux') return t.skip('needs /dev/full');
+    const done = spawnSync('sh', ['-c', `exec "$0" logits -m "$1" --tokens 1 >/dev/full`, binary, tiny], { encoding: 'utf8' });
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /could not write the output/);
+  });
+
+  it('ends quietly when its reader goes away', () => {
+    const done = spawnSync('sh', ['-c', `"$0" logits -m "$1" --tokens ${Array(50).fill(1).join(',')} | head -c 10`, binary, tiny], {
+      encoding: 'utf8',
+    });
+    assert.equal(done.stderr, '');
+    assert.equal(done.stdout.length, 10);
+  });
+
+  it('refuses with a sentence where memory is short', () => {
+    const done = spawnSync('sh', ['-c', `ulimit -v 40000; exec "$0" logits -m "$1" --tokens 1 -t 1`, binary, tiny], { encoding: 'utf8' });
+    if (done.status === 0) return; // a system that does not enforce the limit
+    assert.equal(done.signal, null);
+    assert.match(done.stderr, /^trit[^\n]*: [^\n]+\n$/);
+  });
+});
+
+describe('files that are no models', () => {
+  const cut = (length: number, name = 'cut.gguf') => {
+    writeFileSync(scratch(name), readFileSync(tiny));
+    truncateSync(scratch(name), length);
+    return scratch(name);
+  };
+
+  it('a file cut anywhere is refused', () => {
+    const size = readFileSync(tiny).length;
+    for (const length of [0, 3, 4, 20, 24, 100, 1000, 10_000, size >> 1, size - 1]) {
+      for (const command of [['logits', '--tokens', '1'], ['run', '-p', 'x'], ['serve']]) {
+        assertRefused([...command, '-m', cut(length)], 1, /./);
+      }
+    }
+  });
+
+  it('a file with any header byte changed is refused or works, and never crashes', () => {
+    const good = readFileSync(tiny);
+    const names = good.indexOf('token_embd.weight');
+    assert.ok(names > 0);
+    const places = [...Array(140).keys()].map((i) => (i < 70 ? i * 9 : names - 700 + i * 20));
+    for (const place of places) {
+      for (const value of [0, 0xff, (good[place] as number) ^ 1]) {
+        const bytes = Buffer.from(good);
+        bytes[place] = value;
+        writeFileSync(scratch('edited.gguf'), bytes);
+        const done = run(binary, ['logits', '-m', scratch('edited.gguf'), '--tokens', '1,2', '-t', '1']);
+        assert.equal(done.signal, null, `byte ${place} = ${value}`);
+        if (done.status === 0) continue;
+        assert.equal(done.status, 1, done.stderr);
+        assert.match(done.stderr, /^trit[^\n]*: [^\n]+\n$/);
+      }
+    }
+  });
+
+  it('keys that disagree with the tensors are named', () => {
+    const edits: [string, number, RegExp][] = [
+      ['embedding_length', 512, /tensor .*weight is|no multiple/],
+      ['feed_forward_length', 256, /ffn_gate|ffn/],
+      ['block_count', 5, /blk\.4\.attn_norm\.weight is missing/],
+      ['block_count', 3, /blk\.3\..* has no place/],
+      ['attention.head_count', 3, /head/],
+      ['attention.head_count_kv', 4, /attn_k\.weight/],
+      ['rope.dimension_count', 63, /rope\.dimension_count/],
+      ['block_count', 0, /block_count is 0/],
+    ];
+    for (const [key, value, sentence] of edits) {
+      const bytes = Buffer.from(readFileSync(tiny));
+      const at = bytes.indexOf(`bitnet-b1.58.${key}`) + `bitnet-b1.58.${key}`.length;
+      assert.ok(bytes.readUInt32LE(at) === 4, `${key} is a u32`);
+      bytes.writeUInt32LE(value, at + 4);
+      writeFileSync(scratch('edited.gguf'), bytes);
+      assertRefused(['logits', '-m', scratch('edited.gguf'), '--tokens', '1'], 1, sentence);
+    }
+  });
+});
+
+describe('run', () => {
+  const generate = (...args: string[]) => run(binary, ['run', '-m', tiny, '-p', 'Hello there', '-n', '24', '--ignore-eos', ...args]);
+
+  it('gives the same text for the same seed, another for another', () => {
+    const sampling = ['--temperature', '1', '--top-k', '50', '--top-p', '0.95'];
+    const first = generate(...sampling, '--seed', '7');
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stderr, /generated: 24 tokens/);
+    assert.equal(generate(...sampling, '--seed', '7', '-t', '1').stdout, first.stdout);
+    assert.notEqual(generate(...sampling, '--seed', '8').stdout, first.stdout);
+  });
+
+  it('temperature 0, top-k 1 and a tiny top-p all take the likeliest token', () => {
+    const greedy = generate().stdout;
+    assert.equal(generate('--temperature', '2', '--top-k', '1').stdout, greedy);
+    assert.equal(generate('--temperature', '1', '--top-p', '0.000001').stdout, greedy);
+  });
+
+  it('reads the prompt from standard input', () => {
+    const piped = run(binary, ['run', '-m', tiny, '-p', '-', '-n', '24', '--ignore-eos'], 'Hello there');
+    assert.equal(piped.stdout, generate().stdout);
+  });
+
+  it('Ctrl-C ends it in good order', async () => {
+    const child = spawn(binary, ['run', '-m', tiny, '-p', 'x', '-n', '0', '--ignore-eos', '-c', '1024', '-t', '1']);
+    let stderr = '';
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    const [code, signal] = await once(child, 'close');
+    assert.deepEqual([code, signal], [stderr.includes('generated') && code === 0 ? 0 : 130, null], stderr);
+    assert.match(stderr, /generated: \d+ tokens/);
+  });
+});
+
+describe('bench', () => {
+  it("prints llama-bench's keys, a row a test and thread count, with equal results at every thread count", () => {
+    const done = run(binary, ['bench', '-m', tiny, '-p', '16', '-n', '4', '-t', '1,2', '-r', '2', '-o', 'json']);
+    assert.equal(done.status, 0, done.stderr);
+    const rows = JSON.parse(done.stdout) as Record<string, unknown>[];
+    assert.deepEqual(
+      rows.map((row) => [row.n_prompt, row.n_gen, row.n_threads]),
+      [
+        [16, 0, 1],
+        [0, 4, 1],
+        [16, 0, 2],
+        [0, 4, 2],
+      ],
+    );
+    for (const row of rows) {
+      for (const key of ['build_commit', 'cpu_info', 'model_filename', 'model_type', 'model_size', 'model_n_params', 'n_batch', 'test_time', 'isa']) {
+        assert.ok(key in row, key);
+      }
+      const ns = row.samples_ns as number[];
+      const ts = row.samples_ts as number[];
+      assert.equal(ns.length, 2);
+      const tokens = (row.n_prompt as number) + (row.n_gen as number);
+      assert.ok(Math.abs((row.avg_ns as number) - (ns[0] as number) / 2 - (ns[1] as number) / 2) <= 1);
+      for (const [i, rate] of ts.entries()) assert.ok(Math.abs(rate / ((tokens * 1e9) / (ns[i] as number)) - 1) < 1e-6);
+    }
+    assert.equal(rows[0]?.output_hash, rows[2]?.output_hash);
+    assert.equal(rows[1]?.output_hash, rows[3]?.output_hash);
+    const csv = run(binary, ['bench', '-m', tiny, '-p', '16', '-n', '0', '-r', '1', '-o', 'csv']).stdout.trim().split('\n');
+    assert.equal(csv.length, 2);
+    assert.equal(csv[0]?.split(',').length, csv[1]?.split(',').length);
+  });
+});
+
+type Event = Record<string, unknown> & { event: string };
+
+/** A running `trit serve` and the events it has written. */
+class Server {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly events: Event[] = [];
+  readonly closed: Promise<[number | null, string | null]>;
+  #wake: (() => void)[] = [];
+
+  constructor(...args: string[]) {
+    this.child = spawn(binary, ['serve', '-m', tiny, '-t', '1', ...args]);
+    this.closed = once(this.child, 'close') as Promise<[number | null, string | null]>;
+    this.child.stdin.on('error', () => {});
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.events.push(JSON.parse(line));
+      for (const wake of this.#wake.splice(0)) wake();
+    });
+  }
+
+  send(...requests: unknown[]): void {
+    for (const request of requests) this.child.stdin.write(typeof request === 'string' ? request : `${JSON.stringify(request)}\n`);
+  }
+
+  /** Waits for the first event that fits. */
+  async event(name: string, id?: string): Promise<Event> {
+    for (;;) {
+      const found = this.events.find((event) => event.event === name && (id === undefined || event.id === id));
+      if (found) return found;
+      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    }
+  }
+}
+
+describe('serve', () => {
+  it('is ready, generates with rising time stamps, and ends at the end of input', async () => {
+    const server = new Server();
+    const ready = await server.event('ready');
+    assert.equal((ready.model as Record<string, unknown>).vocab, 1024);
+    server.send({ op: 'generate', id: 'a', prompt: 'Hello', max_tokens: 6, ignore_eos: true });
+    server.child.stdin.end();
+    const done = await server.event('done', 'a');
+    assert.deepEqual(await server.closed, [0, null]);
+    const tokens = server.events.filter((event) => event.event === 'token');
+    assert.deepEqual(
+      tokens.map((token) => token.index),
+      [0, 1, 2, 3, 4, 5],
+    );
+    const stamps = tokens.map((token) => token.t_ns as number);
+    const start = await server.event('start', 'a');
+    const order = [done.request_ns, start.t_ns, ...stamps] as number[];
+    assert.deepEqual(
+      order,
+      [...order].sort((x, y) => x - y),
+    );
+    assert.deepEqual([done.first_ns, done.last_ns, done.n_gen, done.stop], [stamps[0], stamps[5], 6, 'length']);
+    let hash = 0xcbf29ce484222325n;
+    for (const token of tokens) {
+      for (let i = 0; i < 4; i++) hash = ((hash ^ BigInt(((token.token as number) >> (8 * i)) & 255)) * 0x100000001b3n) & 0xffffffffffffffffn;
+    }
+    assert.equal(done.hash, hash.toString(16).padStart(16, '0'));
+  });
+
+  it('answers garbage with error events and goes on', async () => {
+    const server = new Server();
+    const bad: unknown[] = [
+      'garbage\n',
+      '\n',
+      '[]\n',
+      '{"op":\n',
+      { op: 'fly' },
+      { id: 'x' },
+      { op: 'generate', prompt: 'no id' },
+      { op: 'generate', id: 'e1' },
+      { op: 'generate', id: 'e2', prompt: 'x', tokens: [1] },
+      { op: 'generate', id: 'e3', prompt: 5 },
+      { op: 'generate', id: 'e4', tokens: [1, 1.5] },
+      { op: 'generate', id: 'e5', tokens: [99999] },
+      { op: 'generate', id: 'e6', prompt: 'x', max_tokens: -1 },
+      { op: 'generate', id: 'e7', prompt: 'x', seed: 'one' },
+      { op: 'generate', id: 'e8', messages: [{ role: 'king', content: 'x' }] },
+      { op: 'generate', id: 'e9', random_tokens: 5000 },
+      { op: 'generate', id: 7, prompt: 'x' },
+      { op: 'cancel', id: 'nobody' },
+      { op: 'cancel' },
+    ];
+    server.send(...bad);
+    server.child.stdin.write(Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d, 0x0a]));
+    server.send(`{"op":"generate","id":"long","prompt":"${'x'.repeat(17 << 20)}"}\n`);
+    server.send({ op: 'generate', id: 'good', tokens: [1, 2, 3], max_tokens: 1, ignore_eos: true });
+    await server.event('done', 'good');
+    const errors = server.events.filter((event) => event.event === 'error');
+    assert.equal(errors.length, bad.length - 1 + 2); // the empty line is none; the bytes that are no UTF-8 and the long line are
+    for (const error of errors) assert.match(error.message as string, /^.{10,}$/);
+    for (let i = 1; i <= 9; i++)
+      assert.ok(
+        errors.some((error) => error.id === `e${i}`),
+        `e${i}`,
+      );
+    assert.ok(errors.some((error) => /16 MiB/.test(error.message as string)));
+    server.send({ op: 'usage', id: 'u' });
+    assert.ok(((await server.event('usage', 'u')).peak_rss as number) > 0);
+    server.send({ op: 'quit' });
+    assert.deepEqual(await server.closed, [0, null]);
+  });
+
+  it('cancels what runs and what waits, and quits at once', async () => {
+    const server = new Server();
+    const long = { op: 'generate', prompt: 'x', max_tokens: 1000, ignore_eos: true };
+    server.send({ ...long, id: 'a' }, { ...long, id: 'b' }, { ...long, id: 'c' }, { ...long, id: 'a' });
+    assert.match((await server.event('error', 'a')).message as string, /not ended/);
+    await server.event('token', 'a');
+    server.send({ op: 'cancel', id: 'b' }, { op: 'cancel', id: 'a' });
+    const [a, b] = [await server.event('done', 'a'), await server.event('done', 'b')];
+    assert.equal(a.stop, 'cancelled');
+    assert.ok((a.n_gen as number) >= 1 && (a.n_gen as number) < 1000);
+    assert.deepEqual([b.stop, b.n_gen, b.first_ns], ['cancelled', 0, null]);
+    await server.event('token', 'c');
+    server.send({ op: 'quit' });
+    assert.equal((await server.event('done', 'c')).stop, 'cancelled');
+    assert.deepEqual(await server.closed, [0, null]);
+  });
+
+  it('stops at the end of the context, and repeats itself for a seed', async () => {
+    const server = new Server('-c', '32');
+    const request = { op: 'generate', random_tokens: 30, max_tokens: 50, ignore_eos: true, temperature: 1, seed: 3 };
+    server.send({ ...request, id: 'a' }, { ...request, id: 'b' }, { ...request, id: 'c', seed: 4 });
+    server.send({ op: 'generate', id: 'd', random_tokens: 33 }, { op: 'generate', id: 'e', prompt: 'x', max_tokens: 0 });
+    server.child.stdin.end();
+    await server.closed;
+    const done = (id: string) => server.events.find((event) => event.id === id && event.event === 'done') as Event;
+    assert.deepEqual([done('a').stop, done('a').n_prompt, done('a').n_gen], ['context', 30, 3]);
+    assert.equal(done('a').hash, done('b').hash);
+    assert.notEqual(done('a').hash, done('c').hash);
+    assert.match(server.events.find((event) => event.id === 'd')?.message as string, /33 tokens, but the context only holds 32/);
+    assert.deepEqual([done('e').stop, done('e').n_gen], ['length', 0]);
+  });
+
+  it('ends when nobody reads it any more', async () => {
+    const server = new Server();
+    server.send({ op: 'generate', id: 'a', prompt: 'x', max_tokens: 1000, ignore_eos: true });
+    await server.event('token', 'a');
+    server.child.stdout.destroy();
+    const [, signal] = (await once(server.child, 'exit')) as [number | null, string | null];
+    assert.equal(signal, null);
+  });
+});

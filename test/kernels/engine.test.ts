@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { before, describe, it } from 'node:test';
+import { ASSETS } from '../support/assets.ts';
+import { run, trit } from '../support/trit.ts';
+
+type Rows = Float32Array[];
+interface Expected {
+  prompt: number[];
+  logits: number[][];
+}
+
+const noAssets = existsSync(ASSETS) ? false : `no assets at ${ASSETS}`;
+const golden = (name: string) => path.join(ASSETS, 'golden', `${name}.gguf`);
+const trained = (name: string) => path.join(ASSETS, 'models', `${name}.gguf`);
+const expected = (name: string): Expected => JSON.parse(readFileSync(path.join(ASSETS, 'golden', `expected.${name}.json`), 'utf8'));
+const STORY = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337, 410, 408, 419, 292, 411];
+
+/** The bounds of the assets' README. A float path must also agree on every likeliest token. */
+const FLOAT = { rms: 0.02, max: 0.02, argmax: true };
+const INT8 = { rms: 0.08, max: 0.5, argmax: false };
+const GOLDEN = [
+  { model: 'tiny-bitnet158-f16', engines: ['tiny-bitnet158.numpy-f64', 'tiny-bitnet158-f16.bitnet.batch'], bound: FLOAT },
+  { model: 'tiny-bitnetsilu-f16', engines: ['tiny-bitnetsilu-f16.lcpp.batch'], bound: FLOAT },
+  { model: 'tiny-llama-f16', engines: ['tiny-llama-f16.lcpp.batch'], bound: FLOAT },
+  { model: 'tiny-bitnet158-tq1_0', engines: ['tiny-bitnet158.numpy-f64', 'tiny-bitnet158.numpy-int8act'], bound: INT8 },
+  {
+    model: 'tiny-bitnet158-tq2_0',
+    engines: ['tiny-bitnet158.numpy-f64', 'tiny-bitnet158.numpy-int8act', 'tiny-bitnet158-tq2_0.bitnet.batch'],
+    bound: INT8,
+  },
+  {
+    model: 'tiny-bitnet158-i2_s',
+    engines: ['tiny-bitnet158.numpy-f64', 'tiny-bitnet158.numpy-int8act', 'tiny-bitnet158-i2_s.bitnet.batch'],
+    bound: INT8,
+  },
+  { model: 'tiny-bitnetsilu-tq2_0', engines: ['tiny-bitnetsilu-tq2_0.lcpp.batch'], bound: INT8 },
+  { model: 'tiny-llama-q8_0', engines: ['tiny-llama-q8_0.lcpp.batch'], bound: INT8 },
+  { model: 'tiny-llama-q6_k', engines: ['tiny-llama-q6_k.lcpp.batch'], bound: INT8 },
+  { model: 'tiny-llama-q4_0', engines: ['tiny-llama-q4_0.lcpp.batch'], bound: INT8 },
+];
+const TRAINED = [
+  { model: 'bitllama2c-3M-bitnet-f16', reference: 'bitllama2c-3M-bitnet-f16', bound: FLOAT },
+  { model: 'stories260K-f16', reference: 'stories260K-f32', bound: FLOAT },
+  { model: 'bitllama2c-3M-bitnet-tq2_0', reference: 'bitllama2c-3M-bitnet-tq2_0', bound: INT8 },
+  { model: 'bitllama2c-3M-bitnet-tq1_0', reference: 'bitllama2c-3M-bitnet-tq2_0', bound: INT8 },
+];
+
+function logits(binary: string, file: string, tokens: number[], ...args: string[]): Rows {
+  const done = run(binary, ['logits', '-m', file, '--tokens', tokens.join(','), ...args]);
+  assert.equal(done.status, 0, `trit logits ${args.join(' ')}: ${done.stderr}`);
+  const rows = done.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { token: number; logits: number[] });
+  assert.deepEqual(
+    rows.map((row) => row.token),
+    tokens,
+  );
+  return rows.map((row) => Float32Array.from(row.logits));
+}
+
+const argmax = (row: ArrayLike<number>) => Array.from(row).reduce((best, value, i) => (value > (row[best] as number) ? i : best), 0);
+
+function assertClose(rows: Rows, reference: ArrayLike<number>[], bound: typeof FLOAT): string {
+  let squares = 0;
+  let max = 0;
+  let count = 0;
+  let agree = 0;
+  for (const [i, row] of rows.entries()) {
+    const other = reference[i] as ArrayLike<number>;
+    assert.equal(row.length, other.length);
+    for (let j = 0; j < row.length; j++) {
+      const difference = (row[j] as number) - (other[j] as number);
+      squares += difference ** 2;
+      max = Math.max(max, Math.abs(difference));
+      count++;
+    }
+    agree += argmax(row) === argmax(other) ? 1 : 0;
+  }
+  const rms = Math.sqrt(squares / count);
+  const text = `rms ${rms.toFixed(4)}, max ${max.toFixed(4)}, likeliest token equal at ${agree} of ${rows.length}`;
+  assert.ok(rms <= bound.rms && max <= bound.max, `${text}; wanted rms <= ${bound.rms}, max <= ${bound.max}`);
+  if (bound.argmax) assert.equal(agree, rows.length, text);
+  return text;
+}
+
+describe('the engine', { skip: noAssets }, () => {
+  let binary = '';
+  let isas: string[] = [];
+  before(async () => {
+    binary = await trit();
+    const info = JSON.parse(run(binary, ['info', '-o', 'json']).stdout) as { isas: { name: string; available: boolean }[] };
+    isas = info.isas.filter((isa) => isa.available).map((isa) => isa.name);
+  });
+
+  it('runs on the scalar kernels everywhere', () => {
+    assert.equal(isas[0], 'scalar');
+  });
+
+  for (const { model, engines, bound } of GOLDEN) {
+    it(`${model}: the golden logits, on every ISA`, (t) => {
+      for (const isa of isas) {
+        const rows = logits(binary, golden(model), expected(engines[0] as string).prompt, '--batch', '--isa', isa);
+        for (const engine of engines) t.diagnostic(`${isa} ${engine}: ${assertClose(rows, expected(engine).logits, bound)}`);
+      }
+    });
+  }
+
+  for (const { model, reference, bound } of TRAINED) {
+    it(`${model}: the logits of libllama, on every ISA`, (t) => {
+      const bytes = readFileSync(path.join(ASSETS, 'models/ref', `${reference}.f32`));
+      const floats = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+      const wanted = STORY.map((_, i) => floats.subarray(i * 512, (i + 1) * 512));
+      for (const isa of isas) {
+        t.diagnostic(`${isa}: ${assertClose(logits(binary, trained(model), STORY, '--batch', '--isa', isa), wanted, bound)}`);
+      }
+    });
+  }
+
+  it('the same weights in TQ1_0, TQ2_0 and I2_S give the same bits, on every ISA', () => {
+    const { prompt } = expected('tiny-bitnet158.numpy-f64');
+    for (const isa of isas) {
+      const [first, ...others] = ['tq1_0', 'tq2_0', 'i2_s'].map((type) => logits(binary, golden(`tiny-bitnet158-${type}`), prompt, '--isa', isa));
+      for (const other of others) assert.deepEqual(other, first);
+    }
+  });
+
+  for (const model of ['tiny-bitnet158-i2_s', 'tiny-bitnet158-f16', 'tiny-llama-q8_0', 'tiny-llama-q6_k', 'tiny-llama-q4_0']) {
+    it(`${model}: a batch, single tokens and any number of threads give the same bits`, () => {
+      const { prompt } = expected('tiny-bitnet158.numpy-f64');
+      for (const isa of isas) {
+        const one = logits(binary, golden(model), prompt, '--isa', isa, '-t', '1');
+        for (const threads of ['1', '2', '4']) {
+          assert.deepEqual(logits(binary, golden(model), prompt, '--isa', isa, '-t', threads, '--batch'), one, `${isa}, ${threads} threads, batch`);
+        }
+        assert.deepEqual(logits(binary, golden(model), prompt, '--isa', isa, '-t', '2'), one, `${isa}, 2 threads`);
+      }
+    });
+  }
+
+  /** Perplexity of libllama over the first 40 stories; 10,059 predicted tokens. */
+  const PERPLEXITY = [
+    { model: 'bitllama2c-3M-bitnet-tq2_0', ppl: 3.1235 },
+    { model: 'bitllama2c-3M-bitnet-tq1_0', ppl: 3.1235 },
+    { model: 'stories260K-f16', ppl: 3.4487 },
+  ];
+  for (const { model, ppl } of PERPLEXITY) {
+    it(`${model}: perplexity within 0.3 % of ${ppl}, on every ISA`, (t) => {
+      const text = path.join(ASSETS, 'text/tinystories_1000_nl1.txt');
+      for (const isa of isas) {
+        const done = run(binary, ['perplexity', '-m', trained(model), '-f', text, '--docs', '40', '--max-tokens', '256', '-o', 'json', '--isa', isa]);
+        assert.equal(done.status, 0, done.stderr);
+        const result = JSON.parse(done.stdout) as { docs: number; tokens: number; nll: number; ppl: number };
+        assert.deepEqual([result.docs, result.tokens], [40, 10059]);
+        assert.ok(Math.abs(result.ppl / ppl - 1) < 0.003, `${isa}: ${result.ppl}`);
+        assert.ok(Math.abs(Math.exp(result.nll) - result.ppl) < 1e-9);
+        t.diagnostic(`${isa}: ${result.ppl.toFixed(4)}`);
+      }
+    });
+  }
+});

@@ -23,6 +23,11 @@ static void print_row(int32_t token, const float *logits, size_t vocab)
 static bool print_rows(session *s, size_t vocab, const int32_t *tokens, size_t n, bool batch, trit_error *e)
 {
     size_t step = batch ? n : 1;
+    if (n > session_context(s)) /* said before anything is printed */
+        return fail(e, "%zu tokens do not fit into a context of %zu", n, session_context(s));
+    for (size_t i = 0; i < n; i++)
+        if ((size_t)tokens[i] >= vocab)
+            return fail(e, "token %d is outside the vocabulary of %zu", (int)tokens[i], vocab);
     float *logits = malloc(step * vocab * sizeof *logits);
     bool ok = logits || fail(e, "not enough memory for the logits of %zu positions; leave --batch out", step);
     for (size_t i = 0; ok && i < n; i += step) {

@@ -25,7 +25,7 @@ function assertRefused(args: string[], status: number, sentence: RegExp, input: 
   const shown = `trit ${args.join(' ')}: ${done.stderr}`;
   assert.equal(done.signal, null, shown);
   assert.equal(done.status, status, shown);
-  assert.equal(done.stdout, '', shown);
+  assert.ok(done.stdout === '', `${shown} but also on stdout: ${done.stdout.slice(0, 200)}`);
   assert.match(done.stderr, /^trit[^\n]*: [^\n]+\n$/, shown);
   assert.match(done.stderr, sentence, shown);
 }

@@ -308,22 +308,22 @@ static const bool exact_kernels[] = {
    order and with fused multiplications differ by far less than 1e-5 of the sum of their sizes. */
 #define CASE(field, draw, cases, bound, magnitude) [AT_##field] = { #field, bound, cases, draw, run_##field, magnitude }
 const kernel_case kernel_cases[KERNELS] = {
-    CASE(quant_f32i8, draw_vector, 60, 0, NULL),
-    CASE(gemm_t2i8, draw_gemm_t2i8, 60, 0, NULL),
-    CASE(dot_f32f32, draw_vector, 40, 1e-5f, sum_dot_f32f32),
-    CASE(dot_f16f32, draw_vector, 40, 1e-5f, sum_dot_f16f32),
-    CASE(dot_bf16f32, draw_vector, 40, 1e-5f, sum_dot_bf16f32),
-    CASE(quant_f32q8, draw_blocks_of_32, 40, 0, NULL),
-    CASE(gemm_q8_0q8, draw_gemm_q8_0q8, 40, 1e-5f, sum_gemm_q8_0q8),
-    CASE(gemm_q4_0q8, draw_gemm_q4_0q8, 40, 1e-5f, sum_gemm_q4_0q8),
-    CASE(gemm_q4_kq8, draw_gemm_q4_kq8, 40, 1e-5f, sum_gemm_q4_kq8),
-    CASE(gemm_q6_kq8, draw_gemm_q6_kq8, 40, 1e-5f, sum_gemm_q6_kq8),
-    CASE(rmsnorm_f32, draw_vector, 40, 1e-5f, NULL),
-    CASE(axpy_f16f32, draw_vector, 40, 1e-6f, sum_axpy_f16f32),
-    CASE(f32_to_f16, draw_vector, 60, 0, NULL),
-    CASE(softmax_f32, draw_vector, 40, 1e-5f, NULL),
-    CASE(swiglu_f32, draw_vector, 40, 2e-6f, NULL),
-    CASE(relu2_f32, draw_vector, 40, 1e-6f, NULL),
+    CASE(quant_f32i8, draw_vector, 120, 0, NULL),
+    CASE(gemm_t2i8, draw_gemm_t2i8, 120, 0, NULL),
+    CASE(dot_f32f32, draw_vector, 80, 1e-5f, sum_dot_f32f32),
+    CASE(dot_f16f32, draw_vector, 80, 1e-5f, sum_dot_f16f32),
+    CASE(dot_bf16f32, draw_vector, 80, 1e-5f, sum_dot_bf16f32),
+    CASE(quant_f32q8, draw_blocks_of_32, 80, 0, NULL),
+    CASE(gemm_q8_0q8, draw_gemm_q8_0q8, 80, 1e-5f, sum_gemm_q8_0q8),
+    CASE(gemm_q4_0q8, draw_gemm_q4_0q8, 80, 1e-5f, sum_gemm_q4_0q8),
+    CASE(gemm_q4_kq8, draw_gemm_q4_kq8, 80, 1e-5f, sum_gemm_q4_kq8),
+    CASE(gemm_q6_kq8, draw_gemm_q6_kq8, 80, 1e-5f, sum_gemm_q6_kq8),
+    CASE(rmsnorm_f32, draw_vector, 80, 1e-5f, NULL),
+    CASE(axpy_f16f32, draw_vector, 80, 1e-6f, sum_axpy_f16f32),
+    CASE(f32_to_f16, draw_vector, 120, 0, NULL),
+    CASE(softmax_f32, draw_vector, 80, 1e-5f, NULL),
+    CASE(swiglu_f32, draw_vector, 80, 2e-6f, NULL),
+    CASE(relu2_f32, draw_vector, 80, 1e-6f, NULL),
 };
 const size_t kernel_case_count = KERNELS;
 

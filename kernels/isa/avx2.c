@@ -249,15 +249,16 @@ INLINE step step_q4_k(const uint8_t *row, size_t i, bool both)
                    .minimum = _mm256_set1_ps(half_at(block + 2) * (float)q4_k_minimum(block + 4, i % 8)) };
 }
 
-typedef struct { __m256i x, start; __m256 scale, whole; int bias; } token;
+typedef struct { __m256i x, start; __m256 scale, whole; } token; /* start: what the bias adds; whole: value of the sum of x */
 
-INLINE token token_at(const int8_t *q, const float *d, bool both, int bias)
+/* kind: the bias; -1: minima; 0: the codes are signed. */
+INLINE token token_at(const int8_t *q, const float *d, bool both, int kind)
 {
-    token t = { .x = load(q), .start = _mm256_setzero_si256(), .scale = _mm256_set1_ps(*d), .bias = bias };
+    token t = { .x = load(q), .start = _mm256_setzero_si256(), .scale = _mm256_set1_ps(*d) };
     (void)both;
-    if (bias) {
-        __m256i sum = widen(_mm256_maddubs_epi16(_mm256_set1_epi8((char)(bias < 0 ? 1 : bias)), t.x));
-        if (bias < 0)
+    if (kind) {
+        __m256i sum = widen(_mm256_maddubs_epi16(_mm256_set1_epi8((char)(kind < 0 ? 1 : kind)), t.x));
+        if (kind < 0)
             t.whole = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), t.scale);
         else
             t.start = sum;
@@ -265,20 +266,21 @@ INLINE token token_at(const int8_t *q, const float *d, bool both, int bias)
     return t;
 }
 
-INLINE sums multiply(sums s, step w, token t, bool minima)
+INLINE sums multiply(sums s, step w, token t, int kind)
 {
-    /* Without a bias the codes are signed (Q8_0) or need none (Q4_K): their signs move to the activations. */
-    __m256i pairs = t.bias ? _mm256_maddubs_epi16(w.codes, t.x) : _mm256_maddubs_epi16(_mm256_abs_epi8(w.codes), _mm256_sign_epi8(t.x, w.codes));
+    /* The signs of signed codes move to the activations, for maddubs wants unsigned ones. */
+    __m256i codes = kind ? w.codes : _mm256_abs_epi8(w.codes), x = kind ? t.x : _mm256_sign_epi8(t.x, w.codes);
+    __m256i pairs = _mm256_maddubs_epi16(codes, x);
     __m256 product = _mm256_cvtepi32_ps(_mm256_sub_epi32(widen(pairs), t.start));
     s = _mm256_fmadd_ps(product, _mm256_mul_ps(w.scale, t.scale), s);
-    return minima ? _mm256_fnmadd_ps(w.minimum, t.whole, s) : s;
+    return kind < 0 ? _mm256_fnmadd_ps(w.minimum, t.whole, s) : s;
 }
 
 enum { WEIGHTS = 32, TILE_ROWS = 2, TILE_TOKENS = 4 };
-BLOCK_KERNEL(q4_0, 144, 8, false)
-BLOCK_KERNEL(q8_0, 272, 0, false)
-BLOCK_KERNEL(q6_k, 210, 32, false)
-BLOCK_KERNEL(q4_k, 144, -1, true)
+BLOCK_KERNEL(q4_0, 144, 8)
+BLOCK_KERNEL(q8_0, 272, 0)
+BLOCK_KERNEL(q6_k, 210, 32)
+BLOCK_KERNEL(q4_k, 144, -1)
 
 void isa_avx2(trit_ops *ops)
 {

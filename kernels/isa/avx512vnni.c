@@ -205,31 +205,32 @@ typedef struct {
     __m512 scale, whole; /* whole: value of the sum of x, for minima */
 } token;
 
-INLINE token token_at(const int8_t *q, const float *d, bool both, int bias)
+/* kind: the bias, or -1 for minima. */
+INLINE token token_at(const int8_t *q, const float *d, bool both, int kind)
 {
     __m512i pair = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), zero = _mm512_setzero_si512();
     token t = { .x = _mm512_maskz_loadu_epi8(both ? ~(__mmask64)0 : 0xffffffffu, q), .start = zero };
     t.scale = _mm512_permutexvar_ps(pair, _mm512_maskz_loadu_ps(both ? 3 : 1, d));
-    __m512i sum = _mm512_dpbusd_epi32(zero, _mm512_set1_epi8((char)(bias < 0 ? 1 : bias)), t.x);
-    if (bias < 0)
+    __m512i sum = _mm512_dpbusd_epi32(zero, _mm512_set1_epi8((char)(kind < 0 ? 1 : kind)), t.x);
+    if (kind < 0)
         t.whole = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), t.scale);
     else
         t.start = _mm512_sub_epi32(zero, sum);
     return t;
 }
 
-INLINE sums multiply(sums s, step w, token t, bool minima)
+INLINE sums multiply(sums s, step w, token t, int kind)
 {
     __m512 product = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(t.start, w.codes, t.x));
     s = _mm512_fmadd_ps(product, _mm512_mul_ps(w.scale, t.scale), s);
-    return minima ? _mm512_fnmadd_ps(w.minimum, t.whole, s) : s;
+    return kind < 0 ? _mm512_fnmadd_ps(w.minimum, t.whole, s) : s;
 }
 
 enum { WEIGHTS = 64, TILE_ROWS = 4, TILE_TOKENS = 4 };
-BLOCK_KERNEL(q4_0, 144, 8, false)
-BLOCK_KERNEL(q8_0, 272, 128, false)
-BLOCK_KERNEL(q6_k, 210, 32, false)
-BLOCK_KERNEL(q4_k, 144, -1, true)
+BLOCK_KERNEL(q4_0, 144, 8)
+BLOCK_KERNEL(q8_0, 272, 128)
+BLOCK_KERNEL(q6_k, 210, 32)
+BLOCK_KERNEL(q4_k, 144, -1)
 
 void isa_avx512vnni(trit_ops *ops)
 {

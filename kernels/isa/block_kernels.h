@@ -1,15 +1,15 @@
 /* The kernels of the block types for tiles of rows and tokens, written once. A file that includes this defines before:
      sums                                 a vector that gathers one result; sums_zero(), sums_total(s)
      step, step_<type>(row, i, both)      WEIGHTS weights of a row, decoded; `both` is false in a last step of half as many
-     token, token_at(q, d, both, bias)    the activations of a step; `bias` is what the type's codes have too much, -1 asks for what the
-                                          minima of Q4_K are multiplied with instead
-     multiply(s, step, token, minima)     s + step * token
+     token, token_at(q, d, both, kind)    the activations of a step
+     multiply(s, step, token, kind)       s + step * token
+                                          `kind` is a constant of the type that means what the ISA wants: a bias of its codes, minima ...
      prefetch(p)
      WEIGHTS, TILE_ROWS, TILE_TOKENS
    Weights are decoded once for the tokens of a tile, activations prepared once for its rows. The sum of one result runs in the same
    order whatever the tile. */
 
-#define BLOCK_KERNEL(name, bytes_of_256, bias, minima)                                                                      \
+#define BLOCK_KERNEL(name, bytes_of_256, kind)                                                                      \
     INLINE void tile_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, const int rows, \
                             const int tokens)                                                                               \
     {                                                                                                                       \
@@ -27,9 +27,9 @@
             }                                                                                                               \
             for (int t = 0; t < tokens; t++) {                                                                              \
                 size_t at = (size_t)t * k + i * WEIGHTS;                                                                    \
-                token x = token_at(q + at, d + at / 32, both, bias);                                                        \
+                token x = token_at(q + at, d + at / 32, both, kind);                                                        \
                 for (int r = 0; r < rows; r++)                                                                              \
-                    s[r][t] = multiply(s[r][t], weights[r], x, minima);                                                     \
+                    s[r][t] = multiply(s[r][t], weights[r], x, kind);                                                     \
             }                                                                                                               \
         }                                                                                                                   \
         for (int r = 0; r < rows; r++)                                                                                      \

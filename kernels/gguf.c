@@ -1,12 +1,7 @@
 #include "gguf_private.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MAX_NESTING = 4, MAX_KEY = 65535, MAX_TENSOR_NAME = 255, DEFAULT_ALIGNMENT = 32, I2S_TRAILER = 32, I2S_SCALE = 4 };
 enum { MIN_KEY_BYTES = 8 + 4 + 1, MIN_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8 };
@@ -183,8 +178,8 @@ static bool read_tensor(gguf_tensor *t, cursor *c, uint64_t *offset, size_t numb
     if (!(t->info = type_of(t->type)))
         return fail(e, "tensor %s has type %" PRIu32 ", which this program does not read", name, t->type);
     if (t->ne[0] % t->info->weights)
-        return fail(e, "tensor %s: rows of %" PRIu64 " are no multiple of the %" PRIu32 " weights in a block of %s", name, t->ne[0],
-                    t->info->weights, t->info->name);
+        return fail(e, "tensor %s: rows of %" PRIu64 " are no multiple of the %" PRIu32 " weights in a block of %s", name,
+                    t->ne[0], t->info->weights, t->info->name);
     t->rows = weights / t->ne[0];
     /* Never overflows: a block takes at most 8 bytes a weight. */
     uint64_t bytes = weights / t->info->weights * t->info->bytes + (t->type == TYPE_I2_S ? I2S_TRAILER : 0);
@@ -231,8 +226,9 @@ static bool place_tensor(const gguf *g, gguf_tensor *t, uint64_t offset, size_t 
     if (t->type == TYPE_I2_S && room < t->bytes && room >= t->bytes - I2S_TRAILER + I2S_SCALE)
         t->bytes = room;
     if (room < t->bytes)
-        return fail(e, "tensor %s runs past the end of the file, which is truncated or damaged: it needs %zu bytes and %zu are left", name,
-                    t->bytes, room);
+        return fail(e,
+                    "tensor %s runs past the end of the file, which is truncated or damaged: it needs %zu bytes and %zu are left",
+                    name, t->bytes, room);
     t->data = g->bytes + base + offset;
     t->mapped = g->mapped;
     return true;
@@ -260,7 +256,7 @@ static bool read_tensors(gguf *g, cursor *c, uint64_t *offsets, trit_error *e)
     return check_overlap(g, e);
 }
 
-static bool parse(gguf *g, trit_error *e)
+bool gguf_read(gguf *g, trit_error *e)
 {
     cursor c = { g->bytes, g->bytes + g->size };
     char magic[4];
@@ -291,77 +287,4 @@ static bool parse(gguf *g, trit_error *e)
     good = good && read_keys(g, &c, e) && read_tensors(g, &c, offsets, e);
     free(offsets);
     return good;
-}
-
-gguf *gguf_parse(const void *bytes, size_t size, trit_error *e)
-{
-    gguf *g = calloc(1, sizeof *g);
-    if (!g) {
-        fail(e, "not enough memory to open a GGUF");
-        return NULL;
-    }
-    g->bytes = bytes;
-    g->size = size;
-    if (!parse(g, e)) {
-        gguf_close(g);
-        return NULL;
-    }
-    return g;
-}
-
-/* Maps a regular file, or fails with a sentence. Pages are read only when touched. */
-static bool map_file(gguf *g, const char *path, trit_error *e)
-{
-    struct stat s;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang here */
-    if (fd < 0)
-        return fail(e, "%s", strerror(errno));
-    bool good = false;
-    if (fstat(fd, &s))
-        fail(e, "%s", strerror(errno));
-    else if (!S_ISREG(s.st_mode))
-        fail(e, "not a regular file");
-    else if (!s.st_size)
-        fail(e, "the file is empty");
-    else if ((uint64_t)s.st_size > SIZE_MAX / 2)
-        fail(e, "the file is larger than this machine can address");
-    else {
-        void *map = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED)
-            fail(e, "cannot be mapped: %s", strerror(errno));
-        else {
-            g->bytes = map;
-            g->size = (size_t)s.st_size;
-            g->mapped = good = true;
-        }
-    }
-    close(fd);
-    return good;
-}
-
-gguf *gguf_open(const char *path, trit_error *e)
-{
-    trit_error why = { "" };
-    gguf *g = calloc(1, sizeof *g);
-    if (!g || !(g->path = strdup(path)))
-        fail(&why, "not enough memory to open it");
-    else if (map_file(g, path, &why) && parse(g, &why))
-        return g;
-    fail(e, "%.200s: %.300s", path, why.text);
-    gguf_close(g);
-    return NULL;
-}
-
-void gguf_close(gguf *g)
-{
-    if (!g)
-        return;
-    if (g->mapped)
-        munmap((void *)(uintptr_t)g->bytes, g->size);
-    free(g->keys);
-    free(g->key_index);
-    free(g->tensors);
-    free(g->tensor_index);
-    free(g->path);
-    free(g);
 }

@@ -4,8 +4,8 @@
 #include "gguf.h"
 
 enum gguf_type {
-    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64,
-    GGUF_TYPES
+    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32,
+    GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64, GGUF_TYPES
 };
 
 typedef struct {
@@ -25,9 +25,11 @@ struct gguf {
     const str **key_index, **tensor_index; /* the names of both, sorted */
 };
 
+/* Reads and checks everything in g->bytes[g->size]; gguf_close frees what it allocated, also after a failure. */
+bool gguf_read(gguf *g, trit_error *e);
 /* Bytes of a scalar; 0 for strings, arrays and unknown types. */
 size_t gguf_scalar_size(uint32_t type);
-/* The name in a sorted index, NULL where it is absent. The result points into a gguf_key or gguf_tensor, whose first field it is. */
+/* The name in a sorted index, NULL where it is absent. It lies in a gguf_key or gguf_tensor, whose first field it is. */
 const str *gguf_search(const str *const *index, size_t count, const char *name);
 /* A name or text of the file made fit for a message: at most size - 1 bytes, control and non-ASCII bytes as '?'. Returns out. */
 const char *gguf_printable(str s, char *out, size_t size);

@@ -46,7 +46,8 @@ void tensor_drop(const gguf_tensor *t)
     long page = sysconf(_SC_PAGESIZE);
     if (!t->mapped || page <= 0) /* memory of gguf_parse would be lost */
         return;
-    uintptr_t mask = (uintptr_t)page - 1, begin = ((uintptr_t)t->data + mask) & ~mask, end = ((uintptr_t)t->data + t->bytes) & ~mask;
+    uintptr_t mask = (uintptr_t)page - 1, begin = ((uintptr_t)t->data + mask) & ~mask,
+              end = ((uintptr_t)t->data + t->bytes) & ~mask;
     if (begin < end) /* whole pages of this tensor alone */
         madvise((void *)begin, end - begin, MADV_DONTNEED);
 }

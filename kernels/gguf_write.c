@@ -249,8 +249,8 @@ static bool write_all(gguf_out *o, const char *data, size_t n, uint64_t at, trit
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return fail(e, "%.200s cannot be written: %s (the whole file takes %.1f MB)", o->part, strerror(done ? errno : ENOSPC),
-                        (double)gguf_out_size(o) / 1e6);
+            return fail(e, "%.200s cannot be written: %s (the whole file takes %.1f MB)", o->part,
+                        strerror(done ? errno : ENOSPC), (double)gguf_out_size(o) / 1e6);
         data += done;
         n -= (size_t)done;
         at += (uint64_t)done;

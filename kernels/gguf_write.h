@@ -27,7 +27,7 @@ void gguf_item_f32(gguf_out *o, float value);
 /* Copies key i of an opened file (gguf_key_at's numbering) as it is. */
 void gguf_copy_key(gguf_out *o, const gguf *from, size_t i);
 
-/* Adds a tensor and returns its number. ne[n_dims], ne[0] a multiple of the block. The scale behind I2_S is the caller's to write. */
+/* Adds a tensor and returns its number. ne[n_dims], ne[0] a multiple of the block. The caller writes the scale behind I2_S. */
 size_t gguf_put_tensor(gguf_out *o, str name, uint32_t type, uint32_t n_dims, const uint64_t *ne);
 /* Bytes of a tensor as stored. */
 size_t gguf_out_bytes(const gguf_out *o, size_t tensor);

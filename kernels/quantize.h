@@ -11,12 +11,13 @@ typedef struct {
     uint64_t bytes_in, bytes_out;
 } quantize_report;
 
-/* Describes and writes the converted file; the caller commits or discards. The two-dimensional weights of the layers become `type`. The
-   embedding and the output matrix become `head`, or with NULL: stay as they are where `type` is ternary, else become `type`. Everything
-   else (norms, scales, biases) is copied. Keys are kept, general.file_type is set.
+/* Describes and writes the converted file; the caller commits or discards. The two-dimensional weights of layers become `type`.
+   The embedding and the output matrix become `head`, or with NULL stay as they are where `type` is ternary, else become `type`.
+   Everything else (norms, scales, biases) is copied. Keys are kept, general.file_type is set.
    Ternary types: a tensor that is ternary already (a ternary type, or dense with only -s, 0, s) keeps its weights exactly; others
    are rounded to trits of one scale, the mean of |w| (BitNet b1.58).
-   Errors name the tensor: weights that are not finite or too large, codes that are no trit, blocks of different scales for I2_S; memory, disk. */
-bool quantize_write(gguf_out *o, const gguf *g, const type_info *type, const type_info *head, pool *threads, quantize_report *report,
-                    trit_error *e);
+   Errors name the tensor: weights that are not finite or too large, codes that are no trit, blocks of different scales for I2_S;
+   memory, disk. */
+bool quantize_write(gguf_out *o, const gguf *g, const type_info *type, const type_info *head, pool *threads,
+                    quantize_report *report, trit_error *e);
 #endif

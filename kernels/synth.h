@@ -1,6 +1,6 @@
-/* Synthetic twins: files with the exact shapes, types and keys of known models and random weights. The bytes depend on preset, types
-   and seed alone, never on machine, ISA or threads: every weight is a function of (seed, tensor name, position) in integers, and the
-   ternary types hold the same weights. */
+/* Synthetic twins: files with the exact shapes, types and keys of known models and random weights. The bytes depend on preset,
+   types and seed alone, never on machine, ISA or threads: every weight is a function of (seed, tensor name, position) in
+   integers, and the ternary types hold the same weights. */
 #ifndef TRIT_SYNTH_H
 #define TRIT_SYNTH_H
 #include "gguf_write.h"
@@ -17,7 +17,8 @@ const type_info *preset_head(const preset *p);
 /* Whether a preset can have matrices of this type and a head of that one. */
 bool preset_takes(const preset *p, const type_info *type, const type_info *head);
 
-/* Describes and writes the whole model; the caller commits or discards. `type` is for the matrices of the layers, `head` for the output
-   matrix and for the embedding (which has `type` in untied models whose type is not ternary). Errors: disk, memory. */
-bool synth_write(gguf_out *o, const preset *p, const type_info *type, const type_info *head, uint64_t seed, pool *threads, trit_error *e);
+/* Describes and writes the whole model; the caller commits or discards. `type` is for the matrices of the layers, `head` for the
+   output matrix and for the embedding (which has `type` in untied models whose type is not ternary). Errors: disk, memory. */
+bool synth_write(gguf_out *o, const preset *p, const type_info *type, const type_info *head, uint64_t seed, pool *threads,
+                 trit_error *e);
 #endif

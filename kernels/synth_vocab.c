@@ -131,11 +131,11 @@ static size_t byte_letter(unsigned byte, char *out)
 /* A special token: its text by number. */
 static int special_text(vocab_kind kind, size_t i, char *out, size_t size)
 {
-    static const char *const llama3[] = { "begin_of_text", "end_of_text", NULL, NULL, NULL, NULL, "start_header_id", "end_header_id", NULL,
-                                          "eot_id" };
-    static const char *const falcon3[] = { ">>TITLE<<", ">>ABSTRACT<<", ">>INTRODUCTION<<", ">>SUMMARY<<", ">>COMMENT<<", ">>ANSWER<<",
-                                           ">>QUESTION<<", ">>DOMAIN<<", ">>EMAIL_ADDRESS<<", ">>IP_ADDRESS<<", "<|startoftext|>",
-                                           "<|endoftext|>" };
+    static const char *const llama3[] = { "begin_of_text",   "end_of_text",   NULL, NULL,    NULL, NULL,
+                                          "start_header_id", "end_header_id", NULL, "eot_id" };
+    static const char *const falcon3[] = { ">>TITLE<<",         ">>ABSTRACT<<",   ">>INTRODUCTION<<", ">>SUMMARY<<",
+                                           ">>COMMENT<<",       ">>ANSWER<<",     ">>QUESTION<<",     ">>DOMAIN<<",
+                                           ">>EMAIL_ADDRESS<<", ">>IP_ADDRESS<<", "<|startoftext|>",  "<|endoftext|>" };
     if (kind == VOCAB_FALCON3) {
         if (i < sizeof falcon3 / sizeof *falcon3)
             return snprintf(out, size, "%s", falcon3[i]);
@@ -199,7 +199,8 @@ static bool put_bpe(gguf_out *o, vocab_kind kind, size_t size, trit_error *e)
         memcpy(rule + a->len + 1, b->text, b->len);
         gguf_item_str(o, rule, (size_t)a->len + 1 + b->len);
     }
-    uint32_t bos = (uint32_t)(first ? 11 : size - specials), eos = (uint32_t)(first ? 11 : kind == VOCAB_LLAMA3 ? bos + 9 : bos + 1);
+    uint32_t bos = first ? 11 : (uint32_t)(size - specials);
+    uint32_t eos = first ? bos : kind == VOCAB_LLAMA3 ? bos + 9 /* <|eot_id|> */ : bos + 1;
     gguf_put_u32(o, "tokenizer.ggml.bos_token_id", bos);
     gguf_put_u32(o, "tokenizer.ggml.eos_token_id", eos);
     if (first)
@@ -268,16 +269,18 @@ static const char *chat_template(vocab_kind kind)
 {
     switch (kind) {
     case VOCAB_LLAMA3:
-        return "{{ bos_token }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + "
-               "message['content'] | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}"
-               "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
+        return "{{ bos_token }}{% for message in messages %}"
+               "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + "
+               "'<|eot_id|>' }}"
+               "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
     case VOCAB_FALCON3:
         return "{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] }}"
                "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n' }}{% endfor %}"
                "{# roles: <|system|> <|user|> <|assistant|> #}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
     case VOCAB_SPM:
-        return "{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\\n' }}{% elif message['role'] == 'system' %}"
-               "{{ '<|system|>\\n' }}{% else %}{{ '<|assistant|>\\n' }}{% endif %}{{ message['content'] + eos_token + '\\n' }}{% endfor %}"
+        return "{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\\n' }}"
+               "{% elif message['role'] == 'system' %}{{ '<|system|>\\n' }}{% else %}{{ '<|assistant|>\\n' }}{% endif %}"
+               "{{ message['content'] + eos_token + '\\n' }}{% endfor %}"
                "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
     default:
         return "{% for message in messages %}{{ message['role'] | capitalize + ': ' + message['content'] | trim + '<|eot_id|>' }}"

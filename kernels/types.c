@@ -121,7 +121,8 @@ static void decode_q4_k(const uint8_t *block, float *out)
     }
 }
 
-/* block: 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales (one for 16 weights), d. value = d * scale * (q - 32). */
+/* block: 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales (one for 16 weights), d.
+   value = d * scale * (q - 32). */
 static void decode_q6_k(const uint8_t *block, float *out)
 {
     float d = f16_to_f32(u16_at(block + 208));
@@ -139,7 +140,9 @@ static void decode_q6_k(const uint8_t *block, float *out)
    trit most significant: multiplying by 3 moves one digit after the other into the carry. */
 static void trits_tq1_0(const uint8_t *block, int8_t *out)
 {
-    static const struct { uint8_t byte, weight, count, digits; } runs[] = { { 0, 0, 32, 5 }, { 32, 160, 16, 5 }, { 48, 240, 4, 4 } };
+    static const struct {
+        uint8_t byte, weight, count, digits;
+    } runs[] = { { 0, 0, 32, 5 }, { 32, 160, 16, 5 }, { 48, 240, 4, 4 } };
     for (size_t r = 0; r < 3; r++)
         for (int j = 0; j < runs[r].count; j++) {
             uint8_t x = block[runs[r].byte + j];

@@ -95,7 +95,8 @@ static void machine_json(const machine *m)
 
 static void machine_text(const machine *m)
 {
-    printf("trit %s\ncompiler  %s\nflags     %s\nfeatures  %s\n", trit_version, trit_compiler, trit_flags, *m->features ? m->features : "-");
+    printf("trit %s\ncompiler  %s\nflags     %s\nfeatures  %s\n", trit_version, trit_compiler, trit_flags,
+           *m->features ? m->features : "-");
     for (size_t i = 0; i < isa_count(); i++) {
         isa_row row = isa_at(i);
         printf("%-9s %-16s %s%s%s\n", i ? "" : "isas", row.name,
@@ -128,7 +129,8 @@ int cmd_info(int argc, char **argv)
         { "tensor", 0, OPTION_TEXT, &tensor, "NAME", "print the decoded weights of one tensor, a JSON line a row", 0, 0 },
         { "row", 0, OPTION_INT, &row, "N", "only this row (-1: all)", -1, 9007199254740992.0 },
     };
-    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[-m FILE [--hash] [--tensor NAME [--row N]]] [-o text|json]",
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table,
+                               "[-m FILE [--hash] [--tensor NAME [--row N]]] [-o text|json]",
                                "Describes this CPU and build, or a model file.");
     if (status >= 0)
         return status;

@@ -10,10 +10,11 @@ static const char known_types[] = "i2_s, tq1_0, tq2_0, q4_0, q4_k, q6_k, q8_0, f
 
 static void report_to_user(const char *path, const quantize_report *r, const type_info *type, double seconds)
 {
-    fprintf(stderr, "%s: %zu tensors to %s, %zu copied, %.1f MB instead of %.1f MB, in %.1f s\n", path, r->converted, type->name, r->copied,
-            (double)r->bytes_out / 1e6, (double)r->bytes_in / 1e6, seconds);
+    fprintf(stderr, "%s: %zu tensors to %s, %zu copied, %.1f MB instead of %.1f MB, in %.1f s\n", path, r->converted, type->name,
+            r->copied, (double)r->bytes_out / 1e6, (double)r->bytes_in / 1e6, seconds);
     if (r->kept)
-        fprintf(stderr, "note: %zu matrices kept their type, their rows are no multiple of the blocks of the wanted one\n", r->kept);
+        fprintf(stderr, "note: %zu matrices kept their type, their rows are no multiple of the blocks of the wanted one\n",
+                r->kept);
     if (r->rounded_scales)
         fprintf(stderr, "note: the scales of %zu tensors were rounded to half precision, which %s stores; the trits are exact\n",
                 r->rounded_scales, type->name);
@@ -26,12 +27,16 @@ int cmd_quantize(int argc, char **argv)
     const option table[] = {
         { "input", 'i', OPTION_TEXT, &from, "FILE", "GGUF to convert", 0, 0 },
         { "output", 'o', OPTION_TEXT, &to, "FILE", "GGUF to write", 0, 0 },
-        { "type", 0, OPTION_TEXT, &type_text, "TYPE", "of the matrices of the layers: i2_s, tq1_0, tq2_0, q4_0, q4_k, q6_k, q8_0, f16, bf16, f32", 0, 0 },
-        { "head", 0, OPTION_TEXT, &head_text, "TYPE", "of the embedding and the output matrix (as it is; TYPE where that is not ternary)", 0, 0 },
-        { "threads", 't', OPTION_INT, &threads, "N", "threads (0: one for each fast core); the bytes do not depend on it", 0, 512 },
+        { "type", 0, OPTION_TEXT, &type_text, "TYPE",
+          "of the matrices of the layers: i2_s, tq1_0, tq2_0, q4_0, q4_k, q6_k, q8_0, f16, bf16, f32", 0, 0 },
+        { "head", 0, OPTION_TEXT, &head_text, "TYPE",
+          "of the embedding and the output matrix (as it is; TYPE where that is not ternary)", 0, 0 },
+        { "threads", 't', OPTION_INT, &threads, "N", "threads (0: one for each fast core); the bytes do not depend on it", 0,
+          512 },
     };
-    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-i FILE -o FILE --type TYPE [--head TYPE]",
-                               "Converts a GGUF to another weight type. Weights that are ternary already stay exact in the ternary types.");
+    int status = options_parse(
+        argc, argv, table, sizeof table / sizeof *table, "-i FILE -o FILE --type TYPE [--head TYPE]",
+        "Converts a GGUF to another weight type. Weights that are ternary already stay exact in the ternary types.");
     if (status >= 0)
         return status;
     if (!from || !to || !*to || !type_text)

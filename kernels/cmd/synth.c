@@ -22,11 +22,14 @@ int cmd_synth(int argc, char **argv)
     int64_t seed = 1, threads = 0;
     const option table[] = {
         { "preset", 'p', OPTION_TEXT, &preset_text, "NAME", "bitnet-2b-4t, tinyllama-1.1b, llama3-8b, falcon3-1b or tiny", 0, 0 },
-        { "type", 0, OPTION_TEXT, &type_text, "TYPE", "i2_s, tq1_0, tq2_0, or a dense type for llama presets (the preset's)", 0, 0 },
-        { "head", 0, OPTION_TEXT, &head_text, "TYPE", "type of the output matrix: f16, q8_0, q6_k, q4_0 ... (the preset's)", 0, 0 },
+        { "type", 0, OPTION_TEXT, &type_text, "TYPE", "i2_s, tq1_0, tq2_0, or a dense type for llama presets (the preset's)", 0,
+          0 },
+        { "head", 0, OPTION_TEXT, &head_text, "TYPE", "type of the output matrix: f16, q8_0, q6_k, q4_0 ... (the preset's)", 0,
+          0 },
         { "output", 'o', OPTION_TEXT, &path, "FILE", "GGUF to write", 0, 0 },
         { "seed", 's', OPTION_INT, &seed, "N", "other seed, other weights (1)", 0, 9007199254740992.0 },
-        { "threads", 't', OPTION_INT, &threads, "N", "threads (0: one for each fast core); the bytes do not depend on it", 0, 512 },
+        { "threads", 't', OPTION_INT, &threads, "N", "threads (0: one for each fast core); the bytes do not depend on it", 0,
+          512 },
         { "format", 0, OPTION_TEXT, &format, "text|json", "how to report", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "--preset NAME [--type T] [--head T] -o FILE",
@@ -40,12 +43,13 @@ int cmd_synth(int argc, char **argv)
         return complain("synth", 2, "-o FILE is needed: where to write the model");
     if (strcmp(format, "text") && strcmp(format, "json"))
         return complain("synth", 2, "--format is text or json, not \"%s\"", format);
-    const type_info *type = type_text ? type_named(type_text) : preset_type(p), *head = head_text ? type_named(head_text) : preset_head(p);
+    const type_info *type = type_text ? type_named(type_text) : preset_type(p),
+                    *head = head_text ? type_named(head_text) : preset_head(p);
     if (!type || !head)
         return complain("synth", 2, "there is no type \"%s\"", type ? head_text : type_text);
     if (!preset_takes(p, type, head))
-        return complain("synth", 2, "%s cannot have %s matrices with a %s head: BitNet presets are ternary, and no head is", preset_text,
-                        type->name, head->name);
+        return complain("synth", 2, "%s cannot have %s matrices with a %s head: BitNet presets are ternary, and no head is",
+                        preset_text, type->name, head->name);
 
     trit_error e;
     int64_t begin = clock_ns();

@@ -1,5 +1,5 @@
-/* Bytes that begin with "GGUF" are opened as they are. Any other input is a list of edits to a good file that holds every value type and
-   every tensor type: so the deep parts of the reader are reached without a corpus. Whatever opens is walked and decoded. */
+/* Bytes that begin with "GGUF" are opened as they are. Any other input is a list of edits to a good file that holds every tensor
+   type and most kinds of values: so the deep parts of the reader are reached without a corpus. What opens is walked. */
 #include "../gguf_write.h"
 #include <stdint.h>
 #include <stdio.h>

@@ -1,0 +1,254 @@
+#include "quantize_tensor.h"
+#include "encode.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLICE_ROWS = 16 };
+static const float LARGEST_HALF = 65504;
+
+/* What a scan of one tensor found. */
+typedef enum {
+    DENSE,
+    TERNARY_VALUES,  /* dense, but only -s, 0, s */
+    TERNARY_CODES    /* a ternary type */
+} weight_kind;
+
+typedef struct {
+    const gguf_tensor *from;
+    const type_info *to;
+    size_t number, k, rows;
+    weight_kind kind;
+    float scale;             /* of a ternary result */
+    /* for each thread */
+    float *rows_f32;         /* [threads][k] */
+    int8_t *trits;           /* [threads][k] */
+    float *block_scales;     /* [threads][k / 256 + 1] */
+    uint8_t *encoded;        /* [threads][SLICE_ROWS rows as stored] */
+    /* for each row */
+    double *row_sums;        /* sum of |w| */
+    gguf_out *out;
+    atomic_bool failed;
+    atomic_flag failing;
+    trit_error *error;
+} conversion;
+
+static void stop(conversion *c, const trit_error *why)
+{
+    atomic_store(&c->failed, true);
+    if (!atomic_flag_test_and_set(&c->failing) && c->error)
+        *c->error = *why;
+}
+
+static int name_len(const gguf_tensor *t)
+{
+    return (int)(t->name.len < 100 ? t->name.len : 100);
+}
+
+/* Sums |w| a row; refuses what no type can hold. */
+static void scan_rows(void *arg, size_t begin, size_t end, int thread)
+{
+    conversion *c = arg;
+    float *x = c->rows_f32 + (size_t)thread * c->k;
+    trit_error why;
+    for (size_t r = begin; r < end && !atomic_load(&c->failed); r++) {
+        double sum = 0;
+        float most = 0;
+        tensor_row_f32(c->from, r, x);
+        for (size_t i = 0; i < c->k; i++) {
+            float size = fabsf(x[i]);
+            if (!(size <= LARGEST_HALF)) {
+                fail(&why,
+                     "tensor %.*s: weight %zu of row %zu is %g, too large for half precision or no number; the file is damaged",
+                     name_len(c->from), c->from->name.data, i, r, (double)x[i]);
+                stop(c, &why);
+                return;
+            }
+            most = fmaxf(most, size);
+            sum += (double)size;
+        }
+        c->row_sums[r] = sum;
+    }
+}
+
+/* Whether all weights of dense rows are -s, 0 or s, for s = c->scale. */
+static void scan_values(void *arg, size_t begin, size_t end, int thread)
+{
+    conversion *c = arg;
+    float *x = c->rows_f32 + (size_t)thread * c->k;
+    trit_error why = { "" };
+    for (size_t r = begin; r < end && !atomic_load(&c->failed); r++) {
+        tensor_row_f32(c->from, r, x);
+        for (size_t i = 0; i < c->k; i++)
+            if (x[i] != 0 && fabsf(x[i]) != c->scale) {
+                stop(c, &why);
+                return;
+            }
+    }
+}
+
+/* Refuses codes that are no trits, scales that are no numbers, and for I2_S blocks with a weight whose scale is not c->scale. */
+static void scan_codes(void *arg, size_t begin, size_t end, int thread)
+{
+    conversion *c = arg;
+    int8_t *trits = c->trits + (size_t)thread * c->k;
+    float *scales = c->block_scales + (size_t)thread * (c->k / 256 + 1);
+    bool blocks = c->from->type != TYPE_I2_S;
+    trit_error why;
+    for (size_t r = begin; r < end && !atomic_load(&c->failed); r++) {
+        tensor_row_trits(c->from, r, trits, blocks ? scales : NULL);
+        for (size_t i = 0; i < c->k; i++) {
+            float scale = blocks ? scales[i / 256] : c->scale;
+            if (!isfinite(scale))
+                fail(&why, "tensor %.*s: the scale of row %zu is %g; this file is damaged", name_len(c->from), c->from->name.data,
+                     r, (double)scale);
+            else if (trits[i] > 1)
+                fail(&why, "tensor %.*s: weight %zu of row %zu has a code that is no trit; this file is damaged",
+                     name_len(c->from), c->from->name.data, i, r);
+            else if (trits[i] && scale != c->scale && c->to->id == TYPE_I2_S)
+                fail(&why, "tensor %.*s has blocks of different scales (%g, %g), and i2_s holds one; choose tq1_0 or tq2_0",
+                     name_len(c->from), c->from->name.data, (double)c->scale, (double)scale);
+            else
+                continue;
+            stop(c, &why);
+            return;
+        }
+    }
+}
+
+/* The first weight that is not zero, as a scale: 0 for a tensor of zeros. */
+static float first_scale(conversion *c)
+{
+    bool codes = type_is_ternary(c->from->type);
+    for (size_t r = 0; r < c->rows; r++) {
+        if (codes)
+            tensor_row_trits(c->from, r, c->trits, c->block_scales);
+        else
+            tensor_row_f32(c->from, r, c->rows_f32);
+        for (size_t i = 0; i < c->k; i++)
+            if (codes ? c->trits[i] != 0 : c->rows_f32[i] != 0)
+                return codes ? c->block_scales[i / 256] : fabsf(c->rows_f32[i]);
+    }
+    return 0;
+}
+
+/* Finds kind and scale for a ternary result. */
+static bool plan_ternary(conversion *c, pool *threads, quantize_report *report)
+{
+    if (type_is_ternary(c->from->type)) {
+        c->kind = TERNARY_CODES;
+        c->scale = c->from->type == TYPE_I2_S ? tensor_scale(c->from) : first_scale(c);
+        pool_run(threads, c->rows, SLICE_ROWS, scan_codes, c);
+    } else {
+        pool_run(threads, c->rows, SLICE_ROWS, scan_rows, c);
+        if (atomic_load(&c->failed))
+            return false;
+        trit_error *error = c->error;
+        c->error = NULL;
+        c->scale = first_scale(c);
+        pool_run(threads, c->rows, SLICE_ROWS, scan_values, c);
+        c->error = error;
+        c->kind = TERNARY_VALUES;
+        if (atomic_load(&c->failed)) {
+            /* Not ternary yet: the mean of |w|, summed in the order of the rows whatever the threads. */
+            double sum = 0;
+            for (size_t r = 0; r < c->rows; r++)
+                sum += c->row_sums[r];
+            c->kind = DENSE;
+            c->scale = (float)(sum / ((double)c->rows * (double)c->k));
+            atomic_store(&c->failed, false);
+            atomic_flag_clear(&c->failing);
+        }
+    }
+    if (c->to->id != TYPE_I2_S && c->kind != DENSE && f16_to_f32(f32_to_f16(c->scale)) != c->scale)
+        report->rounded_scales++;
+    return !atomic_load(&c->failed);
+}
+
+static void to_trits(const conversion *c, const float *x, int8_t *trits)
+{
+    for (size_t i = 0; i < c->k; i++) {
+        if (c->kind == TERNARY_VALUES)
+            trits[i] = (int8_t)((x[i] > 0) - (x[i] < 0));
+        else {
+            float t = c->scale > 0 ? x[i] / c->scale : 0;
+            trits[i] = (int8_t)((t > 0.5f) - (t < -0.5f)); /* round half to even: 0.5 is 0 */
+        }
+    }
+}
+
+static void encode_row(const conversion *c, size_t row, float *x, int8_t *trits, float *scales, uint8_t *out)
+{
+    if (!type_is_ternary(c->to->id)) {
+        tensor_row_f32(c->from, row, x);
+        encode_f32(c->to->id, x, out, c->k);
+        return;
+    }
+    bool blocks = c->kind == TERNARY_CODES && c->from->type != TYPE_I2_S;
+    if (c->kind == TERNARY_CODES)
+        tensor_row_trits(c->from, row, trits, blocks ? scales : NULL);
+    else {
+        tensor_row_f32(c->from, row, x);
+        to_trits(c, x, trits);
+    }
+    for (size_t i = 0; i < c->k; i += c->to->weights) /* TQ to TQ keeps each block's scale */
+        encode_trits(c->to->id, trits + i, blocks ? scales[i / 256] : c->scale, out + i / c->to->weights * c->to->bytes,
+                     c->to->weights);
+}
+
+static void convert_rows(void *arg, size_t begin, size_t end, int thread)
+{
+    conversion *c = arg;
+    size_t bytes = c->k / c->to->weights * c->to->bytes;
+    uint8_t *buffer = c->encoded + (size_t)thread * SLICE_ROWS * bytes;
+    while (begin < end && !atomic_load(&c->failed)) {
+        size_t n = end - begin < SLICE_ROWS ? end - begin : SLICE_ROWS;
+        for (size_t i = 0; i < n; i++)
+            encode_row(c, begin + i, c->rows_f32 + (size_t)thread * c->k, c->trits + (size_t)thread * c->k,
+                       c->block_scales + (size_t)thread * (c->k / 256 + 1), buffer + i * bytes);
+        trit_error why;
+        if (!gguf_write_at(c->out, c->number, begin * bytes, buffer, n * bytes, &why))
+            stop(c, &why);
+        begin += n;
+    }
+}
+
+bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, pool *threads,
+                     quantize_report *report, trit_error *e)
+{
+    size_t n = (size_t)pool_threads(threads), k = (size_t)t->ne[0], rows = (size_t)t->rows;
+    conversion c = {
+        .from = t, .to = to, .number = number, .k = k, .rows = rows, .out = o, .error = e, .failing = ATOMIC_FLAG_INIT
+    };
+    c.rows_f32 = calloc(k, n * sizeof *c.rows_f32); /* calloc checks the products */
+    c.trits = calloc(k, n);
+    c.block_scales = calloc(k / 256 + 1, n * sizeof *c.block_scales);
+    c.encoded = calloc(k / to->weights, n * SLICE_ROWS * to->bytes);
+    c.row_sums = calloc(rows, sizeof *c.row_sums);
+    bool good = c.rows_f32 && c.trits && c.block_scales && c.encoded && c.row_sums;
+    if (!good)
+        fail(e, "not enough memory to convert tensor %.*s", name_len(t), t->name.data);
+    else if (type_is_ternary(to->id))
+        good = plan_ternary(&c, threads, report);
+    else {
+        if (type_is_ternary(t->type)) {
+            c.scale = tensor_scale(t);
+            pool_run(threads, rows, SLICE_ROWS, scan_codes, &c);
+        }
+        pool_run(threads, rows, SLICE_ROWS, scan_rows, &c);
+        good = !atomic_load(&c.failed);
+    }
+    if (good) {
+        pool_run(threads, rows, SLICE_ROWS, convert_rows, &c);
+        good = !atomic_load(&c.failed);
+    }
+    if (good && to->id == TYPE_I2_S)
+        good = gguf_write_at(o, number, rows * k / 4, &c.scale, sizeof c.scale, e);
+    free(c.rows_f32);
+    free(c.trits);
+    free(c.block_scales);
+    free(c.encoded);
+    free(c.row_sums);
+    return good;
+}

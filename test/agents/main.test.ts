@@ -4,7 +4,9 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { Job } from '../../src/core/job.ts';
-import { agentBundle, doubleJob, processesWith, records, scratch, until } from '../support/job.ts';
+import { loadSuite } from '../../src/fleet/suite.ts';
+import { agentBundle, doubleJob, processesWith, realJob, records, scratch, until } from '../support/job.ts';
+import { trit } from '../support/trit.ts';
 
 let bundle = '';
 before(async () => {
@@ -76,6 +78,20 @@ test('kill -9 of the agent leaves no engine, gives the lock back, and its journa
   assert.equal(last?.kind === 'end' && last.status, 'failed');
   const next = { ...job, id: `${job.id}-next`, suite: { ...job.suite, repetitions: 1, warmup: 0 } };
   assert.equal(agent('run', put(next).path).status, 0);
+});
+
+test('the real engine, generating a long answer: kill -9 of the agent and SIGTERM leave none', async () => {
+  const suite = { ...loadSuite('smoke'), prompts: [{ id: 'long', random_tokens: 16, max_tokens: 900 }], repetitions: 100 };
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    const job = realJob(await trit(), scratch('agent'), suite, { isa: 'scalar', threads: 1 });
+    const { folder, path, journal } = put(job);
+    assert.equal(agent('start', path).status, 0);
+    await until('the warm-up', () => read(journal).includes('"phase":"warmup"'));
+    assert.ok(processesWith(`serve -m ${job.model.path}`).length === 1);
+    process.kill(pidIn(folder), signal);
+    await until('no process', () => processesWith(job.workdir).length === 0);
+    assert.equal(read(journal).includes('"status":"cancelled"'), signal === 'SIGTERM');
+  }
 });
 
 test('in the foreground Ctrl-C reaches the agent alone, which ends its engine', async () => {

@@ -12,9 +12,11 @@ import { connect } from '../../src/fleet/connect.ts';
 import type { Connection } from '../../src/fleet/connection.ts';
 import { resumeRun } from '../../src/fleet/resume.ts';
 import { journalOf, type RunOptions, startRun } from '../../src/fleet/run.ts';
+import { loadSuite } from '../../src/fleet/suite.ts';
 import { plainFacts } from '../support/facts.ts';
-import { agentBundle, doubleJob, processesWith, scratch, until } from '../support/job.ts';
+import { agentBundle, doubleJob, processesWith, realJob, scratch, until } from '../support/job.ts';
 import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
+import { trit } from '../support/trit.ts';
 
 /** What a caller keeps: records by number, flags, sentences. */
 function keeper(agentPath: string, more: Partial<RunOptions> = {}) {
@@ -69,6 +71,29 @@ function runs(device: () => Device): void {
     assert.equal(kept.records.filter((r) => r.kind === 'sample' && r.metric === 'decode_rate' && !r.warmup).length, 6);
     assert.ok(!existsSync(jobFolder(job)), 'the folder of the run is removed');
     await until('no process', () => processesWith(job.workdir).length === 0);
+  });
+
+  test('the real engine runs the smoke suite: right, whole, with every metric and the real names of its kernels', async () => {
+    const workdir = scratch('run');
+    const suite = loadSuite('smoke');
+    const job = realJob(await trit(), workdir, suite);
+    const kept = keeper(bundle);
+    const begun = performance.now();
+    assert.deepEqual(await startRun(connection, plainFacts(workdir), job, kept.options), { status: 'ok', message: null });
+    assert.ok(performance.now() - begun < 60_000, 'an idle machine takes a few seconds, a busy one still less than a minute');
+    assertWhole(kept.records);
+    const values = (metric: string) => kept.records.flatMap((r) => (r.kind === 'sample' && r.metric === metric && !r.warmup ? [r.value] : []));
+    const requests = suite.prompts.length * suite.repetitions;
+    for (const metric of ['prefill_rate', 'decode_rate', 'time_to_first_token', 'time_per_output_token', 'bytes_per_token', 'bandwidth']) {
+      assert.equal(values(metric).length, requests, metric);
+      assert.ok(values(metric).every((value) => value > 0));
+    }
+    const [modelBytes, rss, pss] = ['model_bytes', 'peak_rss', 'peak_pss'].map((metric) => values(metric)[0] ?? 0);
+    assert.ok((rss as number) > (modelBytes as number) && (rss as number) < 1e8 && (pss as number) > 0);
+    const [engine] = kept.records.flatMap((r) => (r.kind === 'engine' ? [r.engine] : []));
+    assert.deepEqual([engine?.threads, typeof engine?.compiler, typeof engine?.layouts], [2, 'string', 'string']);
+    const hashes = kept.records.flatMap((r) => (r.kind === 'output' ? [`${r.prompt} ${r.hash}`] : []));
+    assert.equal(new Set(hashes).size, suite.prompts.length);
   });
 
   test('a failed run is a whole run with its sentence', async () => {
@@ -228,8 +253,8 @@ describe('a run over ssh', { skip: sshdMissing }, () => {
   test('sessions killed again and again: every record once, the engine never restarted', async () => {
     const device = sshd.device('flaky');
     const workdir = scratch('run');
-    const base = doubleJob(workdir, 'slow');
-    const job = { ...base, suite: { ...base.suite, repetitions: 6 } };
+    const suite = { ...loadSuite('smoke'), prompts: [{ id: 'long', random_tokens: 32, max_tokens: 60 }], repetitions: 12 };
+    const job = realJob(await trit(), workdir, suite, { isa: 'scalar' });
     const opened = [await connect(device)];
     const kept = keeper(await agentBundle(), { reconnect: reconnecting(device, opened) });
     let cuts = 0;

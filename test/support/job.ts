@@ -8,6 +8,8 @@ import { build } from 'esbuild';
 import { Job } from '../../src/core/job.ts';
 import { JournalRecord } from '../../src/core/journal.ts';
 import { newRunId } from '../../src/core/run.ts';
+import type { Suite } from '../../src/core/suite.ts';
+import { GOLDEN } from '../../src/fleet/golden.ts';
 
 const double = fileURLToPath(new URL('trit-double.mjs', import.meta.url));
 let bundle: Promise<string> | undefined;
@@ -63,6 +65,15 @@ export function doubleJob(workdir: string, fault = '', change: Partial<Job> = {}
     timeout: 20,
     ...change,
   });
+}
+
+/** A job for the real engine, as `fleet bench` makes it. */
+export function realJob(binary: string, workdir: string, suite: Suite, change: Partial<Job> = {}): Job {
+  const { synth } = GOLDEN;
+  const path = join(workdir, 'models', `${synth.preset}-${synth.type}-${synth.head}-s${synth.seed}.gguf`);
+  const model = { name: synth.preset, path, sha256: null, synth };
+  const how = { threads: 2, cpus: null, isa: null, context: 1024, timeout: 60 };
+  return Job.parse({ id: newRunId(), binary, workdir, model, golden: GOLDEN, suite, ...how, ...change });
 }
 
 /** Every line of a journal must be a record, and their numbers 1, 2, 3 ... */

@@ -54,7 +54,9 @@ export async function resumeRun(connection: Connection | null, run: string, jour
 
 /** The same over a link that is there. */
 export async function followRun(link: Link, run: string, journal: string, options: FollowOptions): Promise<RunOutcome> {
-  if (!journal.startsWith('/') || !journal.endsWith(`/jobs/${run}/journal.ndjson`)) throw new FleetError(`run ${run}: ${journal} is not its journal`);
+  // The folder will be removed: it must be the run's own.
+  if (!/^[\w-]+$/.test(run) || !journal.startsWith('/') || !journal.endsWith(`/jobs/${run}/journal.ndjson`))
+    throw new FleetError(`run ${run}: ${journal} is not its journal`);
   const folder = dirname(journal);
   const reader = new JournalReader(run, options.afterSeq ?? 0, options);
   try {

@@ -173,6 +173,7 @@ function runs(device: () => Device): void {
     const outcome = await resumeRun(connection, job.id, journalOf(job, facts), kept.options);
     assert.match(outcome.message ?? '', /nothing of it is left/);
     await assert.rejects(resumeRun(connection, job.id, '/etc/passwd', kept.options), /\/etc\/passwd is not its journal/);
+    await assert.rejects(resumeRun(connection, '..', '/tmp/jobs/../journal.ndjson', kept.options), /is not its journal/);
     await assert.rejects(startRun(connection, facts, job, keeper('/nowhere.mjs').options), /bundle \/nowhere\.mjs cannot be read .* build it/);
     const broken = join(scratch('run'), 'agent.mjs');
     writeFileSync(broken, 'process.stderr.write("agent: no\\n"); process.exit(1)');
@@ -239,7 +240,7 @@ describe('a run on this machine', () => {
 describe('a run over ssh', { skip: sshdMissing }, () => {
   let sshd: Sshd;
   before(async () => {
-    sshd = await startSshd();
+    sshd = await startSshd({ environment: { PATH: process.env.PATH ?? '' } }); // wherever node is
   });
   after(() => sshd?.stop());
   runs(() => sshd.device('pi'));

@@ -19,6 +19,7 @@ export function plainFacts(workdir: string, change: Partial<Facts> = {}): Facts 
     governor: null,
     load: null,
     node: process.version,
+    node_path: process.execPath,
     board: null,
     clock_offset: 0,
     workdir,

@@ -119,6 +119,10 @@ export interface RunProgress {
   lastSeq: number;
   /** The last phase record: what the run is doing. */
   phase: { phase: string; detail: string | null; done: number | null; total: number | null } | null;
+  /** The newest decode rate, warm-up included; tokens/s. */
+  decodeRate: number | null;
+  /** The device's clock at the newest record, ms since 1970. */
+  heard: number | null;
 }
 
 /** What moved since a cursor: the runs that were written to, oldest change first, and the cursor to ask with next. */
@@ -138,6 +142,8 @@ export interface StoreReader {
   devices(): StoredDevice[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
   changedSince(cursor: number): Changes;
+  /** What a follower begins with: the cursor as it stands, and the runs that are queued or running. */
+  unfinishedNow(): Changes;
   close(): void;
 }
 

@@ -110,6 +110,16 @@ export class Query implements StoreReader {
     });
   }
 
+  unfinishedNow(): Changes {
+    return this.sql.read('unfinished runs', () => {
+      const rows = this.sql.all<RunRow>(
+        "SELECT id, device, status, message, last_seq FROM runs WHERE status IN ('queued', 'running') ORDER BY started, id",
+      );
+      const cursor = this.sql.get<{ newest: number | null }>('SELECT max(revision) AS newest FROM runs')?.newest ?? 0;
+      return { cursor, runs: rows.map((row) => this.#progress(row)) };
+    });
+  }
+
   close(): void {
     this.sql.close();
   }
@@ -159,9 +169,12 @@ export class Query implements StoreReader {
   #progress({ id, device, status, message, last_seq }: RunRow): RunProgress {
     const last = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'phase' ORDER BY seq DESC LIMIT 1", id);
     const phase = parse<{ phase: string; detail?: string; done?: number; total?: number }>(last?.json);
+    const rate = this.sql.get<{ value: number }>("SELECT value FROM samples WHERE run = ? AND metric = 'decode_rate' ORDER BY seq DESC LIMIT 1", id);
+    const heard = this.sql.get<{ wall: number }>('SELECT wall FROM journal WHERE run = ? ORDER BY seq DESC LIMIT 1', id);
     return {
       ...{ id, device, status, message, lastSeq: last_seq },
       phase: phase && { phase: phase.phase, detail: phase.detail ?? null, done: phase.done ?? null, total: phase.total ?? null },
+      ...{ decodeRate: rate?.value ?? null, heard: heard?.wall ?? null },
     };
   }
 }

@@ -97,11 +97,25 @@ test('changedSince tells another reader what moved, and only that', (t) => {
   store.append('a', phase(1, 'measure', 3, 10));
   store.append('a', phase(1, 'measure', 3, 10));
   const second = reader.changedSince(first.cursor);
-  assert.deepEqual(second.runs, [
-    { id: 'a', device: 'local', status: 'running', message: null, lastSeq: 1, phase: { phase: 'measure', detail: null, done: 3, total: 10 } },
-  ]);
+  const heard = 1_700_000_000_010;
+  const at = { id: 'a', device: 'local', status: 'running', message: null, lastSeq: 1, decodeRate: null, heard };
+  assert.deepEqual(second.runs, [{ ...at, phase: { phase: 'measure', detail: null, done: 3, total: 10 } }]);
+  store.append('a', sample(2, 'decode_rate', 17.5));
+  const beginning = reader.unfinishedNow();
+  assert.deepEqual(
+    beginning.runs.map(({ id, decodeRate }) => [id, decodeRate]),
+    [
+      ['a', 17.5],
+      ['b', null],
+    ],
+  );
+  assert.deepEqual(reader.changedSince(beginning.cursor).runs, []);
   store.addFlag('b', 'busy', 'load');
-  store.append('a', end(2));
+  store.append('a', end(3));
+  assert.deepEqual(
+    reader.unfinishedNow().runs.map(({ id }) => id),
+    ['b'],
+  );
   assert.deepEqual(
     reader.changedSince(second.cursor).runs.map(({ id }) => id),
     ['b', 'a'],

@@ -21,8 +21,8 @@ static float draw_float(random_source *r, flavour f)
     switch (f) {
     case ZERO:
         return 0;
-    case EXTREME:
-        return random_below(r, 2) ? 1 : -1;
+    case EXTREME: /* quantised with scale 1: both ends, and ties of rounding */
+        return random_below(r, 4) ? (float)random_below(r, 254) - 126.5f : random_below(r, 2) ? 127 : -127;
     case HUGE_VALUES:
         return random_below(r, 8) ? u : u * FLT_MAX;
     case TINY:

@@ -1,0 +1,21 @@
+/* For the C tests: EXPECT(condition, "what was seen", ...) reports and counts; main returns failures(). */
+#ifndef TRIT_TEST_EXPECT_H
+#define TRIT_TEST_EXPECT_H
+#include <stdio.h>
+
+static int expect_failures;
+#define EXPECT(condition, ...)                                                                                              \
+    do {                                                                                                                    \
+        if (!(condition)) {                                                                                                 \
+            expect_failures++;                                                                                              \
+            fprintf(stderr, "%s:%d: expected %s; ", __FILE__, __LINE__, #condition);                                        \
+            fprintf(stderr, __VA_ARGS__);                                                                                   \
+            fputc('\n', stderr);                                                                                            \
+        }                                                                                                                   \
+    } while (0)
+
+static inline int failures(void)
+{
+    return expect_failures ? 1 : 0;
+}
+#endif

@@ -1,0 +1,155 @@
+/* Packed matrices against plain arithmetic: three ternary types bit for bit, any number of threads and tokens, every ISA. */
+#include "../pack.h"
+#include "expect.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t state = 1;
+
+static uint32_t draw(uint32_t n)
+{
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % n;
+}
+
+static uint16_t half(float f)
+{
+    return f32_to_f16(f);
+}
+
+static void encode_i2_s(const int8_t *t, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i / 128 * 32 + i % 32] |= (uint8_t)((t[i] + 1) << (6 - 2 * (i % 128 / 32)));
+}
+
+static void encode_tq2_0(const int8_t *t, size_t n, const float *d, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i / 256 * 66 + i % 256 / 128 * 32 + i % 32] |= (uint8_t)((t[i] + 1) << 2 * (i % 128 / 32));
+    for (size_t b = 0; b < n / 256; b++)
+        memcpy(out + b * 66 + 64, &(uint16_t){ half(d[b]) }, 2);
+}
+
+/* A tensor over bytes; trailing scale for I2_S. */
+static gguf_tensor tensor(uint32_t type, size_t rows, size_t k, const uint8_t *data, size_t bytes)
+{
+    static const char name[] = "blk.0.test.weight";
+    return (gguf_tensor){ .name = { name, sizeof name - 1 }, .type = type, .info = type_of(type), .n_dims = 2, .ne = { k, rows, 1, 1 },
+                          .rows = rows, .data = data, .bytes = bytes };
+}
+
+typedef struct { size_t rows, k, n; int8_t *trits; float *x, *want; } problem;
+
+/* y of one pass, on `threads` threads, tokens evaluated `batch` at a time. */
+static bool multiply(const gguf_tensor *t, const problem *p, int threads, size_t batch, const char *isa, float *y, trit_error *e)
+{
+    pool *workers = pool_new(threads, NULL, e);
+    activations *a = activations_new(batch, p->k, e);
+    matrix m;
+    bool ok = workers && a && matrix_load(&m, t, 1, workers, e);
+    for (size_t i = 0; ok && i < p->n; i += batch) {
+        activations_set(a, p->x + i * p->k, p->n - i < batch ? p->n - i : batch, p->k);
+        matrix_mul(&m, a, y + i * p->rows, ops_for(isa), workers);
+    }
+    if (ok)
+        matrix_free(&m);
+    activations_free(a);
+    pool_free(workers);
+    return ok;
+}
+
+static void expect_close(const problem *p, const float *y, const char *what)
+{
+    double worst = 0;
+    for (size_t i = 0; i < p->rows * p->n; i++)
+        worst = fmax(worst, fabs((double)y[i] - (double)p->want[i]));
+    /* Activations have 8 bits: an error of max|x|/254 a product, of random sign. */
+    EXPECT(worst < 0.05 * sqrt((double)p->k), "%s, %zu x %zu: off by %g", what, p->rows, p->k, worst);
+}
+
+static void try_ternary(size_t rows, size_t k, size_t n, bool many_scales)
+{
+    problem p = { rows, k, n, malloc(rows * k), malloc(n * k * sizeof(float)), calloc(n * rows, sizeof(float)) };
+    size_t blocks = rows * ((k + 255) / 256), i2_bytes = rows * k / 4 + 32;
+    float *d = malloc(blocks * sizeof *d), scale = 0.75f;
+    for (size_t i = 0; i < rows * k; i++)
+        p.trits[i] = (int8_t)draw(3) - 1;
+    if (rows > 2)
+        memset(p.trits + k, 0, k); /* a row of zeros, whose scale must not matter */
+    for (size_t b = 0; b < blocks; b++)
+        d[b] = many_scales ? 0.25f * (float)(1 + draw(8)) : rows > 2 && b / (k / 256 + (k % 256 != 0)) == 1 ? 3 : scale;
+    for (size_t i = 0; i < n * k; i++)
+        p.x[i] = (float)draw(2001) / 1000 - 1;
+    for (size_t t = 0; t < n; t++)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < k; i++)
+                p.want[t * rows + r] += (float)p.trits[r * k + i] * (many_scales ? d[(r * k + i) / 256] : scale) * p.x[t * k + i];
+
+    uint8_t *i2 = calloc(1, i2_bytes), *tq2 = calloc(1, blocks * 66);
+    float *first = calloc(n * rows, sizeof *first), *y = calloc(n * rows, sizeof *y);
+    encode_i2_s(p.trits, rows * k, i2);
+    memcpy(i2 + rows * k / 4, &scale, sizeof scale);
+    gguf_tensor a = tensor(TYPE_I2_S, rows, k, i2, i2_bytes), b = tensor(TYPE_TQ2_0, rows, k, tq2, blocks * 66);
+    bool whole = k % 256 == 0;
+    if (whole)
+        encode_tq2_0(p.trits, rows * k, d, tq2);
+    const gguf_tensor *t = many_scales ? &b : &a;
+    trit_error e = { "" };
+    EXPECT(multiply(t, &p, 1, n, "scalar", first, &e), "%s", e.text);
+    expect_close(&p, first, t->info->name);
+    for (int threads = 1; threads <= 3; threads++)
+        for (size_t batch = 1; batch <= n; batch += batch < 3 ? 1 : n > 3 ? n - 3 : 1)
+            for (size_t i = 0; i < isa_count(); i++) {
+                isa_row isa = isa_at(i);
+                if (!isa.available)
+                    continue;
+                EXPECT(multiply(t, &p, threads, batch, isa.name, y, &e), "%s", e.text);
+                EXPECT(!memcmp(first, y, n * rows * sizeof *y), "%s, %zu x %zu, %d threads, batch %zu differs", isa.name, rows, k, threads, batch);
+            }
+    if (whole && !many_scales) {
+        EXPECT(multiply(&b, &p, 2, n, NULL, y, &e), "%s", e.text);
+        EXPECT(!memcmp(first, y, n * rows * sizeof *y), "tq2_0 and i2_s of %zu x %zu differ", rows, k);
+    }
+    free(p.trits), free(p.x), free(p.want), free(d), free(i2), free(tq2), free(first), free(y);
+}
+
+static void expect_refused(uint32_t type, const uint8_t *data, size_t bytes, const char *word)
+{
+    gguf_tensor t = tensor(type, 4, 256, data, bytes);
+    trit_error e = { "" };
+    pool *p = pool_new(2, NULL, &e);
+    matrix m;
+    bool ok = matrix_load(&m, &t, 1, p, &e);
+    EXPECT(!ok && strstr(e.text, word) && strstr(e.text, "blk.0.test.weight"), "%s: %s \"%s\"", t.info->name, ok ? "accepted" : "refused", e.text);
+    pool_free(p);
+}
+
+int main(void)
+{
+    try_ternary(4, 256, 1, false);
+    try_ternary(1, 128, 2, false);
+    try_ternary(7, 384, 5, false);
+    try_ternary(70, 1024, 9, false);
+    try_ternary(33, 6912, 3, false);
+    try_ternary(130, 512, 60, false);
+    try_ternary(6, 512, 4, true);
+    try_ternary(67, 768, 7, true);
+
+    uint8_t bytes[4 * 66] = { 0 };
+    for (int i = 0; i < 4; i++)
+        memcpy(bytes + i * 66 + 64, &(uint16_t){ half(1) }, 2);
+    bytes[66 + 5] = 0x0c;
+    expect_refused(TYPE_TQ2_0, bytes, sizeof bytes, "row 1");
+    bytes[66 + 5] = 0;
+    memcpy(bytes + 3 * 66 + 64, &(uint16_t){ 0x7e00 }, 2);
+    expect_refused(TYPE_TQ2_0, bytes, sizeof bytes, "scale");
+    uint8_t i2[4 * 64 + 32] = { 0 };
+    memcpy(i2 + 4 * 64, &(float){ INFINITY }, sizeof(float));
+    expect_refused(TYPE_I2_S, i2, sizeof i2, "scale");
+    memset(i2 + 4 * 64, 0, sizeof(float));
+    i2[200] = 0xc0;
+    expect_refused(TYPE_I2_S, i2, sizeof i2, "row 3");
+    return failures();
+}

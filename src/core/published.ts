@@ -1,13 +1,8 @@
 import { z } from 'zod';
+import type { Grade } from './grades.ts';
 import { METRIC_NAMES } from './metric.ts';
 
-/** How far a number of somebody else can be trusted. */
-export const GRADES = {
-  A: "the maker's own document, paper or page",
-  B: 'a thread with raw tool output and named hardware',
-  C: 'reported by its author, nothing to check it by',
-  D: 'contradicted, or too vague to be drawn',
-} as const;
+const grade = z.enum(['A', 'B', 'C', 'D'] satisfies Grade[]);
 
 /** A number that somebody else published: shown apart, never mixed with measured ones. */
 export const PublishedRow = z.strictObject({
@@ -17,14 +12,14 @@ export const PublishedRow = z.strictObject({
   threads: z.int().positive().nullable(),
   /** Values as published, in base units; absent is not known. */
   metrics: z.partialRecord(z.enum(METRIC_NAMES), z.number().nonnegative()),
-  grade: z.enum(['A', 'B', 'C', 'D']),
+  grade,
   source: z.string(),
   note: z.string().nullable(),
 });
 export type PublishedRow = z.infer<typeof PublishedRow>;
 
 /** One of the observations that this project began with. */
-export const Story = z.strictObject({ title: z.string(), text: z.string(), grade: z.enum(['A', 'B', 'C', 'D']), source: z.string() });
+export const Story = z.strictObject({ title: z.string(), text: z.string(), grade, source: z.string() });
 export type Story = z.infer<typeof Story>;
 
 /** src/data/published.json and GET /api/published. */

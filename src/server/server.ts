@@ -9,21 +9,21 @@ import { Live } from './live.ts';
 export interface ServerOptions extends Served {
   /** Address to listen on; default 127.0.0.1. With another than a loopback address, requests under any host name are answered. */
   host?: string;
-  /** Default 4780; 0 takes a free one. */
+  /** Default 8765; 0 takes a free one. */
   port?: number;
   /** Milliseconds between two looks for what other processes wrote; default 500. */
   poll?: number;
 }
 
 export interface RunningServer {
-  /** For a browser on this machine: http://127.0.0.1:4780/ */
+  /** For a browser on this machine: http://127.0.0.1:8765/ */
   readonly url: string;
   /** Stops listening, ends live streams, resolves when the last connection is closed. */
   close(): Promise<void>;
 }
 
 export const DEFAULT_HOST = '127.0.0.1';
-export const DEFAULT_PORT = 4780;
+export const DEFAULT_PORT = 8765;
 /** Milliseconds that answers under way get to finish when the server closes. */
 const GRACE = 2000;
 

@@ -1,58 +1,111 @@
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
+import type { Published } from '../core/published.ts';
+import type { RunSummary } from '../core/run.ts';
 import type { StoreReader } from '../core/store.ts';
-import { BadRequest, compareQuery, runFilter, runId } from './ask.ts';
-import { describe } from './compare.ts';
-import { guard } from './guard.ts';
+import { compareGroup, compareRuns, NOTE } from './compare.ts';
+import { listDevices } from './devices.ts';
+import { knownHost, readsOnly, safeHeaders } from './guard.ts';
 import type { Live } from './live.ts';
+import { BadRequest, CompareQuery, NoQuery, parameters, RunId, RunsQuery, type Side } from './parameters.ts';
 
-export interface AppOptions {
+/** Runs of one side of a comparison by conditions. */
+const SIDE_LIMIT = 1000;
+
+/** What there is to serve. */
+export interface Served {
+  /** An open store (readonly is enough); whoever opened it closes it. */
   store: StoreReader;
-  live: Live;
-  /** Folder of the page's files. */
-  page: string;
-  /** Numbers that others published: shown as they are. */
-  published: readonly unknown[];
-  /** Address that is listened on. */
-  host: string;
+  /** The declared devices, asked for at each request, so that an edited file shows at once. A failure becomes a sentence on the page. */
+  devices: () => Promise<readonly Device[]>;
+  /** src/data/published.json, parsed by core/published.ts. */
+  published: Published;
+  /** Folder of the bundled page: index.html, page.js, page.css, icon.svg (dist/web). */
+  webRoot: string;
 }
 
-/** The JSON interface and the page. Everything is read; nothing can be changed. */
-export function createApp({ store, live, page, published, host }: AppOptions): Express {
+/** The application: guards, then the API, then the files of the page, then sentences for everything else. */
+export function makeApp({ store, devices, published, webRoot, host, live }: Served & { host: string; live: Live }): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.set('query parser', 'simple');
-  app.use(guard(host));
-  app.get('/api/runs', (request, response) => void response.json({ runs: store.runs(runFilter({ ...request.query })) }));
-  app.get('/api/runs/:id', (request, response) => {
-    const run = store.run(runId(request.params.id));
-    if (!run) throw new BadRequest('There is no such run: see /api/runs.', 404);
-    response.json({ run });
+  app.set('query parser', 'simple'); // no nested objects
+  app.use(safeHeaders, knownHost(host), readsOnly);
+
+  app.get('/api/runs', ({ query }, response) => {
+    const { prompts, ...filter } = parameters(RunsQuery, query);
+    const runs = store.runs(filter);
+    response.json({ runs: prompts ? runs : runs.map((run) => ({ ...run, prompts: {} })) });
   });
-  app.get('/api/compare', (request, response) => void response.json({ comparisons: describe(store, compareQuery({ ...request.query })) }));
-  app.get('/api/devices', (_request, response) => void response.json({ devices: store.devices() }));
-  app.get('/api/published', (_request, response) => void response.json({ published }));
-  app.get('/api/live', (request, response) => live.watch(request, response));
-  app.use(express.static(page, { index: 'index.html', dotfiles: 'ignore', redirect: false, fallthrough: true }));
-  app.use((_request, _response, next) => next(new BadRequest('There is nothing here: open /.', 404)));
-  app.use(fail);
+
+  app.get('/api/runs/:id', ({ params, query }, response) => {
+    parameters(NoQuery, query);
+    const id = RunId.safeParse(params.id);
+    if (!id.success) throw new BadRequest(`The id of the run is wrong: ${id.error.issues[0]?.message}.`);
+    const run = store.run(id.data);
+    if (run) response.json(run);
+    else refuse(response, 404, `There is no run ${id.data} in the database: GET /api/runs lists them.`);
+  });
+
+  app.get('/api/compare', ({ query }, response) => {
+    const { baseline, candidate, ...filter } = parameters(CompareQuery, query);
+    const runsOf = (side: Side): RunSummary[] => {
+      if ('id' in side) return store.runs({ id: side.id });
+      return store.runs({ ...filter, ...side, valid: true, limit: SIDE_LIMIT });
+    };
+    const [ours, theirs] = [runsOf(baseline), runsOf(candidate)];
+    for (const [side, runs, name] of [[baseline, ours, 'baseline'] as const, [candidate, theirs, 'candidate'] as const]) {
+      if (runs.length === 0 && 'id' in side) return refuse(response, 404, `There is no run ${side.id} in the database, given as ${name}.`);
+    }
+    const both = 'id' in baseline && 'id' in candidate;
+    response.json({ comparisons: both ? compareGroup(ours, theirs) : compareRuns(ours, theirs), note: NOTE });
+  });
+
+  app.get('/api/devices', async ({ query }, response) => {
+    parameters(NoQuery, query);
+    response.json(await listDevices(store, devices));
+  });
+
+  app.get('/api/published', ({ query }, response) => {
+    parameters(NoQuery, query);
+    response.json(published);
+  });
+
+  app.get('/api/live', (request, response) => {
+    parameters(NoQuery, request.query);
+    live.follow(request, response);
+  });
+
+  app.use('/api', (_request, response) =>
+    refuse(response, 404, 'There is no such address in the API: try /api/runs, /api/devices, /api/compare, /api/published or /api/live.'),
+  );
+  app.use(express.static(webRoot, { dotfiles: 'ignore', redirect: false, cacheControl: false }));
+  app.use((_request, response) => void response.status(404).type('text/plain').send('There is no such page. The dashboard is at /.\n'));
+  app.use(sentences);
   return app;
 }
 
-/** Every failure is a JSON sentence; what is not ours to tell stays in the server's log. */
-const fail: ErrorRequestHandler = (error, _request, response, _next) => {
+function refuse(response: Response, status: number, error: string): void {
+  response.status(status).json({ error });
+}
+
+/** Every error becomes a sentence; where it is our own fault the terminal gets it and the visitor no inner detail. */
+const sentences: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const status = error instanceof BadRequest ? error.status : error instanceof FleetError ? 503 : statusOf(error);
-  const sentence = error instanceof BadRequest || error instanceof FleetError ? error.message : status < 500 ? 'This request cannot be read.' : 'The server failed; its terminal says why.';
-  if (status >= 500) process.stderr.write(`fleet: ${reason(error)}\n`);
-  response.status(status).json({ error: sentence });
+  if (error instanceof BadRequest) return refuse(response, 400, error.message);
+  const status = statusOf(error);
+  if (status === 404) return refuse(response, 404, 'There is no such page. The dashboard is at /.');
+  if (status !== null && status < 500) return refuse(response, status, 'The address of this request cannot be read.');
+  if (error instanceof FleetError) return refuse(response, 500, error.message);
+  process.stderr.write(`fleet serve: ${reason(error)}\n`);
+  refuse(response, 500, 'The server could not answer this request; the terminal it runs in says why.');
 };
 
-/** Express marks what the client did wrong (a bad % in the path). */
-function statusOf(error: unknown): number {
-  const status = Number((error as { status?: unknown } | null)?.status);
-  return status >= 400 && status < 500 ? status : 500;
+/** Errors of express itself carry the status they stand for. */
+function statusOf(error: unknown): number | null {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' ? status : null;
 }

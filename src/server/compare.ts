@@ -1,46 +1,69 @@
-import type { MetricName } from '../core/metric.ts';
-import { median } from '../core/stats.ts';
-import type { StoreReader } from '../core/store.ts';
-import type { CompareQuery } from './ask.ts';
+import { METRICS, type MetricName } from '../core/metric.ts';
+import type { RunSummary } from '../core/run.ts';
+import { headline, median } from '../core/stats.ts';
 
-/** Two toolchains on one device, side by side. No interval, hence no verdict: it describes what was measured and claims nothing. */
-export interface Description {
+/** One metric of a baseline beside that of a candidate. */
+export interface Comparison {
   device: string;
   model: string;
   suite: string;
   threads: number;
   metric: MetricName;
+  unit: string;
+  better: 'higher' | 'lower' | 'neither';
+  /** Median over the runs of this side, of what stands for the metric in each. */
   baseline: number;
   candidate: number;
-  /** candidate / baseline - 1, of the medians of the runs. */
-  change: number;
+  baselineRuns: string[];
+  candidateRuns: string[];
+  /** candidate / baseline - 1; null where the baseline is 0. */
+  change: number | null;
   interval: null;
   verdict: 'unknown';
-  /** Runs on each side. */
-  runs: [baseline: number, candidate: number];
+  pairs: 0;
 }
 
-/** How many runs are looked at. */
-const LIMIT = 2000;
+/** How far these numbers go. */
+export const NOTE =
+  'Descriptive: medians and their ratio. The runs were not made in pairs, so nothing here says whether a difference is more than chance.';
 
-/** Medians over valid runs that have all but the toolchain in common. */
-export function describe(store: StoreReader, { baseline, candidate, device, model, metric }: CompareQuery): Description[] {
-  const runs = store.runs({ toolchain: [baseline, candidate], device, model, valid: true, limit: LIMIT });
-  const groups = new Map<string, { key: Pick<Description, 'device' | 'model' | 'suite' | 'threads'>; sides: [number[], number[]] }>();
-  for (const run of runs) {
-    const value = run.metrics[metric]?.median;
-    if (value === undefined) continue;
-    const key = { device: run.device, model: run.model, suite: run.suite, threads: run.threads };
-    const name = JSON.stringify(key);
-    const group = groups.get(name) ?? { key, sides: [[], []] };
-    groups.set(name, group);
-    if (run.toolchain === baseline) group.sides[0].push(value);
-    if (run.toolchain === candidate) group.sides[1].push(value);
-  }
-  return [...groups.values()].flatMap(({ key, sides: [before, after] }) => {
-    if (before.length === 0 || after.length === 0) return [];
-    const [b, c] = [median(before), median(after)];
-    if (b === 0) return [];
-    return [{ ...key, metric, baseline: b, candidate: c, change: c / b - 1, interval: null, verdict: 'unknown' as const, runs: [before.length, after.length] as [number, number] }];
+/** Compares what is alike but for the two sides: each device, model, suite and number of threads of which both have runs. */
+export function compareRuns(baselines: readonly RunSummary[], candidates: readonly RunSummary[]): Comparison[] {
+  const others = grouped(candidates);
+  return [...grouped(baselines)].flatMap(([key, ours]) => {
+    const theirs = others.get(key);
+    return theirs ? compareGroup(ours, theirs) : [];
   });
+}
+
+/** Two runs, whatever they are: the first says under which device, model, suite and threads the rows stand. */
+export function compareGroup(ours: readonly RunSummary[], theirs: readonly RunSummary[]): Comparison[] {
+  const first = ours[0] as RunSummary;
+  return METRICS.flatMap(({ name, unit, better }) => {
+    const [a, b] = [valuesOf(ours, name), valuesOf(theirs, name)];
+    if (a.values.length === 0 || b.values.length === 0) return [];
+    const [baseline, candidate] = [median(a.values), median(b.values)];
+    return {
+      ...{ device: first.device, model: first.model, suite: first.suite, threads: first.threads },
+      ...{ metric: name, unit, better, baseline, candidate, baselineRuns: a.runs, candidateRuns: b.runs },
+      ...{ change: baseline === 0 ? null : candidate / baseline - 1, interval: null, verdict: 'unknown', pairs: 0 },
+    };
+  });
+}
+
+function valuesOf(runs: readonly RunSummary[], name: MetricName): { values: number[]; runs: string[] } {
+  const having = runs.flatMap((run) => {
+    const summary = run.metrics[name];
+    return summary ? [{ id: run.id, value: headline(name, summary) }] : [];
+  });
+  return { values: having.map(({ value }) => value), runs: having.map(({ id }) => id) };
+}
+
+function grouped(runs: readonly RunSummary[]): Map<string, RunSummary[]> {
+  const groups = new Map<string, RunSummary[]>();
+  for (const run of runs) {
+    const key = JSON.stringify([run.device, run.model, run.suite, run.threads]);
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  return groups;
 }

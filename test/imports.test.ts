@@ -19,7 +19,7 @@ const PARTS: Record<string, Part> = {
   'src/store': { may: ['src/core'], node: true },
   'src/report': { may: ['src/core'], node: false },
   'src/server': { may: ['src/core'], node: true },
-  'src/cli': { may: ['src/core', 'src/data', 'src/fleet', 'src/report', 'src/server', 'src/store'], node: true },
+  'src/cli': { may: ['agents', 'src/core', 'src/data', 'src/fleet', 'src/report', 'src/server', 'src/store'], node: true },
   agents: { may: ['src/core'], node: true },
   web: { may: ['src/core'], node: false },
 };

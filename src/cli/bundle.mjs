@@ -1,6 +1,6 @@
 // Bundles dist/fleet.mjs (command line), dist/agent.mjs (one file for the devices) and dist/web (the page). Run by ./fleet.
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -9,6 +9,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const dist = join(root, 'dist');
 const scratch = join(dist, `.making-${process.pid}`);
 const began = new Date();
+const WEEK = 7 * 86_400_000;
 const common = { absWorkingDir: root, bundle: true, logLevel: 'warning', legalComments: 'none', sourcemap: 'linked' };
 // Packages that are CommonJS call require(), which an ES module does not have.
 const require = "import { createRequire as fleetRequire } from 'node:module'; const require = fleetRequire(import.meta.url);";
@@ -18,8 +19,12 @@ try {
   await Promise.all([
     build({
       ...common,
-      entryPoints: ['src/cli/main.ts'],
-      outfile: join(scratch, 'fleet.mjs'),
+      entryPoints: [{ in: 'src/cli/main.ts', out: 'fleet' }],
+      outdir: scratch,
+      outExtension: { '.js': '.mjs' },
+      // A command loads what it needs and no more: --help loads neither SQLite nor SSH.
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
       platform: 'node',
       format: 'esm',
       target: 'node20',
@@ -47,7 +52,9 @@ try {
     cp(join(root, 'web/index.html'), join(scratch, 'web/index.html')),
     cp(join(root, 'web/icon.svg'), join(scratch, 'web/icon.svg')),
   ]);
-  await mkdir(join(dist, 'web'), { recursive: true });
+  for (const folder of ['web', 'chunks']) await mkdir(join(dist, folder), { recursive: true });
+  const chunks = await readdir(join(scratch, 'chunks'));
+  for (const name of chunks) await rename(join(scratch, 'chunks', name), join(dist, 'chunks', name));
   const files = ['fleet.mjs', 'fleet.mjs.map', 'agent.mjs', 'page.js', 'page.js.map', 'page.css', 'page.css.map', 'index.html', 'icon.svg'];
   for (const name of files) {
     const path = existsSync(join(scratch, name)) ? name : join('web', name);
@@ -57,6 +64,11 @@ try {
   await writeFile(join(scratch, 'built'), '');
   await utimes(join(scratch, 'built'), began, began);
   await rename(join(scratch, 'built'), join(dist, 'built'));
+  // A fleet that has been running for a while may still load an older chunk.
+  for (const name of await readdir(join(dist, 'chunks'))) {
+    const path = join(dist, 'chunks', name);
+    if (!chunks.includes(name) && began.getTime() - (await stat(path)).mtimeMs > WEEK) await rm(path, { force: true });
+  }
 } finally {
   await rm(scratch, { recursive: true, force: true });
 }

@@ -1,0 +1,200 @@
+import { join } from 'node:path';
+import { runBeside } from '../../agents/beside.ts';
+import type { Build } from '../core/build.ts';
+import type { Device } from '../core/device.ts';
+import { FleetError, reason } from '../core/errors.ts';
+import type { Facts } from '../core/facts.ts';
+import { Golden, type Job, type ModelSource } from '../core/job.ts';
+import type { JournalRecord } from '../core/journal.ts';
+import { newRunId, type RunStatus } from '../core/run.ts';
+import type { Store } from '../core/store.ts';
+import type { Suite } from '../core/suite.ts';
+import golden from '../data/golden.json' with { type: 'json' };
+import { build } from '../fleet/build.ts';
+import { connect } from '../fleet/connect.ts';
+import type { Connection } from '../fleet/connection.ts';
+import { deploy } from '../fleet/deploy.ts';
+import { type Model, sendModel } from '../fleet/model.ts';
+import { probe } from '../fleet/probe.ts';
+import { resumeRun } from '../fleet/resume.ts';
+import { journalOf, startRun } from '../fleet/run.ts';
+import { targetOf } from '../fleet/target.ts';
+import type { BenchOptions } from './bench.ts';
+import type { Context } from './context.ts';
+import { contextFor, fastCores, preflight } from './preflight.ts';
+
+/** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
+const TIMEOUT = 900;
+const DAY = 86_400;
+
+/** What the devices of one call share. */
+export interface Bench {
+  context: Context;
+  options: BenchOptions;
+  store: Store;
+  model: Model;
+  suite: Suite;
+  signal: AbortSignal;
+  onStep(device: string, text: string): void;
+  onBegin(run: string, device: string, label: string): void;
+  onRecord(run: string, device: string, record: JournalRecord): void;
+}
+
+/** A run that can be begun: its build is on the device. */
+export interface Planned {
+  build: Build;
+  binary: string;
+  threads: number;
+}
+
+/** One device of a call: connected, probed, supplied with builds and model, then measured run by run. */
+export class BenchDevice {
+  readonly device: Device;
+  readonly #bench: Bench;
+  readonly #opened: Connection[] = [];
+  #connection: Connection | null = null;
+  #facts: Facts | null = null;
+  #source: ModelSource | null = null;
+
+  constructor(device: Device, bench: Bench) {
+    this.device = device;
+    this.#bench = bench;
+  }
+
+  /**
+   * Everything before the first run. Runs that an earlier call left on the device are finished first. Returns what can be run, and a
+   * sentence for each toolchain that cannot. Throws where the device itself cannot be used.
+   */
+  async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
+    const { store, options, model, context, onStep } = this.#bench;
+    const { id } = this.device;
+    onStep(id, 'connecting');
+    const connection = await this.#connect();
+    onStep(id, 'asking what it is');
+    const facts = await probe(connection);
+    this.#facts = facts;
+    store.saveFacts(this.device, facts);
+    await this.#finishEarlier(connection);
+    const target = targetOf(facts);
+    const planned: Planned[] = [];
+    const failures: string[] = [];
+    const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
+    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, present });
+    if (unfit) throw new FleetError(unfit);
+    for (const toolchain of options.toolchain) {
+      this.#bench.signal.throwIfAborted();
+      try {
+        onStep(id, `building with ${toolchain} for ${target}`);
+        const made = await build({ toolchain, target, flags: options.flags, root: context.root });
+        store.saveBuild(made);
+        onStep(id, `sending trit (${toolchain})`);
+        const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
+        for (const threads of options.threads ?? [fastCores(facts, this.#cpus)]) planned.push({ build: made, binary, threads });
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        failures.push(error.message);
+      }
+    }
+    if (planned.length > 0) {
+      if (model.file !== null) onStep(id, `sending ${model.name}`);
+      this.#source = await sendModel(connection, facts, model, (done, total) =>
+        onStep(id, `sending ${model.name}: ${Math.floor((100 * done) / total)} %`),
+      );
+    }
+    return { planned, failures };
+  }
+
+  /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */
+  async run({ build, binary, threads }: Planned): Promise<string> {
+    const { store, suite, model, options, context, signal } = this.#bench;
+    const facts = this.#facts as Facts;
+    const id = newRunId();
+    const job: Job = {
+      ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: Golden.parse(golden), suite, threads },
+      ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
+      ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
+    };
+    const home = join(context.root, '.fleet/jobs');
+    store.createRun({
+      ...{ id, device: this.device.id, toolchain: build.toolchain, build, model: model.name, suite: suite.name, suiteVersion: suite.version },
+      ...{ threads, cpus: job.cpus, emulated: this.device.emulated, facts, journal: journalOf(job, facts, home), started: Date.now() },
+    });
+    this.#bench.onBegin(id, this.device.id, `${build.toolchain} ×${threads}`);
+    const connection = this.#connection as Connection;
+    try {
+      const outcome = await startRun(connection, facts, job, {
+        ...this.#follow(id),
+        ...{ agentPath: join(context.root, 'dist/agent.mjs'), beside: runBeside, home, signal },
+      });
+      this.#finish(id, outcome.status, outcome.message);
+    } catch (error) {
+      // A lost device goes on measuring: the row stays unfinished, and a later call fetches it. Any other failure ends the run.
+      if (await isLost(this.#connection as Connection)) throw error;
+      store.finish(id, 'failed', reason(error));
+    }
+    return id;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#opened.map((connection) => connection.close()));
+  }
+
+  get #cpus(): string | null {
+    return this.#bench.options.cpus ?? this.device.cpus ?? null;
+  }
+
+  async #connect(): Promise<Connection> {
+    const connection = await connect(this.device, { acceptNewHostKey: this.#bench.options.acceptNewHostKey });
+    connection.lost.catch(() => {});
+    this.#opened.push(connection);
+    this.#connection = connection;
+    return connection;
+  }
+
+  #follow(run: string) {
+    const { store, context, onRecord } = this.#bench;
+    return {
+      afterSeq: store.lastSeq(run),
+      reconnect: () => this.#connect(),
+      onRecord: (record: JournalRecord) => {
+        if (store.append(run, record)) onRecord(run, this.device.id, record);
+      },
+      onFlag: (flag: Parameters<Store['addFlag']>[1], evidence: string) => store.addFlag(run, flag, evidence),
+      onStatus: (sentence: string) => context.say(sentence),
+    };
+  }
+
+  #finish(id: string, status: Exclude<RunStatus, 'queued' | 'running'>, message: string | null): void {
+    this.#bench.store.finish(id, status, message, status === 'interrupted' ? ['interrupted'] : []);
+  }
+
+  /** Reads the journals that earlier calls left here to their end. */
+  async #finishEarlier(connection: Connection): Promise<void> {
+    const { store, context, signal, onStep } = this.#bench;
+    for (const { id, device, journal } of store.unfinished()) {
+      if (device !== this.device.id) continue;
+      signal.throwIfAborted();
+      onStep(device, `fetching run ${id}, which an earlier call began`);
+      if (journal === null) {
+        this.#finish(id, 'interrupted', 'it was never begun');
+        continue;
+      }
+      try {
+        const outcome = await resumeRun(connection, id, journal, { ...this.#follow(id), signal });
+        this.#finish(id, outcome.status, outcome.message);
+        context.say(`fleet: run ${id}, begun earlier on ${device}: ${outcome.status}${outcome.message ? ` (${outcome.message})` : ''}`);
+      } catch (error) {
+        context.say(`fleet: run ${id}, begun earlier on ${device}, is not finished: ${reason(error)}`);
+      }
+    }
+  }
+}
+
+/** A call on a dying link may reject a moment before the link itself is declared lost. */
+async function isLost(connection: Connection): Promise<boolean> {
+  const lost = connection.lost.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([lost, new Promise<boolean>((resolve) => setTimeout(resolve, 500, false))]);
+}

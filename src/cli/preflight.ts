@@ -1,0 +1,52 @@
+import type { Facts } from '../core/facts.ts';
+import { quantity } from '../core/format.ts';
+import type { Suite } from '../core/suite.ts';
+
+/** What a device needs for a model, in bytes. `present`: the model's file is there already. */
+export interface Need {
+  model: string;
+  bytes: number;
+  present: boolean;
+}
+
+/** Memory beside the model: engine, key/value cache, agent. */
+const BESIDE_MODEL = 150e6;
+
+/** Why a run would not fit on a device, as a sentence without the device's name, or null where it fits. */
+export function preflight(facts: Pick<Facts, 'memory' | 'memory_available' | 'disk_free' | 'workdir'>, need: Need): string | null {
+  const hint = need.model === 'tiny' ? '' : ', or take a smaller model: --model tiny';
+  if (!need.present && facts.disk_free < need.bytes) {
+    return `the model ${need.model} takes ${quantity(need.bytes, 'B')} and ${facts.workdir} has ${quantity(facts.disk_free, 'B')} free: make room${hint}`;
+  }
+  const memory = need.bytes + BESIDE_MODEL;
+  if (facts.memory_available < memory) {
+    return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and ${quantity(facts.memory_available, 'B')} of ${quantity(facts.memory, 'B')} are free: end other programs${hint}`;
+  }
+  return null;
+}
+
+/** Cores of the fastest kind: what `--threads` is by default. `cpus` narrows them ("4-7"). */
+export function fastCores({ cores }: Pick<Facts, 'cores'>, cpus: string | null): number {
+  if (cpus !== null) return cpuCount(cpus);
+  const speed = (core: Facts['cores'][number]): number => core.capacity ?? core.max_hz ?? 0;
+  const top = Math.max(0, ...cores.map(speed));
+  return Math.max(1, cores.filter((core) => speed(core) === top).length);
+}
+
+function cpuCount(cpus: string): number {
+  const ids = new Set<number>();
+  for (const range of cpus.split(',')) {
+    const [from = 0, to = from] = range.split('-').map(Number);
+    for (let id = from; id <= to && ids.size < 4096; id++) ids.add(id);
+  }
+  return Math.max(1, ids.size);
+}
+
+/** Context that holds every prompt of a suite and its answer: a text has no more tokens than bytes. At most the model's. */
+export function contextFor(suite: Suite, longest: number | null): number {
+  const tokens = suite.prompts.map(({ text = '', messages = [], random_tokens = 0, max_tokens }) => {
+    const words = Buffer.byteLength(text) + messages.reduce((sum, { content }) => sum + Buffer.byteLength(content) + 32, 0);
+    return words + random_tokens + max_tokens + 16;
+  });
+  return Math.min(Math.ceil(Math.max(...tokens) / 256) * 256, longest ?? 1_048_576);
+}

@@ -1,0 +1,68 @@
+import { FLAGS } from '../core/flags.ts';
+import { quantity } from '../core/format.ts';
+import { METRICS, type MetricName } from '../core/metric.ts';
+import { clip, plain } from '../core/plain.ts';
+import type { MetricSummary } from '../core/run.ts';
+import { headline } from '../core/stats.ts';
+import type { RunDetail } from '../core/store.ts';
+import { grid } from './grid.ts';
+
+/** One run in full, for a terminal. */
+export function describeRun(run: RunDetail): string {
+  const parts = [conditions(run), flags(run), metrics('All prompts', run.metrics)];
+  for (const [prompt, summaries] of Object.entries(run.prompts)) parts.push(metrics(`Prompt ${plain(prompt)}`, summaries));
+  parts.push(outputs(run));
+  return `${parts.filter((part) => part !== '').join('\n')}`;
+}
+
+function conditions(run: RunDetail): string {
+  const engine = run.engine ?? {};
+  const rows: [string, string | null][] = [
+    ['run', run.id],
+    ['status', `${run.status}${run.message ? `: ${run.message}` : ''}`],
+    ['begun', `${new Date(run.started).toISOString()}${run.ended === null ? '' : `, took ${quantity((run.ended - run.started) / 1000, 's')}`}`],
+    ['device', `${run.device}${run.emulated ? ' (emulated)' : ''}`],
+    ['cpu', run.facts?.cpu ?? null],
+    ['model', run.model],
+    ['suite', `${run.suite} (version ${run.suiteVersion})`],
+    ['threads', `${run.threads}${run.cpus === null ? '' : ` on CPUs ${run.cpus}`}`],
+    ['toolchain', `${run.toolchain}: ${run.build.compiler}`],
+    ['flags', run.build.flags || 'none'],
+    ['binary', `${run.build.target}, sha256 ${run.build.sha256}`],
+    ['engine', run.engine && `trit ${engine.version}, ISA ${engine.isa}, layouts ${engine.layouts}, CPUs ${engine.cpus}`],
+    ['governor', run.facts?.governor ?? null],
+    ['epoch', run.epoch],
+  ];
+  return `${rows.flatMap(([title, text]) => (text === null ? [] : [`${title.padEnd(11)}${plain(text)}`])).join('\n')}\n`;
+}
+
+function flags(run: RunDetail): string {
+  const lines = run.flags.flatMap((name) => {
+    const row = FLAGS.find((flag) => flag.name === name);
+    const evidence = run.evidence.filter((e) => e.flag === name).map((e) => `  ${clip(plain(e.evidence), 200)}`);
+    return [`${name}${row?.invalid ? ' (not valid)' : ''}: ${row?.meaning ?? ''}`, ...evidence];
+  });
+  return lines.length > 0 ? `${lines.join('\n')}\n` : '';
+}
+
+function metrics(title: string, summaries: Partial<Record<MetricName, MetricSummary>>): string {
+  const rows = METRICS.flatMap(({ name, title: metricTitle }) => {
+    const found = summaries[name];
+    if (!found) return [];
+    const cell = (value: number | null): string => quantity(value, found.unit);
+    return [[metricTitle, cell(headline(name, found)), cell(found.p50), cell(found.p95), cell(found.min), cell(found.max), String(found.n)]];
+  });
+  return rows.length > 0 ? `${title}\n${indent(grid(['metric', 'value', 'p50', 'p95', 'lowest', 'highest', 'n'], rows))}` : '';
+}
+
+function outputs(run: RunDetail): string {
+  const last = new Map(run.outputs.map((output) => [output.prompt, output]));
+  const lines = [...last.values()].map(
+    ({ prompt, hash, tokens, text }) => `  ${plain(prompt)}: ${tokens} tokens, ${plain(hash)}: ${clip(plain(text), 120)}`,
+  );
+  return lines.length > 0 ? `Outputs (a twin's weights are random, and so are its words)\n${lines.join('\n')}\n` : '';
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}

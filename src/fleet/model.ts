@@ -1,0 +1,112 @@
+import { statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { FleetError, reason, UsageError } from '../core/errors.ts';
+import type { Facts } from '../core/facts.ts';
+import type { ModelSource } from '../core/job.ts';
+import { sha256Of, sha256On } from './checksum.ts';
+import type { Connection } from './connection.ts';
+import { nearest } from './nearest.ts';
+import { loadPresets, twinBytes, typeNames } from './twins.ts';
+
+/** A model as it was asked for: a twin by its recipe, or a file on the controller. */
+export interface Model {
+  name: string;
+  /** Of the file: exact for a file, about that for a twin. */
+  bytes: number;
+  /** Longest context. */
+  context: number | null;
+  synth: ModelSource['synth'];
+  /** Path on the controller; null for a twin. */
+  file: string | null;
+}
+
+/** `name`, `name:type:head`, or the path of a GGUF file (with a slash, or ending in .gguf). Throws a UsageError with the nearest name. */
+export function findModel(root: string, text: string): Model {
+  if (text.includes('/') || text.endsWith('.gguf')) return fileModel(text);
+  const presets = loadPresets(root);
+  const [name = '', type, head, ...rest] = text.split(':');
+  const preset = presets.find((p) => p.name === name);
+  if (!preset || rest.length > 0) {
+    const near = nearest(
+      name,
+      presets.map((p) => p.name),
+    );
+    const known = presets.map((p) => p.name).join(', ');
+    const hint = near && near !== name ? `did you mean "${near}"?` : `known: ${known}; or name:type:head, or the path of a .gguf file`;
+    throw new UsageError(`there is no model "${text}"; ${hint}`);
+  }
+  const types = typeNames(root);
+  for (const wanted of [type, head]) {
+    if (wanted !== undefined && wanted !== '' && !types.includes(wanted)) {
+      throw new UsageError(`model "${text}": there is no tensor type "${wanted}"; known: ${types.join(', ')}`);
+    }
+  }
+  const recipe = { preset: name, type: type || preset.type, head: head || preset.head, seed: 1 };
+  const isDefault = recipe.type === preset.type && recipe.head === preset.head;
+  return {
+    name: isDefault ? name : `${name}:${recipe.type}:${recipe.head}`,
+    bytes: twinBytes(root, preset, recipe.type, recipe.head),
+    context: preset.context,
+    synth: recipe,
+    file: null,
+  };
+}
+
+function fileModel(path: string): Model {
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) throw new Error('it is not a file');
+    return { name: basename(path, '.gguf'), bytes: stat.size, context: null, synth: null, file: path };
+  } catch (error) {
+    throw new UsageError(`the model ${path} cannot be read: ${reason(error)}`);
+  }
+}
+
+/**
+ * Sees to it that a file model is on the device, under its hash, and says where the model lies there. A twin is made on the device later.
+ * What is there already is not sent again; this machine reads the file where it is. Throws a FleetError where the file does not arrive as it is.
+ */
+export async function sendModel(
+  connection: Connection,
+  facts: Pick<Facts, 'workdir' | 'disk_free'>,
+  model: Model,
+  onProgress?: (done: number, total: number) => void,
+): Promise<ModelSource> {
+  const { name, synth, file } = model;
+  if (synth) return { name, synth, sha256: null, path: twinPath(facts.workdir, synth) };
+  if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
+  const sha256 = await hashOf(file);
+  const { device } = connection;
+  if (device.connector === 'local') return { name, synth: null, sha256, path: resolve(file) };
+  const path = `${facts.workdir}/models/${sha256.slice(0, 16)}-${basename(file).replace(/[^\w.-]/g, '_')}`;
+  if ((await sha256On(connection, path)) !== sha256) {
+    if (facts.disk_free < model.bytes) {
+      throw new FleetError(
+        `device ${device.id}: no room for the model ${name} in ${facts.workdir}: free ${megabytes(model.bytes - facts.disk_free)} MB there`,
+      );
+    }
+    await connection.upload(file, path, { mode: 0o644, onProgress });
+    if ((await sha256On(connection, path)) !== sha256) {
+      throw new FleetError(`device ${device.id}: ${path} differs from ${file} after it was sent; look at the device's disk, then run it again`);
+    }
+  }
+  return { name, synth: null, sha256, path };
+}
+
+/** Where the agent makes a twin; it has the same rule (agents/model.ts), and the job tells it the path. */
+function twinPath(workdir: string, { preset, type, head, seed }: NonNullable<ModelSource['synth']>): string {
+  return `${workdir}/models/${preset}-${type}-${head}-s${seed}.gguf`;
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+/** Hashed once, for however many devices. */
+function hashOf(file: string): Promise<string> {
+  const known = hashes.get(file) ?? sha256Of(file);
+  hashes.set(file, known);
+  return known;
+}
+
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1e6);
+}

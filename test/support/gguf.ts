@@ -8,16 +8,43 @@ export type GgufValue =
   | { i32s: readonly number[] }
   | { f32s: readonly number[] };
 
-/** Bytes of a GGUF v3 file that has keys and no tensors: a vocabulary, sound or lying. */
-export function ggufBytes(keys: Record<string, GgufValue>): Buffer {
+/** A tensor of F32: [rows][width], or [width] where rows is 1. */
+export interface GgufTensor {
+  width: number;
+  rows: number;
+  values: ArrayLike<number>;
+}
+
+/** Bytes of a GGUF v3 file: a vocabulary or a model of F32 tensors, sound or lying. */
+export function ggufBytes(keys: Record<string, GgufValue>, tensors: Record<string, GgufTensor> = {}): Buffer {
   const entries = Object.entries(keys);
-  return Buffer.concat([
+  const matrices = Object.entries(tensors);
+  let offset = 0;
+  const head = [
     Buffer.from('GGUF'),
     u32(3),
-    u64(0),
+    u64(matrices.length),
     u64(entries.length),
     ...entries.flatMap(([key, value]) => [text(key), ...encode(value)]),
-  ]);
+  ];
+  for (const [name, { width, rows }] of matrices) {
+    const shape = rows > 1 ? [width, rows] : [width];
+    head.push(text(name), u32(shape.length), ...shape.map(u64), u32(0), u64(offset));
+    offset += padded(4 * width * rows);
+  }
+  const description = Buffer.concat(head);
+  if (!matrices.length) return description;
+  const data = matrices.map(([, { values }]) => {
+    const bytes = Buffer.alloc(padded(4 * values.length));
+    for (let i = 0; i < values.length; i++) bytes.writeFloatLE(values[i] as number, 4 * i);
+    return bytes;
+  });
+  return Buffer.concat([description, Buffer.alloc(padded(description.length) - description.length), ...data]);
+}
+
+/** Sizes are rounded up to the alignment of the format, 32 bytes. */
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 32) * 32;
 }
 
 function encode(value: GgufValue): Buffer[] {

@@ -1,21 +1,7 @@
 import { Command, Option } from 'commander';
 import { cpuList, list, whole, wholes } from './arguments.ts';
+import type { BenchOptions } from './bench_options.ts';
 import { contextOf } from './context.ts';
-
-/** What `fleet bench` was asked to do. */
-export interface BenchOptions {
-  device: string;
-  toolchain: string[];
-  model?: string;
-  suite: string;
-  threads?: number[];
-  cpus?: string;
-  isa?: string;
-  repetitions?: number;
-  flags?: string;
-  wait?: number | true;
-  acceptNewHostKey?: boolean;
-}
 
 /** `fleet bench`: the main job. */
 export function benchCommand(): Command {

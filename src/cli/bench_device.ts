@@ -19,7 +19,7 @@ import { probe } from '../fleet/probe.ts';
 import { resumeRun } from '../fleet/resume.ts';
 import { journalOf, startRun } from '../fleet/run.ts';
 import { targetOf } from '../fleet/target.ts';
-import type { BenchOptions } from './bench.ts';
+import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
 import { contextFor, fastCores, preflight } from './preflight.ts';
 

@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import manifest from '../../package.json' with { type: 'json' };
 import { reportFailure } from './failure.ts';
 import { createProgram } from './program.ts';
+import { projectRoot } from './root.ts';
 
 /** Runs the command line and returns its exit status. */
 async function main(argv: readonly string[]): Promise<number> {
-  const program = createProgram(manifest.version);
+  const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };
+  const program = createProgram(version);
   if (argv.length === 0) {
     program.outputHelp();
     return 0;

@@ -60,13 +60,10 @@ function loadTypes(root: string): Map<string, { name: string; constant: string; 
   return new Map(list.map((type) => [type.name, type]));
 }
 
-/** The cells of each `MACRO(a, "b", 3)` line of a table in kernels/. */
+/** The cells of each `MACRO(a, "b", 3)` row of a table in kernels/; a row may take several lines. */
 function rows(root: string, file: string, macro: string): string[][] {
   const path = join(root, 'kernels', file);
-  const lines = readFileSync(path, 'utf8').split('\n');
-  const found = lines.filter((line) => line.startsWith(`${macro}(`));
+  const found = [...readFileSync(path, 'utf8').matchAll(new RegExp(`^${macro}\\(([^)]*)\\)`, 'gm'))];
   if (found.length === 0) throw new FleetError(`${path} has no ${macro} rows: this copy of fleet is damaged, clone it again.`);
-  return found.map((line) =>
-    Array.from(line.slice(macro.length + 1, line.lastIndexOf(')')).matchAll(/"([^"]*)"|([^\s,]+)/g), ([, quoted, bare]) => quoted ?? bare ?? ''),
-  );
+  return found.map(([, cells = '']) => Array.from(cells.matchAll(/"([^"]*)"|([^\s,]+)/g), ([, quoted, bare]) => quoted ?? bare ?? ''));
 }

@@ -1,0 +1,14 @@
+/** What `fleet bench` was asked to do. */
+export interface BenchOptions {
+  device: string;
+  toolchain: string[];
+  model?: string;
+  suite: string;
+  threads?: number[];
+  cpus?: string;
+  isa?: string;
+  repetitions?: number;
+  flags?: string;
+  wait?: number | true;
+  acceptNewHostKey?: boolean;
+}

@@ -1,4 +1,5 @@
-/* The specification of every kernel of ops.h, in the shortest readable form. Other ISAs are proved against it. */
+/* The specification of every kernel of ops.h, in the shortest readable form. Other ISAs are proved against it. Sums of floats run in
+   double, so that the order in which an ISA adds shows as its own error. */
 #include "../ops.h"
 #include "../types.h"
 #include <math.h>
@@ -51,26 +52,26 @@ static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8
 
 static float dot_f32f32(const float *w, const float *x, size_t n)
 {
-    float sum = 0;
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += w[i] * x[i];
-    return sum;
+        sum += (double)w[i] * (double)x[i];
+    return (float)sum;
 }
 
 static float dot_f16f32(const uint16_t *w, const float *x, size_t n)
 {
-    float sum = 0;
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += f16_to_f32(w[i]) * x[i];
-    return sum;
+        sum += (double)f16_to_f32(w[i]) * (double)x[i];
+    return (float)sum;
 }
 
 static float dot_bf16f32(const uint16_t *w, const float *x, size_t n)
 {
-    float sum = 0;
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += bf16_to_f32(w[i]) * x[i];
-    return sum;
+        sum += (double)bf16_to_f32(w[i]) * (double)x[i];
+    return (float)sum;
 }
 
 /* Block types: weights as floats, times the value that the int8 stands for. */
@@ -81,13 +82,13 @@ static void gemm_blocks(uint32_t type, const uint8_t *w, size_t rows, size_t k, 
     for (size_t t = 0; t < n; t++)
         for (size_t r = 0; r < rows; r++) {
             const uint8_t *block = w + r * (k / info->weights) * info->bytes;
-            float sum = 0;
+            double sum = 0;
             for (size_t i = 0; i < k; i += info->weights, block += info->bytes) {
                 decode_f32(type, block, 1, weights, info->weights);
                 for (size_t j = i; j < i + info->weights; j++)
-                    sum += weights[j - i] * ((float)q[t * k + j] * d[(t * k + j) / 32]);
+                    sum += (double)weights[j - i] * (double)((float)q[t * k + j] * d[(t * k + j) / 32]);
             }
-            y[t * ldy + r] = sum;
+            y[t * ldy + r] = (float)sum;
         }
 }
 
@@ -113,10 +114,10 @@ static void gemm_q6_kq8(const void *w, size_t rows, size_t k, const int8_t *q, c
 
 static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
 {
-    float squares = 0;
+    double squares = 0;
     for (size_t i = 0; i < n; i++)
-        squares += x[i] * x[i];
-    float scale = 1 / sqrtf(squares / (float)n + eps);
+        squares += (double)x[i] * (double)x[i];
+    float scale = 1 / sqrtf((float)squares / (float)n + eps); /* squares beyond a float are infinite: all results 0 */
     for (size_t i = 0; i < n; i++)
         out[i] = x[i] * scale * (w ? w[i] : 1);
 }
@@ -135,13 +136,14 @@ static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
 
 static void softmax_f32(float *x, size_t n)
 {
-    float max = -INFINITY, sum = 0;
+    float max = -INFINITY;
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
         max = x[i] > max ? x[i] : max;
     for (size_t i = 0; i < n; i++)
-        sum += x[i] = expf(x[i] - max);
+        sum += (double)(x[i] = expf(x[i] - max));
     for (size_t i = 0; i < n; i++)
-        x[i] /= sum;
+        x[i] /= (float)sum;
 }
 
 static void swiglu_f32(float *h, const float *gate, const float *up, size_t n)

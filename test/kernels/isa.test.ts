@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { run, trit } from '../support/trit.ts';
+
+interface Check {
+  ok: boolean;
+  seed: number;
+  isas: { isa: string; kernels: { kernel: string; ok: boolean; cases: number; detail: string }[] }[];
+}
+
+const root = path.resolve(import.meta.dirname, '../..');
+const KERNELS = 16;
+const QEMU = 'qemu-aarch64-static';
+const CROSS = 'aarch64-linux-gnu-gcc';
+const COMPILERS = ['gcc', 'clang-14', 'clang-19'];
+
+/** Emulated cores, and whether they have SDOT. */
+const CORES = [
+  { cpu: 'cortex-a53', isas: ['scalar', 'neon'] },
+  { cpu: 'cortex-a76', isas: ['scalar', 'neon', 'dotprod'] },
+  { cpu: 'max', isas: ['scalar', 'neon', 'dotprod'] },
+];
+
+function missing(...commands: string[]): string | false {
+  const absent = commands.filter((command) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0);
+  return absent.length > 0 && `${absent.join(' and ')} not installed`;
+}
+
+async function make(target: string, out: string, ...args: string[]): Promise<string> {
+  const folder = path.join(root, '.fleet/test', out);
+  const { stderr } = await promisify(execFile)('make', ['-j2', '-C', path.join(root, 'kernels'), `OUT=${folder}`, ...args, target], {
+    maxBuffer: 1 << 26,
+  });
+  return stderr;
+}
+
+async function build(out: string, ...args: string[]): Promise<string> {
+  await make('all', out, ...args);
+  return path.join(root, '.fleet/test', out, 'trit');
+}
+
+function check(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Check {
+  const done = spawnSync(command, [...args, '-o', 'json'], { encoding: 'utf8', env: { ...process.env, ...env } });
+  assert.equal(done.status, 0, `${command} ${args.join(' ')}: ${done.signal ?? ''} ${done.stderr}${done.stdout}`);
+  return JSON.parse(done.stdout);
+}
+
+function assertProved(result: Check, isas: string[]): void {
+  assert.equal(result.ok, true);
+  assert.deepEqual(
+    result.isas.map((isa) => isa.isa),
+    isas,
+  );
+  for (const { isa, kernels } of result.isas) {
+    assert.ok(kernels.length > 0, `${isa} brings no kernel`);
+    for (const kernel of kernels) assert.ok(kernel.ok && kernel.cases >= 40, `${isa} ${kernel.kernel}: ${kernel.detail}`);
+  }
+  assert.equal(result.isas.find((isa) => isa.isa === 'scalar')?.kernels.length ?? KERNELS, KERNELS);
+}
+
+/** ISAs of this machine, as `trit check` itself finds them; at least the specification. */
+async function nativeIsas(): Promise<string[]> {
+  const isas = check(await trit(), ['check', '--seed', '1']).isas.map((isa) => isa.isa);
+  assert.equal(isas[0], 'scalar');
+  return isas;
+}
+
+describe('trit check', () => {
+  it('proves every ISA of this CPU, with several seeds', async () => {
+    const isas = await nativeIsas();
+    for (const seed of ['1', '2', '3']) {
+      const result = check(await trit(), ['check', '--seed', seed]);
+      assert.equal(result.seed, Number(seed));
+      assertProved(result, isas);
+    }
+  });
+
+  it('proves one ISA alone where it is named', async () => {
+    for (const isa of await nativeIsas()) assertProved(check(await trit(), ['check', '--isa', isa]), [isa]);
+  });
+
+  it('draws another seed each time and prints it', async () => {
+    const seeds = [check(await trit(), ['check']).seed, check(await trit(), ['check']).seed];
+    assert.ok(seeds.every((seed) => seed > 0));
+    assert.notEqual(seeds[0], seeds[1]);
+    assert.match(run(await trit(), ['check', '--seed', '42']).stdout, /^seed 42\n/);
+  });
+
+  it('refuses an ISA that is not there', async () => {
+    for (const isa of ['mmx', '', 'AVX2']) {
+      const done = run(await trit(), ['check', '--isa', isa]);
+      assert.equal(done.status, 2);
+      assert.match(done.stderr, /unknown or this CPU does not have it/);
+    }
+  });
+
+  for (const compiler of COMPILERS)
+    it(`is right as built by ${compiler}`, { skip: missing(compiler) }, async () => {
+      const binary = await build(`isa-${compiler}`, `CC=${compiler}`);
+      assertProved(check(binary, ['check']), await nativeIsas());
+    });
+});
+
+describe('trit check on arm64', { skip: missing(QEMU) }, () => {
+  for (const compiler of [CROSS, 'clang-14 --target=aarch64-linux-gnu', 'clang-19 --target=aarch64-linux-gnu'])
+    it(`is right on emulated cores as built by ${compiler}`, { skip: missing(CROSS, compiler.split(' ')[0] ?? '') }, async () => {
+      const binary = await build(`isa-arm64-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
+      for (const { cpu, isas } of CORES) assertProved(check(QEMU, [binary, 'check'], { QEMU_CPU: cpu }), isas);
+    });
+
+  it('keeps dotprod away from a core without it, also when asked', { skip: missing(CROSS) }, async () => {
+    const binary = await build(`isa-arm64-${CROSS}`, `CC=${CROSS}`, 'STATIC=1');
+    const done = spawnSync(QEMU, [binary, 'check', '--isa', 'dotprod'], { encoding: 'utf8', env: { ...process.env, QEMU_CPU: 'cortex-a53' } });
+    assert.equal(done.status, 2);
+  });
+});
+
+describe('the C tests', () => {
+  it('pass', async () => {
+    await make('test', 'trit-c');
+  });
+
+  it('pass under ASan and UBSan', { skip: missing('clang-19') }, async () => {
+    await make('test', 'trit-asan', 'CC=clang-19', 'CFLAGS_EXTRA=-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all');
+  });
+
+  it('pass under ThreadSanitizer', { skip: missing('clang-19') }, async () => {
+    await make('test', 'trit-tsan', 'CC=clang-19', 'CFLAGS_EXTRA=-g -fsanitize=thread');
+  });
+});
+
+describe('make', () => {
+  it('leaves out an ISA whose flags the compiler does not know, says so, and the binary still runs', { skip: missing('gcc') }, async () => {
+    const wrapper = path.join(root, 'test/support/cc-without-avx512.sh');
+    const note = await make('all', 'isa-old', `CC=${wrapper}`);
+    const result = check(path.join(root, '.fleet/test/isa-old/trit'), ['check']);
+    assert.ok(result.ok);
+    if (process.arch === 'x64') {
+      assert.match(note, /note: .* ISA avx512vnni is left out/);
+      assert.ok(!result.isas.some((isa) => isa.isa === 'avx512vnni'));
+    }
+  });
+});
+
+describe('trit kernels', () => {
+  it('times every kernel of every ISA and the memory', async () => {
+    const done = run(await trit(), ['kernels', '--megabytes', '8', '--time', '1', '-t', '2', '-o', 'json']);
+    assert.equal(done.status, 0, done.stderr);
+    const result = JSON.parse(done.stdout) as {
+      bandwidth: { threads: number; gb_per_s: number }[];
+      kernels: { isa: string; kernel: string; ns: number; values_per_ns: number; gb_per_s?: number; bandwidth_share?: number }[];
+    };
+    assert.deepEqual(
+      result.bandwidth.map((row) => row.threads),
+      [1, 2],
+    );
+    const scalar = result.kernels.filter((row) => row.isa === 'scalar');
+    assert.equal(new Set(scalar.map((row) => row.kernel)).size, KERNELS);
+    assert.deepEqual([...new Set(result.kernels.map((row) => row.isa))], await nativeIsas());
+    for (const row of result.kernels) {
+      assert.ok(row.ns > 0 && row.values_per_ns > 0, JSON.stringify(row));
+      if (row.kernel.startsWith('gemm')) assert.ok((row.gb_per_s ?? 0) > 0 && (row.bandwidth_share ?? 0) > 0, JSON.stringify(row));
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -10,6 +10,10 @@ const BINARY = '/usr/sbin/sshd';
 
 /** For node:test's `skip`: why no sshd can be started here, or false. */
 export const sshdMissing: string | false = existsSync(BINARY) ? false : `${BINARY} is absent (Debian: apt install openssh-server)`;
+
+/** For `skip`: why a server cannot have a disk of its own here, or false. */
+export const noMounts: string | false =
+  sshdMissing || (userInfo().uid === 0 && spawnSync('unshare', ['-m', 'true']).status === 0 ? false : 'needs root and unshare, for a small disk');
 
 export interface SshdOptions {
   /** Sessions on one connection; OpenSSH's default is 10. */
@@ -23,6 +27,8 @@ export interface SshdOptions {
   known?: boolean;
   /** Address to listen on; default 127.0.0.1. */
   address?: string;
+  /** The sessions see a workdir of this size, in MiB, on a disk of its own. Needs root: see `noMounts`. */
+  diskMiB?: number;
 }
 
 /** A real OpenSSH server of the tests' own: its keys, port and folders; no file of the machine is touched. */
@@ -77,6 +83,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const hostKeyFile = join(folder, 'host_key');
   const workdir = join(folder, 'work');
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 }); // privilege separation wants it; a new machine lacks it
+  mkdirSync(workdir);
   makeKey('ed25519', identity);
   makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
   writeFileSync(join(folder, 'authorized_keys'), readFileSync(`${identity}.pub`), { mode: 0o600 });
@@ -106,7 +113,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   let listener: ChildProcess | null = null;
   const start = async () => {
-    const child = spawn(BINARY, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const command = [BINARY, '-D', '-e', '-f', join(folder, 'sshd_config')];
+    // In mounts of its own; every step becomes the next, so that the process is sshd in the end.
+    const mount = 'mount -t tmpfs -o "size=$1m" none "$2" && shift 2 && exec "$@"';
+    if (options.diskMiB) command.unshift('unshare', '-m', 'sh', '-c', mount, 'sh', String(options.diskMiB), workdir);
+    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
     listener = child;
     for (let i = 0; i < 100; i++) {

@@ -7,6 +7,7 @@ const LONGEST_LINE = 16 * 2 ** 20; // characters
 /**
  * Lines of a stream for one reader, in order and without their newline. Lines that come before the reader does are kept; a reader that
  * falls behind makes the source wait. A last line without newline counts. Throws to the reader what `fail` was given.
+ * Where an `ended` is given, the lines end well only if it resolves: an output that stops is not yet a program that ended.
  */
 export class LineQueue implements AsyncIterable<string> {
   readonly #lines: string[] = [];
@@ -17,11 +18,16 @@ export class LineQueue implements AsyncIterable<string> {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  constructor(source: Readable) {
+  constructor(source: Readable, ended: Promise<unknown> = Promise.resolve()) {
     this.#source = source;
+    const finish = () =>
+      void ended.then(
+        () => this.#finish(),
+        (error: Error) => this.fail(error),
+      );
     source.on('data', (chunk: Buffer) => this.#take(this.#decoder.write(chunk)));
-    source.once('end', () => this.#finish());
-    source.once('close', () => this.#finish());
+    source.once('end', finish);
+    source.once('close', finish);
     source.once('error', (error) => this.fail(error));
   }
 

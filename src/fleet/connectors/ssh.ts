@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
 import type { Device } from '../../core/device.ts';
 import { FleetError, reason, UsageError } from '../../core/errors.ts';
@@ -119,11 +120,8 @@ export class SshConnection implements Connection {
   }
 
   async spawn(argv: readonly string[], options: { env?: Record<string, string> } = {}): Promise<HostProcess> {
-    const running = await this.#start(argv, options.env);
-    this.#channels.lasting++;
-    running.channel.once('close', () => this.#channels.lasting--);
-    const { channel, started, ended } = running;
-    const lines = new LineQueue(started);
+    const { channel, started, ended } = await this.#start(argv, options.env, true);
+    const lines = new LineQueue(started, ended);
     const stderr = tailOf(channel.stderr);
     const pid = await this.#unlessLost<number>((resolve, reject) => {
       started.once('started', () => resolve(started.pid as number));
@@ -160,25 +158,32 @@ export class SshConnection implements Connection {
     this.#end('the connection is closed');
   }
 
-  async #start(argv: readonly string[], env?: Record<string, string>): Promise<Running> {
+  async #start(argv: readonly string[], env?: Record<string, string>, lasting = false): Promise<Running> {
     const line = startLine(argv, env);
+    let delay = 50;
     for (;;) {
-      await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
+      const entered = await this.#unlessLost<boolean>((resolve) => void this.#channels.enter().then(resolve));
+      if (!entered) throw this.#error(`${argv[0]} could not be started: programs that run on hold all the sessions its sshd allows (MaxSessions)`);
       try {
         const channel = await this.#unlessLost<ClientChannel>((resolve, reject) => {
           this.#link.client.exec(line, (error, opened) => (error ? reject(error) : resolve(opened)));
         });
-        channel.once('close', () => this.#channels.leave());
+        this.#channels.opened(lasting);
+        channel.once('close', () => this.#channels.closed(lasting));
         channel.on('error', () => {});
         const started = channel.pipe(new Started());
         return { channel, started, ended: this.#ended(channel, started) };
       } catch (error) {
-        const again = /channel open failure/i.test(reason(error)) && this.#channels.shrink();
-        this.#channels.leave();
-        if (again) continue;
-        throw error instanceof FleetError
-          ? error
-          : this.#error(`${argv[0]} could not be started: ${reason(error)}; does its sshd allow sessions (MaxSessions)?`);
+        if (this.#gone) throw this.#gone;
+        const refused = /channel open failure/i.test(reason(error));
+        if (!refused) this.#channels.leave();
+        else if (this.#channels.refused()) continue;
+        else if (delay < 1000) {
+          await sleep(delay); // a session that has just ended may still count
+          delay *= 3;
+          continue;
+        }
+        throw this.#error(`${argv[0]} could not be started: ${reason(error)}; does its sshd allow more sessions (MaxSessions)?`);
       }
     }
   }

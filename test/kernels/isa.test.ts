@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -135,6 +136,7 @@ describe('the C tests', () => {
 describe('make', () => {
   it('leaves out an ISA whose flags the compiler does not know, says so, and the binary still runs', { skip: missing('gcc') }, async () => {
     const wrapper = path.join(root, 'test/support/cc-without-avx512.sh');
+    rmSync(path.join(root, '.fleet/test/isa-old'), { recursive: true, force: true });
     const note = await make('all', 'isa-old', `CC=${wrapper}`);
     const result = check(path.join(root, '.fleet/test/isa-old/trit'), ['check']);
     assert.ok(result.ok);

@@ -10,8 +10,8 @@ bool numbers_parse(const char *option, const char *text, int64_t low, int64_t hi
     size_t n = 1;
     for (const char *p = text; *p; p++)
         n += *p == ',';
-    *count = n;
     *numbers = malloc(n * sizeof **numbers);
+    *count = *numbers ? n : 0;
     if (!*numbers)
         return complain(NULL, 1, "not enough memory for the list of --%s", option), false;
     const char *p = text;
@@ -24,6 +24,7 @@ bool numbers_parse(const char *option, const char *text, int64_t low, int64_t hi
                      high, i + 1);
             free(*numbers);
             *numbers = NULL;
+            *count = 0;
             return false;
         }
         (*numbers)[i] = v;

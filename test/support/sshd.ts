@@ -58,6 +58,9 @@ export interface Sshd {
 
 let home: string | null = null;
 
+/** How to end each server at the exit of the tests, whatever became of them. */
+const servers = new Set<() => void>();
+
 /**
  * The client's home of this test process: HOME points to it from the first call on, so that known_hosts, keys and ~/.ssh/config are the
  * tests' own. Removed at exit.
@@ -145,7 +148,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     await ended;
     listener = null;
   };
-  process.once('exit', () => {
+  if (servers.size === 0) process.once('exit', () => servers.forEach((end) => void end()));
+  servers.add(() => {
     for (const pid of sessions()) kill(pid);
     listener?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });

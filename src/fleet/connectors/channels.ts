@@ -12,20 +12,17 @@ export class Channels {
     this.#limit = limit;
   }
 
-  /** Resolves with true when there is a place, which the caller gives back by `leave`; with false where waiting would never end. */
-  async enter(): Promise<boolean> {
-    while (this.#taken >= this.#limit) {
-      if (this.#lasting >= this.#limit) return false;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  /** Resolves when there is a place, which the caller gives back; or when only lasting channels are open: then the server may say no. */
+  async enter(): Promise<void> {
+    while (this.#taken >= this.#limit && this.#taken > this.#lasting) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#taken++;
-    return true;
   }
 
   /** The server has opened the channel. A lasting one belongs to a program that runs on and on. */
   opened(lasting: boolean): void {
-    if (lasting) this.#lasting++;
-    if (this.#lasting >= this.#limit) this.#wake(this.#waiting.length);
+    if (!lasting) return;
+    this.#lasting++;
+    this.#wake();
   }
 
   /** An opened channel has ended. */
@@ -44,10 +41,10 @@ export class Channels {
   /** Gives a place back that was not used. */
   leave(): void {
     this.#taken--;
-    this.#wake(1);
+    this.#wake();
   }
 
-  #wake(count: number): void {
-    for (const resolve of this.#waiting.splice(0, count)) resolve();
+  #wake(): void {
+    this.#waiting.shift()?.();
   }
 }

@@ -162,8 +162,7 @@ export class SshConnection implements Connection {
     const line = startLine(argv, env);
     let delay = 50;
     for (;;) {
-      const entered = await this.#unlessLost<boolean>((resolve) => void this.#channels.enter().then(resolve));
-      if (!entered) throw this.#error(`${argv[0]} could not be started: programs that run on hold all the sessions its sshd allows (MaxSessions)`);
+      await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
       try {
         const channel = await this.#unlessLost<ClientChannel>((resolve, reject) => {
           this.#link.client.exec(line, (error, opened) => (error ? reject(error) : resolve(opened)));

@@ -4,16 +4,16 @@ import type { Build } from '../core/build.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
-import { Golden, type Job, type ModelSource } from '../core/job.ts';
+import type { Job, ModelSource } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
 import { newRunId, type RunStatus } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
-import golden from '../data/golden.json' with { type: 'json' };
 import { build } from '../fleet/build.ts';
 import { connect } from '../fleet/connect.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { deploy } from '../fleet/deploy.ts';
+import { GOLDEN } from '../fleet/golden.ts';
 import { type Model, sendModel } from '../fleet/model.ts';
 import { probe } from '../fleet/probe.ts';
 import { resumeRun } from '../fleet/resume.ts';
@@ -110,7 +110,7 @@ export class BenchDevice {
     const facts = this.#facts as Facts;
     const id = newRunId();
     const job: Job = {
-      ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: Golden.parse(golden), suite, threads },
+      ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: GOLDEN, suite, threads },
       ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
       ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
     };

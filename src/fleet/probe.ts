@@ -15,6 +15,7 @@ import {
   memoryOf,
   nodeOf,
   number,
+  pageSizeOf,
   sectionsOf,
   sysctlOf,
 } from './probe_sections.ts';
@@ -24,7 +25,8 @@ const TIMEOUT_MS = 60_000;
 /** Asks a device what it is. Makes its work folder. Throws a FleetError where it does not answer, or not sensibly. */
 export async function probe(connection: Connection): Promise<Facts> {
   const { device } = connection;
-  const answer = await connection.exec(['sh', '-s', 'fleet-probe', device.workdir ?? ''], { input: PROBE_SCRIPT, timeoutMs: TIMEOUT_MS });
+  const env = { FLEET_WORKDIR: device.workdir ?? '' };
+  const answer = await connection.exec(['sh', '-s', 'fleet-probe'], { input: PROBE_SCRIPT, env, timeoutMs: TIMEOUT_MS });
   const offset = device.connector === 'replay' ? null : await clockOffset(connection);
   const sections = sectionsOf(answer.stdout);
   if (!sections.has('end')) {
@@ -59,7 +61,7 @@ export function factsOf(id: string, sections: ReadonlyMap<string, string[]>, clo
     memory: memoryOf(meminfo, 'MemTotal') ?? mac.memory,
     memory_available: availableOf(meminfo) ?? mac.available,
     swap: memoryOf(meminfo, 'SwapTotal') ?? mac.swap,
-    page_size: number(get('page')[0]) ?? mac.page,
+    page_size: pageSizeOf(get('page')) ?? mac.page,
     disk_free: diskFreeOf(get('disk')),
     governor: clean(governors.join(' ')),
     load: number(get('load')[0]?.replace(/^\{\s*/, '')),

@@ -1,5 +1,5 @@
 /**
- * Asks a device everything at once: `sh -s fleet-probe [workdir]`, this text on stdin. It runs in dash, busybox ash, bash, Termux and
+ * Asks a device everything at once: `sh -s fleet-probe`, this text on stdin, FLEET_WORKDIR in its environment. It runs in dash, busybox ash, bash, Termux and
  * macOS; what a device does not have leaves its section empty. Each section starts with a line "@@fleet NAME".
  */
 export const PROBE_SCRIPT = String.raw`
@@ -13,7 +13,7 @@ probe() {
   elif has sw_vers; then echo "PRETTY_NAME=\"$(sw_vers -productName) $(sw_vers -productVersion)\""
   else cat /etc/os-release; fi
   say libc
-  getconf GNU_LIBC_VERSION
+  getconf GNU_LIBC_VERSION || ldd --version | head -n 1
   for f in /lib/ld-musl-*; do [ -e "$f" ] && { "$f" 2>&1 | head -n 2 | tr '\n' ' '; echo; }; done
   [ -e /system/bin/linker64 ] && echo bionic
   say cpuinfo; head -c 400000 /proc/cpuinfo
@@ -28,7 +28,7 @@ probe() {
   done
   say meminfo; cat /proc/meminfo
   say sysctl; [ "$(uname -s)" = Darwin ] && { sysctl hw.memsize hw.ncpu hw.pagesize machdep.cpu.brand_string vm.swapusage hw.optional hw.model; vm_stat; }
-  say page; getconf PAGESIZE || getconf PAGE_SIZE
+  say page; getconf PAGESIZE || getconf PAGE_SIZE || grep -m 1 KernelPageSize /proc/self/smaps
   say load; cat /proc/loadavg || sysctl -n vm.loadavg
   say governor; cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor
   say board
@@ -51,7 +51,7 @@ probe() {
   has vcgencmd && echo "vcgencmd $(vcgencmd pmic_read_adc | grep -q '_A ' && echo pmic)"
   has termux-battery-status && echo termux-battery-status
   say workdir
-  w=$2
+  w=$FLEET_WORKDIR
   case $w in '') w=$HOME/.cache/fleet ;; '~') w=$HOME ;; '~/'*) w=$HOME/${'$'}{w#"~/"} ;; esac
   mkdir -p -- "$w" && cd -- "$w" && pwd
   say disk; df -Pk .

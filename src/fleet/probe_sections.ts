@@ -39,6 +39,8 @@ export function libcOf(lines: readonly string[]): string | null {
     if (/^glibc \d/.test(line)) return clean(line, 40);
     const musl = /^musl libc.*?Version (\d[\d.]*)/i.exec(line)?.[1];
     if (musl) return `musl ${musl}`;
+    const gnu = /^ldd \(.*\) (\d+\.\d+)$/.exec(line)?.[1];
+    if (gnu) return `glibc ${gnu}`;
     if (line === 'bionic') return line;
   }
   return null;
@@ -108,6 +110,12 @@ export function memoryOf(meminfo: readonly string[], key: string): number | null
 export function availableOf(meminfo: readonly string[]): number | null {
   const parts = ['MemFree', 'Buffers', 'Cached'].map((key) => memoryOf(meminfo, key));
   return memoryOf(meminfo, 'MemAvailable') ?? parts.reduce((sum, part) => (sum === null || part === null ? null : sum + part), 0);
+}
+
+/** Bytes of a page: of getconf, or of smaps' "KernelPageSize: 4 kB". */
+export function pageSizeOf(lines: readonly string[]): number | null {
+  const match = /^(?:KernelPageSize:\s+(\d+) kB|(\d+))$/.exec(lines[0] ?? '');
+  return match ? (match[1] === undefined ? Number(match[2]) : Number(match[1]) * 1024) : null;
 }
 
 /** Free bytes in `df -Pk`. */

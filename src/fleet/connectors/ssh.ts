@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
@@ -232,7 +233,8 @@ export class SshConnection implements Connection {
   }
 
   /** Ends a program and the children in its process group, and lets go of its channel. */
-  async #kill({ channel, started }: Running, signal: string): Promise<void> {
+  async #kill({ channel, started, ended }: Running, signal: string): Promise<void> {
+    if (started.pid === null) await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
     if (started.pid !== null) await this.#signal(`-${started.pid}`, signal);
     channel.close();
   }

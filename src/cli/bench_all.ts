@@ -88,6 +88,7 @@ function tell({ give, say, json, db }: Context, runs: readonly RunSummary[], fai
     give(() => `\n${table(runs, { width: columns, colour: wantsColour(process.stdout, process.env) })}`, { runs, errors: failures.list });
   }
   for (const { device, message } of failures.list) say(`fleet: device ${device}: ${plain(message)}`);
+  if (runs.some((run) => run.message?.startsWith('the device is busy with run'))) say('fleet: fleet bench --wait waits for a device that is busy.');
   if (stopped) say('fleet: stopped before the end; what was measured is kept.');
   if (runs.length > 0 && !json) say(`\nEvery sample is in ${db}. Look at it with fleet serve, or fleet show ${runs[0]?.id}.`);
 }

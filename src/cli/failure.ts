@@ -13,9 +13,13 @@ export function failureOf(error: unknown): { sentence: string; status: number } 
   return { sentence: `${plain(first)} (this should not happen: please report it, with what FLEET_DEBUG=1 adds)`, status: 1 };
 }
 
+/** Commander has printed the help already: a command that needs a subcommand was called without one. */
+const HELP_SHOWN = 'commander.help';
+
 /** Tells of it on stderr, with --json as the document on stdout too. Returns the exit status. */
 export function reportFailure(error: unknown, json: boolean): number {
   const { sentence, status } = failureOf(error);
+  if (error instanceof CommanderError && error.code === HELP_SHOWN && !json) return status;
   process.stderr.write(`fleet: ${sentence}\n`);
   if (status === 2) process.stderr.write('See fleet --help.\n');
   if (process.env.FLEET_DEBUG === '1' && error instanceof Error)

@@ -14,8 +14,10 @@ interface Lane {
   label: string;
   what: string;
   rate: string;
-  /** When the first request began (ms), and how much was done then. */
+  /** When the first request began (ms). */
   since: number | null;
+  /** When all will be done (ms), as it looked when the last request began. */
+  until: number | null;
   bar: SingleBar | null;
 }
 
@@ -40,6 +42,8 @@ export class Progress {
           hideCursor: true,
           clearOnComplete: true,
           barsize: 24,
+          barCompleteChar: '━',
+          barIncompleteChar: '─',
           fps: 8,
           linewrap: false,
           gracefulExit: false,
@@ -72,7 +76,17 @@ export class Progress {
   begin(runs: ReadonlyMap<string, number>): void {
     const width = Math.max(...[...runs.keys()].map((device) => device.length));
     for (const [device, count] of runs) {
-      const lane: Lane = { total: count * this.#runWork, done: 0, behind: 0, label: '', what: 'starting', rate: '', since: null, bar: null };
+      const lane: Lane = {
+        total: count * this.#runWork,
+        done: 0,
+        behind: 0,
+        label: '',
+        what: 'starting',
+        rate: '',
+        since: null,
+        until: null,
+        bar: null,
+      };
       lane.bar = this.#bars?.create(1000, 0, { device: device.padEnd(width), percent: '  0', label: '', what: '', rate: '', left: '' }) ?? null;
       this.#lanes.set(device, lane);
     }
@@ -91,7 +105,10 @@ export class Progress {
 
   record(run: string, device: string, record: JournalRecord): void {
     const lane = this.#lanes.get(device);
-    if (!lane) return;
+    if (!lane) {
+      this.#earlier(run, device, record);
+      return;
+    }
     if (record.kind === 'sample' && record.metric === 'decode_rate') lane.rate = `${number(record.value)} tokens/s`;
     if (record.kind === 'log' && !this.#bars) this.#print(`${device}: ${plain(record.text)}`);
     if (record.kind === 'end') {
@@ -100,6 +117,12 @@ export class Progress {
       if (!this.#bars) this.#print(`${device}: ${lane.label}: ${record.status}${record.message ? `: ${plain(record.message)}` : ''}`);
     }
     if (record.kind === 'phase') this.#phase(run, device, lane, record);
+  }
+
+  /** A run that an earlier call began: a line for each new thing that it does. */
+  #earlier(run: string, device: string, record: JournalRecord): void {
+    if (record.kind !== 'phase' || (record.done ?? 0) > 0) return;
+    this.#print(`${device}: run ${run}: ${PHASES[record.phase]}${record.detail ? ` ${clip(plain(record.detail), 30)}` : ''}`);
   }
 
   /** Takes the bars away. */
@@ -125,6 +148,8 @@ export class Progress {
       const finished = (this.#requests.get(run) ?? -1) + 1;
       this.#requests.set(run, finished);
       lane.done = Math.min(lane.behind + this.#workOf(finished), lane.behind + this.#runWork);
+      const spent = performance.now() - lane.since;
+      if (spent > 2000 && lane.done > 0) lane.until = performance.now() + (spent * (lane.total - lane.done)) / lane.done;
     }
     if (!this.#bars && (!request || done === 0) && lane.what !== before)
       this.#print(`${device}: ${lane.label}: ${lane.what}${lane.rate && ` (${lane.rate})`}${left(lane) && `, ${left(lane)}`}`);
@@ -163,10 +188,8 @@ const PHASES: Record<(JournalRecord & { kind: 'phase' })['phase'], string> = {
   memory: 'watching memory',
 };
 
-/** "about 2 min left", from the pace so far; "" while nothing can be said. */
-function left(lane: Lane): string {
-  if (lane.since === null || lane.done <= 0) return '';
-  const seconds = (performance.now() - lane.since) / 1000;
-  const rest = (seconds * (lane.total - lane.done)) / lane.done;
-  return seconds > 2 && rest >= 1 ? `about ${duration(Math.round(rest))} left` : '';
+/** "about 2 min left"; "" while nothing can be said. */
+function left({ until }: Lane): string {
+  const seconds = until === null ? 0 : Math.round((until - performance.now()) / 1000);
+  return seconds >= 1 ? `about ${duration(seconds)} left` : '';
 }

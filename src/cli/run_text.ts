@@ -27,7 +27,7 @@ function conditions(run: RunDetail): string {
     ['suite', `${run.suite} (version ${run.suiteVersion})`],
     ['threads', `${run.threads}${run.cpus === null ? '' : ` on CPUs ${run.cpus}`}`],
     ['toolchain', `${run.toolchain}: ${run.build.compiler}`],
-    ['flags', run.build.flags || 'none'],
+    ['compiled', run.build.flags || 'without extra flags'],
     ['binary', `${run.build.target}, sha256 ${run.build.sha256}`],
     ['engine', run.engine && `trit ${engine.version}, ISA ${engine.isa}, layouts ${engine.layouts}, CPUs ${engine.cpus}`],
     ['governor', run.facts?.governor ?? null],

@@ -1,9 +1,8 @@
 /* AVX2 with FMA and F16C: everything. */
 #include "../ops.h"
+#include "inline.h"
 #include <immintrin.h>
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE void prefetch(const void *p)
 {
@@ -24,7 +23,7 @@ INLINE __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
 
 /* Products of 16-bit pairs: codes are at most 2, |q| at most 127, so a pair gives at most 508 and 64 of them fit in 16 bits: BLOCK
    chunks are gathered before they are widened. */
-enum { TILE = 3, STEP = 32, BLOCK = 8 };
+enum { TILE = 2, STEP = 32, BLOCK = 8 };
 
 INLINE __m256i widen(__m256i pairs)
 {
@@ -39,15 +38,18 @@ INLINE __m256i t2_digit(__m256i v, int d, const int8_t *q)
 static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
 {
     __m256i total[T2_ROWS];
+    UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         total[r] = _mm256_setzero_si256();
     while (chunks) {
         __m256i pairs[T2_ROWS];
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             pairs[r] = _mm256_setzero_si256();
         size_t count = chunks < BLOCK ? chunks : BLOCK;
         chunks -= count;
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK)
+            UNROLL
             for (int r = 0; r < T2_ROWS; r++) {
                 __m256i a = load(w + r * T2_BYTES), b = load(w + r * T2_BYTES + 32);
                 prefetch(w + r * T2_BYTES);
@@ -57,6 +59,7 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
                                      _mm256_add_epi16(t2_digit(b, 2, q + 32), t2_digit(b, 3, q + 32)));
                 pairs[r] = _mm256_add_epi16(pairs[r], _mm256_add_epi16(a, b));
             }
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             total[r] = _mm256_add_epi32(total[r], widen(pairs[r]));
     }
@@ -67,8 +70,10 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
     __m256i mask = _mm256_set1_epi8(3);
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
             for (int d = 0; d < 4; d++)
+                UNROLL
                 for (int half = 0; half < 2; half++) {
                     __m256i codes = _mm256_and_si256(_mm256_srli_epi16(load(w + half * STEP), 2 * d), mask);
                     _mm256_store_si256((__m256i *)(void *)(out + ((2 * d + half) * T2_ROWS + r) * STEP), codes);
@@ -78,15 +83,19 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     __m256i pairs[TILE][T2_ROWS];
+    UNROLL
     for (int t = 0; t < tokens; t++)
         for (int r = 0; r < T2_ROWS; r++)
             pairs[t][r] = _mm256_setzero_si256();
     for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP)
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++) {
             __m256i w = load(codes + r * STEP);
+            UNROLL
             for (int t = 0; t < tokens; t++)
                 pairs[t][r] = _mm256_add_epi16(pairs[t][r], _mm256_maddubs_epi16(w, load(q + (size_t)t * ldx)));
         }
+    UNROLL
     for (int t = 0; t < tokens; t++) {
         __m128i *out = (__m128i *)(void *)(y + (size_t)t * ldy);
         __m128i sum = sum4(widen(pairs[t][0]), widen(pairs[t][1]), widen(pairs[t][2]), widen(pairs[t][3]));

@@ -1,9 +1,9 @@
 /* AVX-512 with VNNI: the kernels that stream weights. The rest is AVX2's. */
 #include "../ops.h"
+#include "inline.h"
 #include <immintrin.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
 enum { AHEAD = 8192 }; /* bytes of software prefetch: decode waits for memory, not for arithmetic */
 
 INLINE __m512i load(const void *p)
@@ -32,11 +32,13 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 {
     __m512i m0 = _mm512_set1_epi8(3), m1 = _mm512_set1_epi8(12), m2 = _mm512_set1_epi8(48), m3 = _mm512_set1_epi8((char)192);
     __m512i a[T2_ROWS][4];
+    UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         for (int d = 0; d < 4; d++)
             a[r][d] = _mm512_setzero_si512();
     for (size_t c = 0; c < chunks; c++, w += T2_ROWS * T2_BYTES, q += T2_CHUNK) {
         __m512i q0 = load(q), q1 = load(q + 64), q2 = load(q + 128), q3 = load(q + 192);
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++) {
             __m512i v = load(w + r * T2_BYTES);
             prefetch(w + r * T2_BYTES);
@@ -47,6 +49,7 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
         }
     }
     __m512i s[T2_ROWS];
+    UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         s[r] = _mm512_add_epi32(_mm512_add_epi32(a[r][0], _mm512_srai_epi32(a[r][1], 2)),
                                 _mm512_add_epi32(_mm512_srai_epi32(a[r][2], 4), _mm512_srai_epi32(a[r][3], 6)));
@@ -60,6 +63,7 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
     __m512i mask = _mm512_set1_epi8(3);
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES) {
             __m512i v = load(w);
             _mm512_store_si512(out + r * STEP, _mm512_and_si512(v, mask));
@@ -73,11 +77,13 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     __m512i a[TILE][T2_ROWS];
+    UNROLL
     for (int t = 0; t < tokens; t++)
         for (int r = 0; r < T2_ROWS; r++)
             a[t][r] = _mm512_setzero_si512();
     for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP) {
         __m512i w0 = load(codes), w1 = load(codes + STEP), w2 = load(codes + 2 * STEP), w3 = load(codes + 3 * STEP);
+        UNROLL
         for (int t = 0; t < tokens; t++) {
             __m512i x = load(q + (size_t)t * ldx);
             a[t][0] = _mm512_dpbusd_epi32(a[t][0], w0, x);
@@ -86,6 +92,7 @@ INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t 
             a[t][3] = _mm512_dpbusd_epi32(a[t][3], w3, x);
         }
     }
+    UNROLL
     for (int t = 0; t < tokens; t++) {
         __m128i *out = (__m128i *)(y + (size_t)t * ldy);
         _mm_storeu_si128(out, _mm_add_epi32(_mm_loadu_si128(out), sum4(a[t][0], a[t][1], a[t][2], a[t][3])));

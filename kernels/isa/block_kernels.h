@@ -15,25 +15,25 @@
     {                                                                                                                       \
         size_t stride = k / 32 * (bytes_of_256) / 8, bytes = (bytes_of_256) * WEIGHTS / 256;                                \
         sums s[TILE_ROWS][TILE_TOKENS];                                                                                     \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            for (int t = 0; t < tokens; t++)                                                                                \
+        UNROLL for (int r = 0; r < rows; r++)                                                                               \
+            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
                 s[r][t] = sums_zero();                                                                                      \
         for (size_t i = 0; i * WEIGHTS < k; i++) {                                                                          \
             bool both = (i + 1) * WEIGHTS <= k;                                                                             \
             step weights[TILE_ROWS];                                                                                        \
-            for (int r = 0; r < rows; r++) {                                                                                \
+            UNROLL for (int r = 0; r < rows; r++) {                                                                         \
                 weights[r] = step_##name(w + (size_t)r * stride, i, both);                                                  \
                 prefetch(w + (size_t)r * stride + i * bytes);                                                               \
             }                                                                                                               \
-            for (int t = 0; t < tokens; t++) {                                                                              \
+            UNROLL for (int t = 0; t < tokens; t++) {                                                                       \
                 size_t at = (size_t)t * k + i * WEIGHTS;                                                                    \
                 token x = token_at(q + at, d + at / 32, both, kind);                                                        \
-                for (int r = 0; r < rows; r++)                                                                              \
-                    s[r][t] = multiply(s[r][t], weights[r], x, kind);                                                     \
+                UNROLL for (int r = 0; r < rows; r++)                                                                       \
+                    s[r][t] = multiply(s[r][t], weights[r], x, kind);                                                       \
             }                                                                                                               \
         }                                                                                                                   \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            for (int t = 0; t < tokens; t++)                                                                                \
+        UNROLL for (int r = 0; r < rows; r++)                                                                               \
+            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
                 y[(size_t)t * ldy + (size_t)r] = sums_total(s[r][t]);                                                       \
     }                                                                                                                       \
     static void gemm_##name##q8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, \

@@ -1,9 +1,8 @@
 /* The kernels of arm64. Compiled as it is by neon.c, and by dotprod.c with SDOT in place of multiplications that widen. */
 #include "../ops.h"
+#include "inline.h"
 #include <arm_neon.h>
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE void prefetch(const void *p)
 {
@@ -36,19 +35,24 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 {
     uint8x16_t mask = vdupq_n_u8(3);
     int32x4_t total[T2_ROWS];
+    UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         total[r] = vdupq_n_s32(0);
     while (chunks) {
         gather g[T2_ROWS];
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             g[r] = gather_zero();
         size_t count = chunks < BLOCK ? chunks : BLOCK;
         chunks -= count;
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK) {
+            UNROLL
             for (int r = 0; r < T2_ROWS; r++)
                 prefetch(w + r * T2_BYTES);
+            UNROLL
             for (int j = 0; j < T2_BYTES; j += STEP) {
                 int8x16_t q0 = vld1q_s8(q + j), q1 = vld1q_s8(q + j + 64), q2 = vld1q_s8(q + j + 128), q3 = vld1q_s8(q + j + 192);
+                UNROLL
                 for (int r = 0; r < T2_ROWS; r++) {
                     uint8x16_t v = vld1q_u8(w + r * T2_BYTES + j);
                     g[r] = gather_add(g[r], vreinterpretq_s8_u8(vandq_u8(v, mask)), q0);
@@ -58,6 +62,7 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
                 }
             }
         }
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             total[r] = vaddq_s32(total[r], widen(g[r]));
     }
@@ -68,6 +73,7 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
     uint8x16_t mask = vdupq_n_u8(3);
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
+        UNROLL
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
             for (int j = 0; j < 4; j++) {
                 uint8x16_t v = vld1q_u8(w + j * STEP);
@@ -81,12 +87,14 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     gather g[TILE][T2_ROWS];
+    UNROLL
     for (int t = 0; t < tokens; t++)
         for (int r = 0; r < T2_ROWS; r++)
             g[t][r] = gather_zero();
     for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP) {
         int8x16_t w0 = vreinterpretq_s8_u8(vld1q_u8(codes)), w1 = vreinterpretq_s8_u8(vld1q_u8(codes + STEP));
         int8x16_t w2 = vreinterpretq_s8_u8(vld1q_u8(codes + 2 * STEP)), w3 = vreinterpretq_s8_u8(vld1q_u8(codes + 3 * STEP));
+        UNROLL
         for (int t = 0; t < tokens; t++) {
             int8x16_t x = vld1q_s8(q + (size_t)t * ldx);
             g[t][0] = gather_add(g[t][0], w0, x);
@@ -95,6 +103,7 @@ INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t 
             g[t][3] = gather_add(g[t][3], w3, x);
         }
     }
+    UNROLL
     for (int t = 0; t < tokens; t++) {
         int32_t *out = y + (size_t)t * ldy;
         vst1q_s32(out, vaddq_s32(vld1q_s32(out), sum4(widen(g[t][0]), widen(g[t][1]), widen(g[t][2]), widen(g[t][3]))));

@@ -91,9 +91,9 @@ export class SshConnection implements Connection {
     let cancel = () => {};
     try {
       return await this.#unlessLost<ExecResult>((resolve, reject) => {
+        let stopping: Promise<void> | null = null;
         const giveUp = (why: string) => {
-          void this.#kill(running, 'KILL');
-          reject(this.#error(`${name} ${why}`));
+          stopping ??= this.#kill(running, 'KILL').then(() => reject(this.#error(`${name} ${why}`))); // nothing runs on after the answer
         };
         cancel = () => giveUp('was cancelled');
         options.signal?.addEventListener('abort', cancel, { once: true });
@@ -104,6 +104,7 @@ export class SshConnection implements Connection {
         const stderr = collect(channel.stderr, flood);
         ended.then(({ code, signal }) => {
           const status = code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+          if (stopping) return;
           if (started.pid !== null || status === 127) resolve({ code: status, stdout: stdout(), stderr: stderr() });
           else reject(this.#error(`its login shell did not start ${name}: ${lastWords(stderr() || started.noise, status)}`));
         }, reject);

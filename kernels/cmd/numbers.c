@@ -20,8 +20,8 @@ bool numbers_parse(const char *option, const char *text, int64_t low, int64_t hi
         errno = 0;
         long long v = strtoll(p, &end, 10);
         if (end == p || *end != (i + 1 < n ? ',' : 0) || errno || v < low || v > high) {
-            complain(NULL, 2, "--%s wants whole numbers from %" PRId64 " to %" PRId64 " separated by commas; number %zu is none", option, low,
-                     high, i + 1);
+            complain(NULL, 2, "--%s wants whole numbers from %" PRId64 " to %" PRId64 " separated by commas; number %zu is none",
+                     option, low, high, i + 1);
             free(*numbers);
             *numbers = NULL;
             *count = 0;

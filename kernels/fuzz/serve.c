@@ -1,5 +1,5 @@
-/* Request lines of `serve`: whatever they hold, they are refused with a sentence or kept within bounds; what is accepted is tokenised
-   and, where it is short, evaluated by a tiny model. */
+/* Request lines of `serve`: whatever they hold, they are refused with a sentence or kept within bounds; what is accepted is
+   tokenised and, where it is short, evaluated by a tiny model. */
 #include "../serve_request.h"
 #include "../synth.h"
 #include "../text_stream.h"

@@ -111,10 +111,11 @@ async function make(
     await writeFile(join(entry, 'build.json'), `${JSON.stringify({ ...made, path: 'trit' }, null, 2)}\n`);
     try {
       await rename(entry, join(cache, id));
-    } catch (error) {
+    } catch {
       const other = await cached(cache, id); // another builder was quicker
-      if (!other) throw error;
-      return other;
+      if (other) return other;
+      await rm(join(cache, id), { recursive: true, force: true }); // it lacked something
+      await rename(entry, join(cache, id));
     }
     return made;
   } finally {

@@ -2,7 +2,7 @@
 export function nearest(wrong: string, names: readonly string[]): string | null {
   const word = wrong.toLowerCase().slice(0, 64);
   let best: string | null = null;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const name of names) {
     const steps = distance(word, name.toLowerCase());
     if (steps < least) {

@@ -69,6 +69,10 @@ try {
     const path = join(dist, 'chunks', name);
     if (!chunks.includes(name) && began.getTime() - (await stat(path)).mtimeMs > WEEK) await rm(path, { force: true });
   }
+} catch (error) {
+  // esbuild has said what is wrong and where.
+  if (!error.errors) console.error(error.message);
+  process.exitCode = 1;
 } finally {
   await rm(scratch, { recursive: true, force: true });
 }

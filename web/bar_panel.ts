@@ -1,0 +1,163 @@
+import { METRICS, type MetricName, metric } from '../src/core/metric.ts';
+import type { RunSummary } from '../src/core/run.ts';
+import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
+import { fill, h } from './dom.ts';
+import { bars, type Setting, seriesOf, settingsOf, type Workload } from './groups.ts';
+import { figure, measured, plural } from './numbers.ts';
+import { type Axis, current, go } from './state.ts';
+import { type Whisker, whiskers } from './whiskers.ts';
+
+/** Names of devices and toolchains in a fixed order, so that each keeps its colour. */
+export interface Names {
+  device: readonly string[];
+  toolchain: readonly string[];
+}
+
+const ROW = 19; // height of a bar, px
+
+/** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. */
+export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: Workload | undefined, names: Names): void {
+  const { axis: by, [side]: name } = current();
+  const { title, definition, unit } = metric(name);
+  const inner = seriesOf(by);
+  const settings = settingsOf(workload?.runs ?? [], name);
+  const { categories, series, cell } = bars(settings, by, (setting) => setting[inner], name);
+  const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
+  const picture = canvas(label, side);
+  const count = categories.reduce((sum, category) => sum + Math.max(1, series.filter((of) => cell(category, of)).length), 0);
+  const height = Math.max(120, count * ROW + categories.length * 14 + 44);
+  fill(
+    place,
+    h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, workload?.runs ?? [])),
+    h('p', { class: 'note' }, definition),
+    categories.length === 0
+      ? h('p', { class: 'empty' }, `No run here has ${title}.`)
+      : [
+          legend(series, names[inner]),
+          h('div', { class: 'canvas', '--height': `${height}px` }, picture),
+          tableBelow(label, [by, inner, ...others(by, inner), title, 'lowest', 'highest', 'n'], tableRows(categories, series, cell, name, by, inner)),
+        ],
+  );
+  if (categories.length > 0) drawBars(picture, { name, unit, by, inner, categories, series, cell, names });
+}
+
+interface Drawing {
+  name: MetricName;
+  unit: string;
+  by: Axis;
+  inner: 'device' | 'toolchain';
+  categories: readonly string[];
+  series: readonly string[];
+  cell(category: string, series: string): Setting | undefined;
+  names: Names;
+}
+
+function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categories, series, cell, names }: Drawing): void {
+  const colours = palette();
+  const scaled = scale(unit, categories, series, cell);
+  const spread = series.map((of) =>
+    categories.map((category): Whisker | null => {
+      const setting = cell(category, of);
+      return setting ? { low: setting.low / scaled.by, high: setting.high / scaled.by, label: figure(setting.value / scaled.by) } : null;
+    }),
+  );
+  const at = (dataset: number, index: number) => cell(categories[index] ?? '', series[dataset] ?? '');
+  const longest = picture.clientWidth < 420 ? 12 : 28;
+  draw<'bar'>(picture, colours, {
+    type: 'bar',
+    data: {
+      labels: categories.map((category) => (by === 'threads' ? plural(Number(category), 'thread') : onCanvas(category, longest))),
+      datasets: series.map((of) => ({
+        label: onCanvas(of),
+        data: categories.map((category) => {
+          const setting = cell(category, of);
+          return setting ? setting.value / scaled.by : null;
+        }),
+        backgroundColor: colours.series[colourOf(of, names[inner])] as string,
+        borderRadius: 3,
+        skipNull: true,
+        categoryPercentage: 0.84,
+        barPercentage: 0.84,
+        minBarLength: 2,
+      })),
+    },
+    options: {
+      indexAxis: 'y',
+      layout: { padding: { right: 44 } },
+      scales: {
+        x: { ...axis(colours, scaled.unit, true), beginAtZero: true, ticks: { color: colours.muted, callback: (value) => figure(Number(value)) } },
+        y: { ...axis(colours, '', false), ticks: { color: colours.text, autoSkip: false, padding: 6 } },
+      },
+      onClick: (_event, found) => {
+        const bar = found[0];
+        const setting = bar && at(bar.datasetIndex, bar.index);
+        if (setting?.runs[0]) go({ run: setting.runs[0].id });
+      },
+      onHover: (_event, found) => picture.classList.toggle('points', found.length > 0),
+      plugins: {
+        tooltip: {
+          callbacks: {
+            title: ([item]) => (item ? describe(at(item.datasetIndex, item.dataIndex)) : ''),
+            label: (item) => {
+              const setting = at(item.datasetIndex, item.dataIndex);
+              return setting
+                ? [
+                    measured(setting.value, name),
+                    `${measured(setting.low, name)} to ${measured(setting.high, name)}`,
+                    plural(setting.runs.length, 'run'),
+                  ]
+                : '';
+            },
+          },
+        },
+      },
+    },
+    plugins: [whiskers(spread, colours.text, colours.surface)],
+  });
+}
+
+function describe(setting: Setting | undefined): string {
+  return setting ? onCanvas(`${setting.device}, ${setting.toolchain}, ${plural(setting.threads, 'thread')}`, 60) : '';
+}
+
+/** One prefix for the whole axis: seconds below 1 as milliseconds, bytes as GB. */
+function scale(unit: string, categories: readonly string[], series: readonly string[], cell: Drawing['cell']): { by: number; unit: string } {
+  const top = Math.max(...categories.flatMap((category) => series.map((of) => cell(category, of)?.value ?? 0)));
+  const of = (by: number, prefix: string) => ({ by, unit: `${prefix}${unit}` });
+  if (unit === 's') return top < 1 ? of(1e-3, 'm') : of(1, '');
+  if (unit === 'B' || unit === 'B/s' || unit === 'Hz') return top >= 1e9 ? of(1e9, 'G') : top >= 1e6 ? of(1e6, 'M') : of(1, '');
+  return { by: 1, unit: unit === 'degC' ? '°C' : unit === 'count' ? '' : unit };
+}
+
+function others(by: Axis, inner: 'device' | 'toolchain'): ('device' | 'toolchain' | 'threads')[] {
+  return (['device', 'toolchain', 'threads'] as const).filter((name) => name !== by && name !== inner);
+}
+
+function tableRows(
+  categories: readonly string[],
+  series: readonly string[],
+  cell: Drawing['cell'],
+  name: MetricName,
+  by: Axis,
+  inner: 'device' | 'toolchain',
+) {
+  return categories.flatMap((category) =>
+    series.flatMap((of) => {
+      const setting = cell(category, of);
+      if (!setting) return [];
+      const rest = others(by, inner).map((key) => String(setting[key]));
+      const n = setting.runs.reduce((sum, run) => sum + (run.metrics[name]?.n ?? 0), 0);
+      return [[category, of, ...rest, measured(setting.value, name), measured(setting.low, name), measured(setting.high, name), String(n)]];
+    }),
+  );
+}
+
+function metricSelect(side: 'left' | 'right', name: MetricName, runs: readonly RunSummary[]): HTMLElement {
+  const known = METRICS.filter((row) => row.name === name || runs.some((run) => run.metrics[row.name]));
+  const select = h(
+    'select',
+    { id: `metric-${side}`, onchange: () => go({ [side]: select.value }) },
+    known.map((row) => h('option', { value: row.name, selected: row.name === name }, row.title)),
+  );
+  return h('label', { class: 'pick' }, h('span', { class: 'unseen' }, `Metric of the ${side} chart`), select);
+}

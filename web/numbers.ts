@@ -1,0 +1,47 @@
+import { number, quantity } from '../src/core/format.ts';
+import { type MetricName, metric } from '../src/core/metric.ts';
+
+/** The rounding of core/format.ts, written as the reader's locale writes numbers: "57,1 ms" in German. */
+export function amount(value: number | null | undefined, unit: string): string {
+  return localised(quantity(value, unit));
+}
+
+/** A bare number with three significant digits. */
+export function figure(value: number | null | undefined): string {
+  return localised(number(value ?? Number.NaN));
+}
+
+/** A value of a metric with its unit. */
+export function measured(value: number | null | undefined, name: MetricName): string {
+  return amount(value, metric(name).unit);
+}
+
+/** A whole number. */
+export function count(value: number): string {
+  return new Intl.NumberFormat().format(value);
+}
+
+/** "1 run", "1,234 runs". */
+export function plural(n: number, one: string): string {
+  return `${count(n)} ${one}${n === 1 ? '' : 's'}`;
+}
+
+export function dateAndTime(ms: number): string {
+  return new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** "just now", "5 min ago", then date and time. */
+export function ago(ms: number, now = Date.now()): string {
+  const minutes = Math.floor((now - ms) / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return dateAndTime(ms);
+}
+
+function localised(text: string): string {
+  return text.replace(/^-?\d+(\.\d+)?(?![\d.]*e)/, (found) => {
+    const digits = found.split('.')[1]?.length ?? 0;
+    return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(Number(found));
+  });
+}

@@ -1,0 +1,84 @@
+import { quantity } from '../src/core/format.ts';
+import { GRADES, type Grade } from '../src/core/grades.ts';
+import type { Published, PublishedRow } from '../src/core/published.ts';
+import { fill, h } from './dom.ts';
+import { figure, measured } from './numbers.ts';
+
+/** Numbers of others, in a table of their own: they were measured otherwise and never stand in our charts. */
+export function drawPublished(place: HTMLElement, { rows, stories, retrieved }: Published): void {
+  fill(
+    place,
+    h('h2', {}, 'Published by others'),
+    h(
+      'p',
+      { class: 'note' },
+      `Not measured here, and not by these rules: what others published, read in ${retrieved}, each with its source and a grade of trust. Never mixed with the runs above.`,
+    ),
+    h(
+      'div',
+      { class: 'panel flush' },
+      h(
+        'div',
+        { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Published by others' },
+        h(
+          'table',
+          { class: 'published' },
+          h('caption', { class: 'unseen' }, 'Numbers published by others, with source and grade'),
+          h('thead', {}, h('tr', {}, ...HEADS.map(([title, looks]) => h('th', { scope: 'col', class: looks }, title)))),
+          h('tbody', {}, rows.map(row)),
+        ),
+      ),
+    ),
+    h(
+      'dl',
+      { class: 'meanings' },
+      (Object.keys(GRADES) as Grade[]).map((grade) => h('div', {}, h('dt', {}, gradeChip(grade)), h('dd', {}, GRADES[grade]))),
+    ),
+    h('h3', {}, 'Where this began'),
+    h(
+      'ul',
+      { class: 'stories' },
+      stories.map(({ title, text, grade, source }) =>
+        h('li', {}, h('strong', {}, title), h('p', {}, text), h('p', { class: 'note' }, gradeChip(grade), ` ${source}`)),
+      ),
+    ),
+  );
+}
+
+const HEADS: readonly (readonly [string, string])[] = [
+  ['device', ''],
+  ['engine', ''],
+  ['model', 'wide'],
+  ['thr.', 'figure'],
+  ['prefill t/s', 'figure'],
+  ['decode t/s', 'figure'],
+  ['other', 'wide'],
+  ['grade', ''],
+  ['source', 'wide source'],
+];
+
+function row({ device, engine, model, threads, metrics, grade, source, note }: PublishedRow): HTMLElement {
+  const { peak_rss, model_bytes, energy_per_token } = metrics;
+  const other = [
+    peak_rss !== undefined && `${measured(peak_rss, 'peak_rss')} RAM`,
+    model_bytes !== undefined && `${measured(model_bytes, 'model_bytes')} file`,
+    energy_per_token !== undefined && `${measured(energy_per_token, 'energy_per_token')} a token`,
+  ].filter((text) => text !== false);
+  return h(
+    'tr',
+    {},
+    h('th', { scope: 'row' }, device),
+    h('td', {}, engine),
+    h('td', { class: 'wide' }, model),
+    h('td', { class: 'figure' }, threads ?? quantity(null, '')),
+    h('td', { class: 'figure' }, figure(metrics.prefill_rate)),
+    h('td', { class: 'figure' }, figure(metrics.decode_rate)),
+    h('td', { class: 'wide' }, other.join(', ')),
+    h('td', {}, gradeChip(grade)),
+    h('td', { class: 'wide source' }, source, note && h('span', { class: 'range' }, note)),
+  );
+}
+
+function gradeChip(grade: Grade): HTMLElement {
+  return h('span', { class: `chip grade-${grade}`, title: GRADES[grade] }, h('span', { class: 'unseen' }, 'grade '), grade);
+}

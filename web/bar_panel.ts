@@ -3,7 +3,7 @@ import type { RunSummary } from '../src/core/run.ts';
 import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
 import { bars, type Setting, seriesOf, settingsOf, type Workload } from './groups.ts';
-import { figure, measured, plural } from './numbers.ts';
+import { figure, measured, plural, range, tick } from './numbers.ts';
 import { type Axis, current, go } from './state.ts';
 import { type Whisker, whiskers } from './whiskers.ts';
 
@@ -85,7 +85,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
       indexAxis: 'y',
       layout: { padding: { right: 44 } },
       scales: {
-        x: { ...axis(colours, scaled.unit, true), beginAtZero: true, ticks: { color: colours.muted, callback: (value) => figure(Number(value)) } },
+        x: { ...axis(colours, scaled.unit, true), beginAtZero: true, ticks: { color: colours.muted, callback: tick } },
         y: { ...axis(colours, '', false), ticks: { color: colours.text, autoSkip: false, padding: 6 } },
       },
       onClick: (_event, found) => {
@@ -100,13 +100,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
             title: ([item]) => (item ? describe(at(item.datasetIndex, item.dataIndex)) : ''),
             label: (item) => {
               const setting = at(item.datasetIndex, item.dataIndex);
-              return setting
-                ? [
-                    measured(setting.value, name),
-                    `${measured(setting.low, name)} to ${measured(setting.high, name)}`,
-                    plural(setting.runs.length, 'run'),
-                  ]
-                : '';
+              return setting ? [measured(setting.value, name), range(setting.low, setting.high, name), plural(setting.runs.length, 'run')] : '';
             },
           },
         },

@@ -5,7 +5,7 @@ import { headline } from '../src/core/stats.ts';
 import { flagChip, statusChip } from './chips.ts';
 import { type Child, h } from './dom.ts';
 import { follow } from './headline.ts';
-import { ago, dateAndTime, figure, measured } from './numbers.ts';
+import { ago, dateAndTime, figure, measured, plural } from './numbers.ts';
 
 /** One column of the table of runs: a row here adds one. */
 export interface Column {
@@ -45,11 +45,15 @@ export const COLUMNS: readonly Column[] = [
   {
     ...{ key: 'device', title: 'device', hint: 'Sort by device', looks: '', first: 'up' },
     value: (run) => run.device,
-    cell: (run) => h('a', { href: `?run=${encodeURIComponent(run.id)}`, onclick: follow(run.id) }, run.device),
+    cell: (run) => [
+      h('a', { href: `?run=${encodeURIComponent(run.id)}`, onclick: follow(run.id) }, run.device),
+      h('span', { class: 'range narrow' }, `${run.toolchain} · ${plural(run.threads, 'thread')}`),
+      h('span', { class: 'range narrow' }, run.model),
+    ],
   },
-  word('toolchain', ''),
+  word('toolchain', 'wide'),
   {
-    ...{ key: 'threads', title: 'thr.', hint: 'Sort by number of threads', looks: 'figure', first: 'up' },
+    ...{ key: 'threads', title: 'thr.', hint: 'Sort by number of threads', looks: 'figure wide', first: 'up' },
     value: (run) => run.threads,
     cell: (run) => run.threads,
   },

@@ -26,7 +26,8 @@ export function headline(place: HTMLElement, workload: Workload | undefined, oth
           h('span', { class: 'card-title' }, titles.get(best.device) ?? ''),
           h('span', { class: 'card-value' }, figure(best.value), h('span', { class: 'unit' }, ' tokens/s')),
           h('span', { class: 'card-bar', 'aria-hidden': 'true' }),
-          h('span', { class: 'card-more' }, `${best.toolchain} · ${plural(best.threads, 'thread')} · ${figure(best.low)} to ${figure(best.high)}`),
+          h('span', { class: 'card-more' }, `${best.toolchain} · ${plural(best.threads, 'thread')}`),
+          h('span', { class: 'card-more' }, `${figure(best.low)} – ${figure(best.high)}`),
           h(
             'a',
             { class: 'cover', href: `?run=${encodeURIComponent(best.runs[0]?.id ?? '')}`, onclick: follow(best.runs[0]?.id ?? '') },

@@ -3,6 +3,7 @@ import type { RunProgress } from '../src/core/store.ts';
 import { byId, fill, h } from './dom.ts';
 import { follow } from './headline.ts';
 import { ago, figure, plural } from './numbers.ts';
+import { current } from './state.ts';
 
 /** Rates drawn behind the newest one. */
 const TRAIL = 40;
@@ -49,9 +50,11 @@ export function liveNews(news: readonly RunProgress[]): boolean {
   return moved;
 }
 
-/** Draws the cards; `runs` tells what each one is. */
+/** Draws the cards, or only that of the run that is open; `runs` tells what each one is. */
 export function drawLive(runs: readonly RunSummary[]): void {
-  byId('live').hidden = cards.size === 0;
+  const { run: open } = current();
+  for (const [id, { element }] of cards) element.hidden = open !== '' && open !== id;
+  byId('live').hidden = ![...cards.values()].some(({ element }) => !element.hidden);
   const place = byId('live-cards');
   for (const { element } of cards.values()) if (element.parentNode !== place) place.append(element);
   for (const child of [...place.children]) if (![...cards.values()].some(({ element }) => element === child)) child.remove();
@@ -83,7 +86,7 @@ function drawCard({ progress, rates, element }: Card, run: RunSummary | undefine
       phase?.total
         ? h('progress', { max: phase.total, value: phase.done ?? 0, 'aria-label': `${device}: ${doing(progress)}` })
         : h('progress', { 'aria-label': `${device}: ${doing(progress)}` }),
-      silent && heard !== null && h('span', { class: 'note' }, `no news since ${ago(heard)}: \`fleet runs\` finishes or marks it`),
+      silent && heard !== null && h('span', { class: 'note' }, `last news ${ago(heard)}; the next bench of ${device} takes it up again`),
     ),
   );
   if (focused) element.querySelector('a')?.focus();

@@ -1,7 +1,7 @@
 import type { RunDetail } from '../src/core/store.ts';
 import { axis, canvas, draw, legend, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
-import { amount, figure } from './numbers.ts';
+import { amount, tick } from './numbers.ts';
 
 const TRACES = ['rss', 'pss'];
 const TITLES = TRACES.map((name) => name.toUpperCase());
@@ -53,8 +53,8 @@ export function memory(place: HTMLElement, run: RunDetail): void {
       elements: { point: { radius: 0, hitRadius: 8 } },
       interaction: { mode: 'index', intersect: false },
       scales: {
-        x: { type: 'linear', ...axis(colours, 'seconds', false), ticks: { color: colours.muted, callback: (value) => figure(Number(value)) } },
-        y: { ...axis(colours, unit.name, true), beginAtZero: true, ticks: { color: colours.muted, callback: (value) => figure(Number(value)) } },
+        x: { type: 'linear', ...axis(colours, 'seconds', false), ticks: { color: colours.muted, callback: tick } },
+        y: { ...axis(colours, unit.name, true), beginAtZero: true, ticks: { color: colours.muted, callback: tick } },
       },
       plugins: {
         tooltip: {

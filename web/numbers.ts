@@ -16,6 +16,19 @@ export function measured(value: number | null | undefined, name: MetricName): st
   return amount(value, metric(name).unit);
 }
 
+/** Lowest to highest of a metric, the unit once where it is the same: "101 – 280 ms"; one value where both read the same. */
+export function range(low: number, high: number, name: MetricName): string {
+  const [from, to] = [measured(low, name), measured(high, name)];
+  if (from === to) return from;
+  const unit = / .*$/.exec(to)?.[0] ?? '';
+  return `${unit !== '' && from.endsWith(unit) ? from.slice(0, -unit.length) : from} – ${to}`;
+}
+
+/** A value beside an axis: no more digits than it needs. */
+export function tick(value: string | number): string {
+  return new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(Number(value));
+}
+
 /** A whole number. */
 export function count(value: number): string {
   return new Intl.NumberFormat().format(value);

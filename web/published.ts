@@ -67,8 +67,8 @@ function row({ device, engine, model, threads, metrics, grade, source, note }: P
   return h(
     'tr',
     {},
-    h('th', { scope: 'row' }, device),
-    h('td', {}, engine),
+    h('th', { scope: 'row' }, device, h('span', { class: 'range narrow' }, model)),
+    h('td', {}, engine, h('span', { class: 'range narrow' }, source)),
     h('td', { class: 'wide' }, model),
     h('td', { class: 'figure' }, threads ?? quantity(null, '')),
     h('td', { class: 'figure' }, figure(metrics.prefill_rate)),

@@ -1,5 +1,5 @@
 import { FLAGS } from '../src/core/flags.ts';
-import { METRICS, type MetricName } from '../src/core/metric.ts';
+import { METRICS, type MetricName, metric } from '../src/core/metric.ts';
 import type { MetricSummary } from '../src/core/run.ts';
 import { headline } from '../src/core/stats.ts';
 import type { RunDetail } from '../src/core/store.ts';
@@ -7,7 +7,7 @@ import { flagChip, statusChip } from './chips.ts';
 import { conditions } from './conditions.ts';
 import { byId, type Child, fill, h } from './dom.ts';
 import { memory } from './memory.ts';
-import { ago, dateAndTime, measured, plural } from './numbers.ts';
+import { ago, dateAndTime, measured, plural, range } from './numbers.ts';
 import { journalTail, outputs } from './outputs.ts';
 import { current, go } from './state.ts';
 import { timeline } from './timeline.ts';
@@ -83,22 +83,31 @@ function tiles(run: RunDetail): HTMLElement {
     { class: 'tiles' },
     TILES.flatMap((name) => {
       const summary = run.metrics[name];
-      const row = METRICS.find((metric) => metric.name === name);
+      const row = METRICS.find((known) => known.name === name);
       if (!summary || !row) return [];
       return h(
         'div',
         { class: 'tile', title: row.definition },
         h('dt', {}, row.title),
-        h('dd', {}, h('span', { class: 'tile-value' }, measured(headline(name, summary), name)), spread(name, summary)),
+        h('dd', {}, tileValue(measured(headline(name, summary), name)), spread(name, summary)),
       );
     }),
   );
 }
 
+/** The figure large, its unit small. */
+function tileValue(text: string): HTMLElement {
+  const [value, ...unit] = text.split(' ');
+  return h('span', { class: 'tile-value' }, value, h('span', { class: 'unit' }, ` ${unit.join(' ')}`));
+}
+
 function spread(name: MetricName, { min, max, p95, n }: MetricSummary): Child {
   if (n < 2) return null;
-  const tail = p95 === null ? '' : ` · p95 ${measured(p95, name)}`;
-  return h('span', { class: 'range' }, `${measured(min, name)} to ${measured(max, name)}${tail} · n ${n}`);
+  return h('span', { class: 'range' }, [
+    range(min, max, name),
+    h('br'),
+    `${p95 === null || metric(name).better !== 'lower' ? '' : `p95 ${measured(p95, name)} · `}n ${n}`,
+  ]);
 }
 
 /** Every metric by prompt: median, and lowest to highest below it. */
@@ -111,7 +120,7 @@ function promptTable(run: RunDetail): Child {
       'td',
       { class: 'figure' },
       summary ? measured(headline(name, summary), name) : '–',
-      summary && summary.n > 1 && h('span', { class: 'range' }, `${measured(summary.min, name)} – ${measured(summary.max, name)}`),
+      summary && summary.max > summary.min && h('span', { class: 'range' }, range(summary.min, summary.max, name)),
     );
   return h(
     'section',
@@ -141,7 +150,7 @@ function promptTable(run: RunDetail): Child {
             'tbody',
             {},
             names.map((name) => {
-              const row = METRICS.find((metric) => metric.name === name);
+              const row = METRICS.find((known) => known.name === name);
               return h(
                 'tr',
                 {},
@@ -152,6 +161,16 @@ function promptTable(run: RunDetail): Child {
             }),
           ),
         ),
+      ),
+    ),
+    h(
+      'details',
+      {},
+      h('summary', {}, 'What these mean'),
+      h(
+        'dl',
+        { class: 'meanings column' },
+        names.map((name) => h('div', {}, h('dt', {}, metric(name).title), h('dd', {}, metric(name).definition))),
       ),
     ),
   );

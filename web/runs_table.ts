@@ -7,7 +7,7 @@ import { plural } from './numbers.ts';
 import { current, go } from './state.ts';
 
 /** Rows shown before one asks for more. */
-const FIRST = 50;
+const FIRST = 25;
 let shown = FIRST;
 
 /** Makes the head of the table once; its buttons sort, by pointer and by keyboard. */
@@ -27,7 +27,7 @@ export function prepareTable(redraw: () => void): void {
     ),
   );
   byId('more').addEventListener('click', () => {
-    shown += 200;
+    shown += 100;
     redraw();
   });
 }

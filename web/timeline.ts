@@ -2,7 +2,7 @@ import { ascending, gaps, quantile } from '../src/core/stats.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import { axis, canvas, draw, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
-import { amount, figure, plural } from './numbers.ts';
+import { amount, plural, tick } from './numbers.ts';
 import { go } from './state.ts';
 
 /** Points of a line at most: more tokens than this are drawn as medians of neighbours. */
@@ -59,7 +59,7 @@ export function timeline(place: HTMLElement, run: RunDetail, wanted: string, red
         ...requests.map((values, i) => ({
           label: `request ${i + 1}`,
           data: points(values),
-          borderColor: `${colours.series[0]}55`,
+          borderColor: `${colours.series[0]}70`,
           borderWidth: 1,
           order: 1,
         })),
@@ -75,9 +75,9 @@ export function timeline(place: HTMLElement, run: RunDetail, wanted: string, red
           ...axis(colours, 'token', false),
           min: 1,
           max: longest + 1,
-          ticks: { color: colours.muted, callback: (value) => figure(Number(value)), precision: 0 },
+          ticks: { color: colours.muted, callback: tick, precision: 0 },
         },
-        y: { ...axis(colours, 'ms', true), beginAtZero: true, ticks: { color: colours.muted, callback: (value) => figure(Number(value)) } },
+        y: { ...axis(colours, 'ms', true), beginAtZero: true, ticks: { color: colours.muted, callback: tick } },
       },
       plugins: {
         tooltip: {

@@ -4,7 +4,6 @@
      token, token_at(q, d, both, kind)    the activations of a step
      multiply(s, step, token, kind)       s + step * token
                                           `kind` is a constant of the type that means what the ISA wants: a bias of its codes, minima ...
-     prefetch(p)
      WEIGHTS, TILE_ROWS, TILE_TOKENS
    Weights are decoded once for the tokens of a tile, activations prepared once for its rows. The sum of one result runs in the same
    order whatever the tile. */
@@ -23,7 +22,7 @@
             step weights[TILE_ROWS];                                                                                        \
             UNROLL for (int r = 0; r < rows; r++) {                                                                         \
                 weights[r] = step_##name(w + (size_t)r * stride, i, both);                                                  \
-                prefetch(w + (size_t)r * stride + i * bytes);                                                               \
+                __builtin_prefetch(w + (size_t)(rows + r) * stride + i * bytes); /* the same place of the next tile */       \
             }                                                                                                               \
             UNROLL for (int t = 0; t < tokens; t++) {                                                                       \
                 size_t at = (size_t)t * k + i * WEIGHTS;                                                                    \

@@ -19,10 +19,12 @@ export async function listDevices(
   declare: () => Promise<readonly Device[]>,
 ): Promise<{ devices: ShownDevice[]; problem: string | null }> {
   let problem: string | null = null;
-  const declared = await declare().catch((error: unknown) => {
+  let declared: readonly Device[] = [];
+  try {
+    declared = await declare();
+  } catch (error) {
     problem = reason(error);
-    return [] as readonly Device[];
-  });
+  }
   const found = new Map(store.devices().map((device) => [device.id, shown(device, undefined)]));
   for (const device of declared) found.set(device.id, shown(found.get(device.id) ?? unseen(device), device));
   return { devices: [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), problem };

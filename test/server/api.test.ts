@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Device } from '../../src/core/device.ts';
+import { Published } from '../../src/core/published.ts';
+import published from '../../src/data/published.json' with { type: 'json' };
+import { ask, dashboard } from '../support/dashboard.ts';
+import { end, FACTS, newRun, sample } from '../support/runs.ts';
+
+const gcc = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux' } as const;
+const clang = { ...gcc, sha256: 'c'.repeat(64), compiler: 'clang 19.1.7' };
+
+test('GET /api/runs lists the newest first, narrowed by every filter', async (t) => {
+  const { url, store } = await dashboard(t);
+  store.createRun(newRun({ id: 'a', started: 1000, device: 'pi', toolchain: 'gcc-12', model: 'tiny', suite: 'smoke' }));
+  store.appendMany('a', [sample(1, 'decode_rate', 9, { prompt: 'p' }), end(2)]);
+  store.createRun(
+    newRun({ id: 'b', started: Date.UTC(2026, 0, 2), device: 'local', toolchain: 'clang-19', build: clang, model: 'big', suite: 'standard' }),
+  );
+  store.appendMany('b', [sample(1, 'decode_rate', 20), end(2, 'failed', 'no')]);
+  const ids = async (query: string) => {
+    const { status, json, text } = await ask(url, `/api/runs${query}`);
+    assert.equal(status, 200, text);
+    return json.runs.map(({ id }: { id: string }) => id);
+  };
+  assert.deepEqual(await ids(''), ['b', 'a']);
+  assert.deepEqual(await ids('?device=pi'), ['a']);
+  assert.deepEqual(await ids('?device=pi,local'), ['b', 'a']);
+  assert.deepEqual(await ids('?device=pi&device=local'), ['b', 'a']);
+  assert.deepEqual(await ids('?toolchain=clang-19'), ['b']);
+  assert.deepEqual(await ids('?model=tiny'), ['a']);
+  assert.deepEqual(await ids('?suite=standard'), ['b']);
+  assert.deepEqual(await ids('?status=failed,running'), ['b']);
+  assert.deepEqual(await ids('?since=2026-01-01'), ['b']);
+  assert.deepEqual(await ids('?since=1000'), ['b', 'a']);
+  assert.deepEqual(await ids('?since=1001'), ['b']);
+  assert.deepEqual(await ids('?valid=true'), ['a']);
+  assert.deepEqual(await ids('?valid=false'), ['b']);
+  assert.deepEqual(await ids('?limit=1'), ['b']);
+  assert.deepEqual(await ids('?id=a'), ['a']);
+  assert.deepEqual(await ids('?device=nobody'), []);
+  const [first] = (await ask(url, '/api/runs?id=a')).json.runs;
+  assert.equal(first.metrics.decode_rate.median, 9);
+  assert.equal(first.prompts.p.decode_rate.median, 9);
+  assert.deepEqual((await ask(url, '/api/runs?id=a&prompts=false')).json.runs[0].prompts, {});
+});
+
+test('GET /api/runs/:id gives everything of a run, and a sentence where there is none', async (t) => {
+  const { url, store } = await dashboard(t);
+  store.createRun(newRun({ id: 'a', facts: FACTS }));
+  store.appendMany('a', [sample(1, 'decode_rate', 9), end(2)]);
+  const { json } = await ask(url, '/api/runs/a');
+  assert.equal(json.id, 'a');
+  assert.deepEqual(json.facts, FACTS);
+  assert.equal(json.samples[0].value, 9);
+  const missing = await ask(url, '/api/runs/b');
+  assert.equal(missing.status, 404);
+  assert.match(missing.json.error, /There is no run b/);
+});
+
+test('GET /api/compare puts two runs side by side and gives no verdict', async (t) => {
+  const { url, store } = await dashboard(t);
+  const add = (id: string, build: typeof gcc | typeof clang, toolchain: string, rate: number, change = {}) => {
+    store.createRun(newRun({ id, build, toolchain, ...change }));
+    store.appendMany(id, [sample(1, 'decode_rate', rate), end(2)]);
+  };
+  add('a', gcc, 'gcc-12', 10);
+  add('b', clang, 'clang-19', 11);
+  add('c', clang, 'clang-19', 13);
+  add('d', clang, 'clang-19', 99, { threads: 1 });
+  const two = (await ask(url, '/api/compare?baseline=a&candidate=b')).json;
+  assert.equal(two.comparisons.length, 1);
+  const [comparison] = two.comparisons;
+  assert.deepEqual(
+    [comparison.device, comparison.metric, comparison.baseline, comparison.candidate, comparison.interval, comparison.verdict, comparison.pairs],
+    ['local', 'decode_rate', 10, 11, null, 'unknown', 0],
+  );
+  assert.ok(Math.abs(comparison.change - 0.1) < 1e-12);
+  assert.match(two.note, /Descriptive/);
+
+  const sets = (await ask(url, '/api/compare?baseline=toolchain:gcc-12&candidate=toolchain:clang-19&device=local')).json.comparisons;
+  assert.equal(sets.length, 1, 'one thread and two threads are not compared');
+  assert.equal(sets[0].candidate, 12);
+  assert.deepEqual(sets[0].candidateRuns.sort(), ['b', 'c']);
+
+  assert.equal((await ask(url, '/api/compare?baseline=a&candidate=nobody')).status, 404);
+  assert.deepEqual((await ask(url, '/api/compare?baseline=toolchain:gcc-12&candidate=toolchain:none')).json.comparisons, []);
+  for (const query of ['', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
+    assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
+});
+
+test('GET /api/devices joins declared and measured ones and keeps how to log in to itself', async (t) => {
+  const declared = Device.parse({ id: 'pi', title: 'Pi', host: 'pi.lan', user: 'somebody', identity: '/keys/id', password_env: 'PW', tags: ['arm'] });
+  const { url, store } = await dashboard(t, { devices: async () => [declared] });
+  store.saveFacts({ id: 'local', title: 'here' }, FACTS);
+  const { json, text } = await ask(url, '/api/devices');
+  assert.deepEqual(
+    json.devices.map((device: Record<string, unknown>) => [device.id, device.title, device.declared, device.runs]),
+    [
+      ['local', 'here', false, 0],
+      ['pi', 'Pi', true, 0],
+    ],
+  );
+  for (const secret of ['pi.lan', 'somebody', '/keys/id', 'PW']) assert.ok(!text.includes(secret), secret);
+});
+
+test('a reader of device files that throws at once is no reason to fail', async (t) => {
+  const { url } = await dashboard(t, {
+    devices: () => {
+      throw new Error('no folder');
+    },
+  });
+  assert.deepEqual((await ask(url, '/api/devices')).json, { devices: [], problem: 'no folder' });
+});
+
+test('a device file with a mistake becomes a sentence beside the measured devices', async (t) => {
+  const { url, store } = await dashboard(t, { devices: () => Promise.reject(new Error('pi.yaml: "hots" is unknown')) });
+  store.saveFacts({ id: 'local', title: undefined }, FACTS);
+  const { status, json } = await ask(url, '/api/devices');
+  assert.equal(status, 200);
+  assert.equal(json.problem, 'pi.yaml: "hots" is unknown');
+  assert.equal(json.devices.length, 1);
+});
+
+test('the published rows are well formed, have a source and a grade, and are served as they are', async (t) => {
+  const checked = Published.parse(published);
+  assert.ok(checked.rows.length >= 15);
+  assert.equal(checked.stories.length, 4);
+  for (const row of checked.rows) assert.ok(row.source.length > 5 && Object.keys(row.metrics).length > 0, row.device);
+  const { url } = await dashboard(t, { published: checked });
+  assert.deepEqual((await ask(url, '/api/published')).json, published);
+});

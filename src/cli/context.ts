@@ -32,8 +32,8 @@ export function contextOf(command: Command): Context {
   const json = globals.json === true;
   return {
     json,
-    db: globals.db ?? 'fleet.db',
-    devices: globals.devices ?? join(root, 'devices'),
+    db: globals.db || 'fleet.db',
+    devices: globals.devices || join(root, 'devices'),
     root,
     say: (sentence) => void process.stderr.write(`${sentence}\n`),
     give(text, value) {

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'src/cli/main.ts');
+
+export interface Told {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Started {
+  child: ChildProcess;
+  /** Resolves when stderr or stdout has matched; rejects where the program ends first. */
+  said(pattern: RegExp): Promise<void>;
+  ended: Promise<Told>;
+}
+
+export interface CliOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
+/** A new folder that is removed when this process ends. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fleet-cli-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts the command line from its sources. */
+export function start(args: readonly string[], { cwd = ROOT, env = {} }: CliOptions = {}): Started {
+  const loader = import.meta.resolve('tsx');
+  const child = spawn(process.execPath, ['--import', loader, MAIN, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', FLEET_DB: '', FLEET_DEVICES: '', NODE_OPTIONS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<Told>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code, signal) => done({ code, signal, stdout, stderr }));
+  });
+  const said = (pattern: RegExp): Promise<void> =>
+    new Promise((done, fail) => {
+      const look = (): void => {
+        if (pattern.test(stdout) || pattern.test(stderr)) done();
+      };
+      child.stdout?.on('data', look);
+      child.stderr?.on('data', look);
+      ended.then(
+        () => fail(new Error(`it ended without saying ${pattern}: ${stderr}`)),
+        (error) => fail(error),
+      );
+      look();
+    });
+  return { child, said, ended };
+}
+
+/** Runs it to its end. */
+export function cli(args: readonly string[], options?: CliOptions): Promise<Told> {
+  return start(args, options).ended;
+}

@@ -359,6 +359,7 @@ describe('ssh', { skip: sshdMissing }, () => {
       if (maxSessions === 1) await assert.rejects(c.exec(['true']), /MaxSessions/);
       else assert.equal((await c.exec(['echo', 'beside'])).stdout, 'beside\n');
       p.kill('SIGTERM');
+      assert.equal((await p.exited).signal, 'SIGTERM');
       await c.close();
       await few.stop();
     }

@@ -54,6 +54,7 @@ export class SshConnection implements Connection {
   readonly #link: OpenLink;
   readonly #channels = new Channels();
   readonly #pending = new Set<(error: Error) => void>();
+  readonly #signals = new Set<Promise<void>>();
   #gone: FleetError | null = null;
 
   constructor(device: Device, link: OpenLink) {
@@ -93,7 +94,7 @@ export class SshConnection implements Connection {
       return await this.#unlessLost<ExecResult>((resolve, reject) => {
         let stopping: Promise<void> | null = null;
         const giveUp = (why: string) => {
-          stopping ??= this.#kill(running, 'KILL').then(() => reject(this.#error(`${name} ${why}`))); // nothing runs on after the answer
+          stopping ??= this.#kill(running).then(() => reject(this.#error(`${name} ${why}`))); // nothing runs on after the answer
         };
         cancel = () => giveUp('was cancelled');
         options.signal?.addEventListener('abort', cancel, { once: true });
@@ -142,7 +143,7 @@ export class SshConnection implements Connection {
       exited,
       write: (line) => void channel.write(`${line}\n`),
       end: () => void channel.end(),
-      kill: (signal) => void this.#signal(String(pid), signal === 'SIGKILL' ? 'KILL' : 'TERM'),
+      kill: (signal) => void this.#signal(channel, pid, signal === 'SIGKILL' ? 'KILL' : 'TERM'),
     };
   }
 
@@ -156,6 +157,7 @@ export class SshConnection implements Connection {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#signals); // a program told to end must hear of it
     await this.#link.end();
     this.#end('the connection is closed');
   }
@@ -234,24 +236,29 @@ export class SshConnection implements Connection {
   }
 
   /** Ends a program and the children in its process group, and lets go of its channel. */
-  async #kill({ channel, started, ended }: Running, signal: string): Promise<void> {
+  async #kill({ channel, started, ended }: Running): Promise<void> {
     if (started.pid === null) await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
-    if (started.pid !== null) await this.#signal(`-${started.pid}`, signal);
+    if (started.pid !== null) await this.#signal(channel, -started.pid, 'KILL');
     channel.close();
   }
 
-  /** Best effort, over a channel beyond the waiting ones. A negative id is a process group. */
-  #signal(pid: string, signal: string): Promise<void> {
-    return new Promise((resolve) => {
-      setTimeout(resolve, 2000).unref();
+  /** Best effort: kill(1) over a channel beyond the waiting ones; where the server opens no more, its own signal request. A negative id is a process group. */
+  #signal(channel: ClientChannel, pid: number, signal: 'TERM' | 'KILL'): Promise<void> {
+    const done = new Promise<void>((resolve) => {
       if (this.#gone) return resolve();
-      this.#link.client.exec(commandLine(['kill', '-s', signal, '--', pid]), (error, channel) => {
-        if (error) return resolve();
-        channel.once('close', () => resolve());
-        channel.resume();
-        channel.stderr.resume();
+      setTimeout(resolve, 2000).unref();
+      this.#link.client.exec(commandLine(['kill', '-s', signal, '--', String(pid)]), (error, kill) => {
+        if (error) {
+          channel.signal(signal);
+          return resolve();
+        }
+        kill.once('close', () => resolve());
+        kill.resume();
+        kill.stderr.resume();
       });
     });
+    this.#signals.add(done);
+    return done.finally(() => this.#signals.delete(done));
   }
 
   #error(what: string): FleetError {

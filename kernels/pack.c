@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "pack.h"
 #include "slab.h"
 #include <inttypes.h>
@@ -136,6 +137,40 @@ static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_
     return true;
 }
 
+enum { COPY_SLICE = 4 << 20, COPY_SPARE = 512 << 20 };
+
+static void copy_slices(void *arg, size_t begin, size_t end, int thread)
+{
+    matrix *m = arg;
+    (void)thread;
+    for (; begin < end; begin++) {
+        size_t at = begin * COPY_SLICE, n = m->bytes - at < COPY_SLICE ? m->bytes - at : COPY_SLICE;
+        gguf_tensor slice = *m->source;
+        slice.data += at;
+        slice.bytes = n;
+        memcpy(m->data + at, slice.data, n);
+        tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
+    }
+}
+
+/* Dense weights stream 15 % faster from huge pages than from a mapped file: they are copied where there is ample memory. Files stay
+   mapped where memory is short, for the system can drop and read such pages again. */
+static void load_dense(matrix *m, pool *p)
+{
+    m->layout = m->source->info->name;
+    m->data = (uint8_t *)m->source->data; /* never written: owned is false */
+    m->bytes = m->source->bytes;
+    int64_t available = memory_available();
+    if (m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
+        return;
+    uint8_t *copy = slab_alloc(m->bytes);
+    if (!copy)
+        return;
+    m->data = copy;
+    m->owned = true;
+    pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
+}
+
 bool matrix_load(matrix *m, const gguf_tensor *t, float extra_scale, pool *p, trit_error *e)
 {
     *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale };
@@ -143,9 +178,7 @@ bool matrix_load(matrix *m, const gguf_tensor *t, float extra_scale, pool *p, tr
         if (!load_ternary(m, &layouts[0], extra_scale, p, e))
             return false;
     } else {
-        m->layout = t->info->name;
-        m->data = (uint8_t *)t->data; /* never written: owned is false */
-        m->bytes = t->bytes;
+        load_dense(m, p);
     }
     m->how = multiplication_for(m->layout, m->scales != NULL);
     if (m->how)

@@ -1,5 +1,5 @@
 /* Turns a GGUF matrix into what the kernels read, once, at load. Ternary types become t2 in anonymous (huge-page) memory and the
-   file's pages are dropped; dense types stay in the mapping and are read in place. */
+   file's pages are dropped; dense types keep their layout: copied to huge pages where memory is ample, else read in the mapping. */
 #ifndef TRIT_PACK_H
 #define TRIT_PACK_H
 #include "gguf.h"
@@ -14,7 +14,7 @@ typedef struct {
     const char *layout;      /* "t2", or the type's own name for dense ones */
     size_t rows, k;          /* true shape: [rows][k] */
     size_t groups, chunks;   /* t2: padded shape */
-    uint8_t *data;           /* t2: [groups][chunks][4][64]; dense: source->data */
+    uint8_t *data;           /* t2: [groups][chunks][4][64]; dense: rows as in the file */
     size_t bytes;            /* read for one multiplication */
     float scale;             /* t2 with one scale for all (times an optional .scale tensor) */
     float *scales;           /* t2 with a scale a 256-block: [groups*4][chunks], else NULL */

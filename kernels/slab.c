@@ -1,7 +1,9 @@
 #include "slab.h"
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { HUGE_PAGE = 2 << 20, SLAB = 64 << 20, ALIGN = 64 };
@@ -14,6 +16,17 @@ typedef struct slab {
 
 static slab *slabs;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+bool slab_is_huge(void)
+{
+    char text[64] = "";
+    FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    if (!f)
+        return false;
+    bool read = fgets(text, sizeof text, f) != NULL;
+    fclose(f);
+    return read && !strstr(text, "[never]");
+}
 
 static uint8_t *map_huge(size_t size)
 {

@@ -115,6 +115,28 @@ static void try_ternary(size_t rows, size_t k, size_t n, bool many_scales)
     free(p.trits), free(p.x), free(p.want), free(d), free(i2), free(tq2), free(first), free(y);
 }
 
+/* A dense matrix large enough to be copied multiplies as its rows in the file do. */
+static void try_dense(size_t rows, size_t k)
+{
+    float *w = malloc(rows * k * sizeof *w), *x = malloc(k * sizeof *x), *y = malloc(rows * sizeof *y);
+    for (size_t i = 0; i < rows * k; i++)
+        w[i] = (float)draw(2001) / 1000 - 1;
+    for (size_t i = 0; i < k; i++)
+        x[i] = (float)draw(2001) / 1000 - 1;
+    gguf_tensor t = tensor(TYPE_F32, rows, k, (const uint8_t *)w, rows * k * sizeof *w);
+    problem p = { rows, k, 1, NULL, x, NULL };
+    for (int threads = 1; threads <= 3; threads++) {
+        trit_error e = { "" };
+        memset(y, 0xff, rows * sizeof *y);
+        EXPECT(multiply(&t, &p, threads, 1, NULL, y, &e), "%s", e.text);
+        for (size_t r = 0; r < rows; r++) {
+            float want = ops_for(NULL)->dot_f32f32(w + r * k, x, k);
+            EXPECT(y[r] == want, "f32 %zu x %zu, row %zu: %g, not %g", rows, k, r, (double)y[r], (double)want);
+        }
+    }
+    free(w), free(x), free(y);
+}
+
 static void expect_refused(uint32_t type, const uint8_t *data, size_t bytes, const char *word)
 {
     gguf_tensor t = tensor(type, 4, 256, data, bytes);
@@ -136,6 +158,9 @@ int main(void)
     try_ternary(130, 512, 60, false);
     try_ternary(6, 512, 4, true);
     try_ternary(67, 768, 7, true);
+
+    try_dense(5, 33);
+    try_dense(2503, 1021); /* 10 MB: slices of 4 MB and a rest */
 
     uint8_t bytes[4 * 66] = { 0 };
     for (int i = 0; i < 4; i++)

@@ -6,7 +6,8 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Job, ModelSource } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
-import { newRunId, type RunStatus } from '../core/run.ts';
+import { plain } from '../core/plain.ts';
+import { newRunId } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
 import { build } from '../fleet/build.ts';
@@ -16,11 +17,11 @@ import { deploy } from '../fleet/deploy.ts';
 import { GOLDEN } from '../fleet/golden.ts';
 import { type Model, sendModel } from '../fleet/model.ts';
 import { probe } from '../fleet/probe.ts';
-import { resumeRun } from '../fleet/resume.ts';
 import { journalOf, startRun } from '../fleet/run.ts';
 import { targetOf } from '../fleet/target.ts';
 import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
+import { type Following, finish, finishEarlier, following } from './earlier.ts';
 import { contextFor, fastCores, preflight } from './preflight.ts';
 
 /** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
@@ -74,7 +75,7 @@ export class BenchDevice {
     const facts = await probe(connection);
     this.#facts = facts;
     store.saveFacts(this.device, facts);
-    await this.#finishEarlier(connection);
+    await finishEarlier(connection, this.#following);
     const target = targetOf(facts);
     const planned: Planned[] = [];
     const failures: string[] = [];
@@ -123,10 +124,10 @@ export class BenchDevice {
     const connection = this.#connection as Connection;
     try {
       const outcome = await startRun(connection, facts, job, {
-        ...this.#follow(id),
+        ...following(id, this.#following),
         ...{ agentPath: join(context.root, 'dist/agent.mjs'), beside: runBeside, home, signal },
       });
-      this.#finish(id, outcome.status, outcome.message);
+      finish(store, id, outcome.status, outcome.message);
     } catch (error) {
       // A lost device goes on measuring: the row stays unfinished, and a later call fetches it. Any other failure ends the run.
       if (await isLost(this.#connection as Connection)) throw error;
@@ -151,42 +152,9 @@ export class BenchDevice {
     return connection;
   }
 
-  #follow(run: string) {
-    const { store, context, onRecord } = this.#bench;
-    return {
-      afterSeq: store.lastSeq(run),
-      reconnect: () => this.#connect(),
-      onRecord: (record: JournalRecord) => {
-        if (store.append(run, record)) onRecord(run, this.device.id, record);
-      },
-      onFlag: (flag: Parameters<Store['addFlag']>[1], evidence: string) => store.addFlag(run, flag, evidence),
-      onStatus: (sentence: string) => context.say(sentence),
-    };
-  }
-
-  #finish(id: string, status: Exclude<RunStatus, 'queued' | 'running'>, message: string | null): void {
-    this.#bench.store.finish(id, status, message, status === 'interrupted' ? ['interrupted'] : []);
-  }
-
-  /** Reads the journals that earlier calls left here to their end. */
-  async #finishEarlier(connection: Connection): Promise<void> {
-    const { store, context, signal, onStep } = this.#bench;
-    for (const { id, device, journal } of store.unfinished()) {
-      if (device !== this.device.id) continue;
-      signal.throwIfAborted();
-      onStep(device, `fetching run ${id}, which an earlier call began`);
-      if (journal === null) {
-        this.#finish(id, 'interrupted', 'it was never begun');
-        continue;
-      }
-      try {
-        const outcome = await resumeRun(connection, id, journal, { ...this.#follow(id), signal });
-        this.#finish(id, outcome.status, outcome.message);
-        context.say(`fleet: run ${id}, begun earlier on ${device}: ${outcome.status}${outcome.message ? ` (${outcome.message})` : ''}`);
-      } catch (error) {
-        context.say(`fleet: run ${id}, begun earlier on ${device}, is not finished: ${reason(error)}`);
-      }
-    }
+  get #following(): Following {
+    const { store, context, onRecord, signal } = this.#bench;
+    return { store, device: this.device.id, signal, reconnect: () => this.#connect(), say: (sentence) => context.say(plain(sentence)), onRecord };
   }
 }
 

@@ -114,18 +114,23 @@ function zsh(nodes: Node[]): string {
   const paths = nodes.filter(({ path }) => path !== '').map(({ path }) => quoted(path));
   return `#compdef fleet
 # zsh completion for fleet: fleet completion zsh > "\${fpath[1]}/_fleet"
-_fleet_values() { _values -s , "$1" \${(f)"$(fleet completion values $1 2>/dev/null)"} }
+# Names separated by commas: completes the last one.
+_fleet_values() {
+  local -a names=(\${(f)"$(fleet completion values $@[-1] 2>/dev/null)"})
+  compset -P '*,'
+  compadd -a names
+}
 _fleet() {
-  local path= word state
+  local place= word state
   local -i at=1 depth=1
   local -a paths=(${paths.join(' ')})
   for (( at = 2; at < CURRENT; at++ )); do
-    word="\${path:+$path }\${words[at]}"
-    (( \${paths[(Ie)$word]} )) && { path=$word; depth=at }
+    word="\${place:+$place }\${words[at]}"
+    (( \${paths[(Ie)$word]} )) && { place=$word; depth=at }
   done
   (( CURRENT -= depth - 1 ))
   shift $(( depth - 1 )) words
-  case $path in
+  case $place in
 ${bodies.join('\n')}
   esac
 }

@@ -67,6 +67,9 @@ export const COLUMNS: readonly Column[] = [
   { title: 'result', align: 'left', rank: 0, tone: 'result', cell: (run) => [run.status, ...run.flags].join(', ') },
 ];
 
+/** In front of the others where a run is to be picked out. */
+export const ID: Column = { title: 'run', align: 'left', rank: 0, tone: 'faint', cell: text((run) => run.id) };
+
 /** The columns in which at least one of these runs has a value. */
 export function filledColumns(runs: readonly RunSummary[]): Column[] {
   return COLUMNS.filter((column) => runs.some((run) => !['', ABSENT].includes(column.cell(run))));

@@ -3,7 +3,7 @@ import type { RunSummary } from '../core/run.ts';
 import { isValid } from '../core/validity.ts';
 import { card } from './card.ts';
 import { type Colours, colours as coloursOf, resultColour } from './colour.ts';
-import { type Column, filledColumns, groups } from './columns.ts';
+import { type Column, filledColumns, groups, ID } from './columns.ts';
 import { fit, type GridColumn, gridLines, gridWidth } from './grid.ts';
 import { failures, flagMeanings, LEGEND } from './notes.ts';
 
@@ -11,19 +11,21 @@ export interface TableOptions {
   /** Columns of the terminal. */
   width?: number;
   colour?: boolean;
+  /** Show the ids of the runs. */
+  ids?: boolean;
 }
 
 /**
  * What `fleet bench` and `fleet runs` end with: a table for each model and suite, a card where there is but one run or little width, then
  * why runs failed and what their flags mean. Ends with a newline; nothing in it comes unescaped from a device.
  */
-export function table(runs: readonly RunSummary[], { width = 100, colour = false }: TableOptions = {}): string {
+export function table(runs: readonly RunSummary[], { width = 100, colour = false, ids = false }: TableOptions = {}): string {
   const colours = coloursOf(colour);
   if (runs.length === 0) return 'No runs.\n';
   const lines: string[] = [];
   for (const group of groups(runs)) {
     lines.push('', `${colours.bold(plain(group.model))} ${colours.dim(`· suite ${plain(group.suite)}`)}`);
-    lines.push(...groupLines(group.runs, width, colours));
+    lines.push(...groupLines(group.runs, width, colours, ids));
   }
   lines.push('', colours.dim(LEGEND));
   for (const { sentence } of failures(runs)) lines.push(`${colours.red('✗')} ${sentence}`);
@@ -31,11 +33,11 @@ export function table(runs: readonly RunSummary[], { width = 100, colour = false
   return `${lines.slice(1).join('\n')}\n`;
 }
 
-function groupLines(runs: readonly RunSummary[], width: number, colours: Colours): string[] {
-  const columns = filledColumns(runs).map((column) => gridColumn(column, runs, colours));
+function groupLines(runs: readonly RunSummary[], width: number, colours: Colours, ids: boolean): string[] {
+  const columns = [...(ids ? [ID] : []), ...filledColumns(runs)].map((column) => gridColumn(column, runs, colours));
   const result = columns.pop() as GridColumn; // the last of COLUMNS: every run has a result
   const { kept, gone } = fit([...columns, ...bars(runs, colours), result], width);
-  if (runs.length === 1 || gridWidth(kept) > width) return runs.flatMap((run) => ['', ...card(run, width, colours)]);
+  if ((runs.length === 1 && !ids) || gridWidth(kept) > width) return runs.flatMap((run) => ['', ...card(run, width, colours)]);
   const hidden = gone.filter((title) => !['range', ''].includes(title));
   return ['', ...gridLines(kept, colours.dim), ...(hidden.length > 0 ? [colours.dim(`A wider terminal also shows: ${hidden.join(', ')}.`)] : [])];
 }

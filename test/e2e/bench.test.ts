@@ -134,6 +134,32 @@ test('kill -9 of the controller: the device goes on, the next call fetches the r
   assertWhole(left.id, 12);
 });
 
+test('runs --fetch fetches what was left, on every device, and begins nothing', { skip: sshdMissing }, async () => {
+  const suite = suiteFile('fetched', 8, 400);
+  const { child, said, ended } = start(['bench', '-d', 'local,pi', '-s', suite], options());
+  await Promise.all([said(/local: cc ×\d+: measuring a 1\/8/), said(/pi: cc ×\d+: measuring a 1\/8/)]);
+  child.kill('SIGKILL');
+  await ended;
+  const { code, stdout, stderr } = await cli(['runs', '--fetch', '--suite', 'fetched', '--json'], options());
+  assert.equal(code, 0, stderr);
+  const { runs } = JSON.parse(stdout) as Result;
+  assert.deepEqual(runs.map(({ device }) => device).sort(), ['local', 'pi']);
+  for (const { id } of runs) assertWhole(id, 8);
+});
+
+test('a run that another call follows is waited for, not stopped, by Ctrl-C of the one that waits', async () => {
+  const suite = suiteFile('followed', 12, 400);
+  const first = start(['bench', '-s', suite, '--json'], options());
+  await first.said(/measuring a 1\/12/);
+  const second = start(['bench', '-s', 'smoke'], options());
+  await second.said(/fetching run/);
+  second.child.kill('SIGINT');
+  assert.equal((await second.ended).code, 130);
+  const { code, stdout, stderr } = await first.ended;
+  assert.equal(code, 0, stderr);
+  assertWhole((JSON.parse(stdout) as Result).runs[0]?.id ?? '', 12);
+});
+
 test('Ctrl-C ends the run on the device, keeps what was measured, and leaves nothing running', async () => {
   const suite = suiteFile('stopped', 500, 400);
   const { child, said, ended } = start(['bench', '-s', suite, '--json'], options());

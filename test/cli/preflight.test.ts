@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { contextFor, fastCores, preflight } from '../../src/cli/preflight.ts';
+import type { Suite } from '../../src/core/suite.ts';
+
+const core = (id: number, capacity: number | null, max_hz: number | null = null) => ({ id, capacity, max_hz });
+const device = { memory: 8e9, memory_available: 6e9, disk_free: 20e9, workdir: '/home/pi/.cache/fleet' };
+
+test('threads: one for each core of the fastest kind', () => {
+  assert.equal(fastCores({ cores: [core(0, 250), core(1, 250), core(2, 1024), core(3, 1024), core(4, 1024)] }, null), 3);
+  assert.equal(fastCores({ cores: [core(0, null, 1.8e9), core(1, null, 2.4e9)] }, null), 1);
+  assert.equal(fastCores({ cores: [core(0, null), core(1, null)] }, null), 2);
+  assert.equal(fastCores({ cores: [] }, null), 1);
+});
+
+test('threads: one for each CPU that was asked for', () => {
+  const cores = [core(0, null)];
+  assert.equal(fastCores({ cores }, '4-7'), 4);
+  assert.equal(fastCores({ cores }, '0,2,2-3'), 3);
+  assert.equal(fastCores({ cores }, '0-99999999'), 4096);
+});
+
+test('a model that fits is no sentence', () => {
+  assert.equal(preflight(device, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: false }), null);
+  assert.equal(preflight({ ...device, disk_free: 0 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true }), null);
+});
+
+test('too little disk or memory is a sentence with both figures and the way out', () => {
+  const disk = preflight({ ...device, disk_free: 1e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: false });
+  assert.match(disk ?? '', /takes 1\.20 GB and \/home\/pi\/\.cache\/fleet has 1\.00 GB free: make room, or .*--model tiny/);
+  const memory = preflight({ ...device, memory_available: 0.5e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true });
+  assert.match(memory ?? '', /1\.35 GB of memory and 500 MB of 8\.00 GB are free: .*--model tiny/);
+  assert.doesNotMatch(preflight({ ...device, memory_available: 1 }, { model: 'tiny', bytes: 1e6, present: true }) ?? '', /--model/);
+});
+
+test('the context holds every prompt and its answer, and is not more than the model has', () => {
+  const suite = (...prompts: Suite['prompts']): Suite => ({
+    name: 's',
+    version: 1,
+    title: '',
+    model: 'tiny',
+    prompts,
+    warmup: 0,
+    repetitions: 1,
+    launches: 1,
+    cooldown: 0,
+    seed: 1,
+  });
+  assert.equal(contextFor(suite({ id: 'a', random_tokens: 512, max_tokens: 128 }), null), 768);
+  assert.equal(contextFor(suite({ id: 'a', random_tokens: 512, max_tokens: 128 }), 600), 600);
+  assert.ok(contextFor(suite({ id: 'a', text: 'é'.repeat(300), max_tokens: 1 }), null) >= 600);
+});

@@ -18,11 +18,12 @@ export async function serve({ db, devices, root, give, say }: Context, address: 
       published: Published.parse(published),
       webRoot: join(root, 'dist/web'),
     });
-    give(`${server.url}\n`, { url: server.url });
-    say(`fleet: serving ${db}; Ctrl-C ends it.`);
-    await new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     });
+    give(`${server.url}\n`, { url: server.url });
+    say(`fleet: serving ${db}; Ctrl-C ends it.`);
+    await stopped;
     await server.close();
   } finally {
     store.close();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -23,7 +23,7 @@ interface Result {
 
 before(async () => {
   execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
-  execFileSync('mkdir', [devices]);
+  mkdirSync(devices);
   writeFileSync(join(devices, 'local.yaml'), stringify({ connector: 'local', workdir: join(folder, 'work') }));
   writeFileSync(join(devices, 'gone.yaml'), stringify({ host: '127.0.0.1', port: 9, tags: ['far'] }));
   if (sshdMissing) return;
@@ -104,6 +104,26 @@ test('a device that cannot be reached stays its own failure', async () => {
     errors.map(({ device }) => device),
     ['gone'],
   );
+});
+
+test('a device without Node is measured by the agent beside the controller', { skip: sshdMissing }, async () => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const name of readdirSync('/usr/bin')) if (!/^(node|nodejs|npm|npx)$/.test(name)) symlinkSync(join('/usr/bin', name), join(bin, name));
+  const bare = await startSshd({ environment: { PATH: bin } });
+  const { host, port, user, identity, workdir } = bare.device('bare');
+  const file = join(devices, 'bare.yaml');
+  writeFileSync(file, stringify({ host, port, user, identity, workdir }));
+  try {
+    const { code, stdout, stderr } = await cli(['bench', '-d', 'bare', '-s', 'smoke', '--json'], options());
+    assert.equal(code, 0, stderr);
+    const run = assertWhole((JSON.parse(stdout) as Result).runs[0]?.id ?? '', 5);
+    assert.equal(run.facts?.node, null);
+    assert.match(run.journal ?? '', /^beside:/);
+  } finally {
+    rmSync(file);
+    await bare.stop();
+  }
 });
 
 test('a link that is killed in the middle loses and doubles nothing', { skip: sshdMissing }, async () => {

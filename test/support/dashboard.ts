@@ -7,6 +7,7 @@ import type { Published } from '../../src/core/published.ts';
 import type { Store } from '../../src/core/store.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/store.ts';
+import { afterwards } from './afterwards.ts';
 import { databasePath } from './database.ts';
 
 export const PUBLISHED: Published = { retrieved: '2026-11', rows: [], stories: [] };
@@ -20,7 +21,7 @@ export interface Dashboard extends RunningServer {
 /** A folder that is removed after the test. */
 export function folder(t: TestContext): string {
   const made = mkdtempSync(join(tmpdir(), 'fleet-web-'));
-  t.after(() => rmSync(made, { recursive: true, force: true }));
+  afterwards(t, () => rmSync(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 
@@ -32,7 +33,7 @@ export async function dashboard(t: TestContext, options: Partial<ServerOptions> 
   const webRoot = options.webRoot ?? folder(t);
   if (!options.webRoot) writeFileSync(join(webRoot, 'index.html'), '<!doctype html><title>page</title>');
   const server = await startServer({ store: reader, devices: async () => [], published: PUBLISHED, port: 0, poll: 50, ...options, webRoot });
-  t.after(async () => {
+  afterwards(t, async () => {
     await server.close();
     reader.close();
     store.close();

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterwards } from './afterwards.ts';
+import { folder } from './dashboard.ts';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const BROWSERS = [process.env.FLEET_CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const BROWSER = BROWSERS.find((path) => path !== '' && existsSync(path));
+
+/** For the options of a test: false, or why it is skipped. */
+export const withoutBrowser: string | false = BROWSER
+  ? false
+  : 'there is no Chromium: install it (Debian: apt install chromium), or name one in FLEET_CHROMIUM, to test the page';
+
+/** The page, bundled as src/cli/bundle.mjs does it, in a folder that is removed after the test. */
+export async function bundledPage(t: TestContext): Promise<string> {
+  const outdir = folder(t);
+  const entryPoints = ['web/page.ts', 'web/page.css'];
+  await build({ absWorkingDir: ROOT, entryPoints, outdir, bundle: true, platform: 'browser', format: 'esm', target: 'es2022', minify: true });
+  for (const name of ['index.html', 'icon.svg']) copyFileSync(join(ROOT, 'web', name), join(outdir, name));
+  return outdir;
+}
+
+/** A page of a browser of its own. After the test: no error on its console, no uncaught one, no breach of the content security policy; but for what is expected. */
+export async function openPage(t: TestContext, options: BrowserContextOptions = {}, expected: RegExp | null = null): Promise<Page> {
+  const context = await chromium.launchPersistentContext(folder(t), {
+    executablePath: BROWSER,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--no-proxy-server'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ],
+    viewport: { width: 1280, height: 900 },
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    ...options,
+  });
+  const faults: string[] = [];
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+      console.error(`breach of ${violatedDirective}: ${blockedURI}`),
+    );
+  });
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.on('console', (message) => {
+    if ((message.type() === 'error' || message.type() === 'warning') && !expected?.test(message.text())) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(String(error)));
+  afterwards(t, async () => {
+    await context.close();
+    assert.deepEqual(faults, []);
+  });
+  return page;
+}
+
+/** How many pixels of a canvas are drawn on, and in how many colours. */
+export function ink(page: Page, chart: string): Promise<{ pixels: number; colours: number }> {
+  return page.locator(`canvas[data-chart="${chart}"]`).evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const context = (canvas as HTMLCanvasElement).getContext('2d') as CanvasRenderingContext2D;
+    const { data } = context.getImageData(0, 0, width, height);
+    const colours = new Set<number>();
+    let pixels = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i + 3] === 0) continue;
+      pixels++;
+      if (data[i + 3] === 255) colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+    }
+    return { pixels, colours: colours.size };
+  });
+}
+
+/** Pixels by which the page is wider than its window. */
+export function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** The text of one column of the table of runs. */
+export async function column(page: Page, key: string): Promise<string[]> {
+  return page.evaluate((wanted) => {
+    const heads = [...document.querySelectorAll<HTMLElement>('#runs-head th')];
+    const at = heads.findIndex((head) => head.dataset.column === wanted);
+    return [...document.querySelectorAll('#runs-body tr')].map((row) => row.children[at]?.firstChild?.textContent ?? '');
+  }, key);
+}

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Published } from '../../src/core/published.ts';
+import published from '../../src/data/published.json' with { type: 'json' };
+import { dashboard } from '../support/dashboard.ts';
+import { fillDemo } from '../support/demo-store.ts';
+import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
+
+const browser = { skip: withoutBrowser, timeout: 60_000 };
+
+async function demo(t: TestContext) {
+  const server = await dashboard(t, { webRoot: await bundledPage(t), published: Published.parse(published) });
+  fillDemo(server.store);
+  return server;
+}
+
+test('the overview has the best of each device, drawn charts with tables, runs and published rows', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t);
+  await page.goto(url);
+  await page.waitForSelector('#published tbody tr');
+  assert.deepEqual(await page.locator('.card-name').allTextContents(), ['desktop', 'thinkpad', 'moto-g56', 'rpi5', 'rpi4']);
+  assert.equal(await page.locator('#runs-body tr').count(), 25);
+  await page.click('#more');
+  assert.equal(await page.locator('#runs-body tr').count(), 60);
+  for (const side of ['left', 'right']) {
+    const { pixels, colours } = await ink(page, side);
+    assert.ok(pixels > 5000 && colours >= 4, `${side}: ${pixels} pixels in ${colours} colours`);
+    await page.click(`#chart-${side} summary`);
+    assert.equal(await page.locator(`#chart-${side} tbody tr`).count(), 15, 'a row for each bar: 5 devices by 3 toolchains');
+  }
+  assert.equal(await page.locator('#published tbody tr').count(), published.rows.length);
+  assert.equal(await page.locator('.stories li').count(), 4);
+  assert.equal(await page.locator('#chart-left table').getByText('rpi3').count(), 0, 'invalid runs are not charted');
+  assert.equal(await page.locator('#runs-body tr.invalid').count(), 4, 'but they are listed');
+});
+
+test('invalid runs are charted only when one asks for them', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t);
+  await page.goto(url);
+  await page.waitForSelector('.card-name');
+  await page.check('#invalid');
+  await page.click('#chart-left summary');
+  assert.equal(await page.locator('#chart-left table').getByText('rpi3').count(), 1);
+  assert.match(page.url(), /invalid=show/);
+});
+
+test('one run: figures, conditions, timeline, memory, flags with evidence, output', browser, async (t) => {
+  const { url, store } = await demo(t);
+  const page = await openPage(t, {}, /status of 404/); // of the run that is missing
+  await page.goto(url);
+  const run = store.runs({ device: 'rpi3', model: 'bitnet-2b-4t' })[0]?.id ?? '';
+  await page.selectOption('#filter-device', 'rpi3');
+  await page.selectOption('#filter-model', 'bitnet-2b-4t');
+  await page.click(`#runs-body tr[data-run="${run}"] td.result`);
+  await page.waitForSelector('#run-title');
+  assert.equal(await page.textContent('#run-title'), 'rpi3');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'run-title', 'the title has the focus');
+  assert.match(await page.title(), /rpi3/);
+  const text = (await page.locator('#run').textContent()) ?? '';
+  for (const part of [
+    '0.203',
+    'Cortex-A53',
+    'clang 19.1.7',
+    '-O3 -flto',
+    '48211 page faults',
+    'does not fit in memory',
+    'footbridge',
+    'size_t words',
+    'neon',
+  ])
+    assert.ok(text.includes(part), part);
+  for (const chart of ['timeline', 'memory']) assert.ok((await ink(page, chart)).pixels > 2000, chart);
+  await page.click('[aria-labelledby="timeline-title"] summary');
+  assert.equal(await page.locator('[aria-labelledby="timeline-title"] tbody tr').count(), 16);
+  await page.selectOption('#prompt', 'code');
+  assert.match(page.url(), /prompt=code/);
+  assert.equal(await page.locator('[aria-labelledby="timeline-title"] tbody tr').count(), 16);
+  await page.goto(`${url}?run=nobody`);
+  await page.waitForSelector('#run-title');
+  assert.match((await page.locator('#run').textContent()) ?? '', /There is no run nobody/);
+});
+
+test('the address holds the whole state: reload and the back button lead to it', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t);
+  await page.goto(url);
+  await page.waitForSelector('.card-name');
+  await page.selectOption('#filter-device', 'rpi5');
+  await page.click('#axis [data-axis="threads"]');
+  await page.selectOption('#metric-left', 'time_to_first_token');
+  await page.click('th[data-column="decode_rate"] button');
+  const state = async () => ({
+    device: await page.inputValue('#filter-device'),
+    axis: await page.getAttribute('#axis [aria-pressed="true"]', 'data-axis'),
+    left: await page.textContent('#chart-left h3'),
+    sort: await page.getAttribute('th[data-column="decode_rate"]', 'aria-sort'),
+    rates: await column(page, 'decode_rate'),
+  });
+  const before = await state();
+  assert.deepEqual({ ...before, rates: 0 }, { device: 'rpi5', axis: 'threads', left: 'TTFT by threads', sort: 'descending', rates: 0 });
+  assert.deepEqual(
+    before.rates,
+    [...before.rates].sort((a, b) => Number(b) - Number(a)),
+  );
+  await page.reload();
+  await page.waitForSelector('.card-name');
+  assert.deepEqual(await state(), before);
+  await page.click('#runs-body a >> nth=0');
+  await page.waitForSelector('#run-title');
+  await page.reload();
+  await page.waitForSelector('#run-title');
+  await page.goBack();
+  await page.waitForSelector('.card-name');
+  assert.deepEqual(await state(), before);
+  await page.goBack();
+  assert.equal(await page.getAttribute('th[data-column="started"]', 'aria-sort'), 'descending');
+  assert.equal(await page.inputValue('#filter-device'), 'rpi5');
+});
+
+test('sorting and filtering by keyboard; the focus stays where it was', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t);
+  await page.goto(url);
+  await page.waitForSelector('.card-name');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.className), 'skip');
+  await page.focus('#filter-device');
+  await page.keyboard.type('moto');
+  await page.waitForFunction(() => document.querySelector('#runs-count')?.textContent === '11 runs');
+  assert.deepEqual(new Set(await column(page, 'device')), new Set(['moto-g56']));
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'filter-device');
+  await page.focus('th[data-column="time_to_first_token"] button');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getAttribute('th[data-column="time_to_first_token"]', 'aria-sort'), 'ascending');
+  await page.keyboard.press('Space');
+  assert.equal(await page.getAttribute('th[data-column="time_to_first_token"]', 'aria-sort'), 'descending');
+  assert.match(await page.evaluate(() => document.activeElement?.textContent ?? ''), /TTFT/);
+  assert.equal((await column(page, 'time_to_first_token')).at(-1), '–', 'what is absent comes last');
+  await page.focus('#runs-body a >> nth=0');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#run-title');
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector('.back') as Element).display), 'none');
+});
+
+test('nothing is wider than a phone, in another language too', browser, async (t) => {
+  const { url, store } = await demo(t);
+  const page = await openPage(t, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'de-DE' });
+  await page.goto(url);
+  await page.waitForSelector('#published tbody tr');
+  assert.ok((await overflow(page)) <= 0);
+  assert.match((await page.textContent('.card-value')) ?? '', /^\d+,\d tokens\/s$/, 'figures as the reader writes them');
+  for (const summary of await page.locator('details summary').all()) await summary.click();
+  assert.ok((await overflow(page)) <= 0, 'with every table open');
+  await page.goto(`${url}?run=${store.runs({ device: 'moto-g56', status: 'failed' })[0]?.id}`);
+  await page.waitForSelector('#run-title');
+  assert.ok((await overflow(page)) <= 0, 'a failed run');
+  await page.goto(`${url}?run=${store.runs({ device: 'desktop' })[0]?.id}`);
+  await page.waitForSelector('#run-title');
+  for (const summary of await page.locator('#run details summary').all()) await summary.click();
+  assert.ok((await overflow(page)) <= 0, 'a run');
+});
+
+test('dark colours are applied, and charts follow when the scheme changes', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t, { colorScheme: 'light' });
+  await page.goto(url);
+  await page.waitForSelector('.card-name');
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const picture = () => page.locator('canvas[data-chart="left"]').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  const light = [await background(), await picture()];
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForFunction((was) => (document.querySelector('canvas[data-chart="left"]') as HTMLCanvasElement).toDataURL() !== was, light[1] ?? '');
+  assert.equal(light[0], 'rgb(246, 246, 243)');
+  assert.equal(await background(), 'rgb(16, 20, 23)');
+});

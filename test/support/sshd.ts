@@ -48,6 +48,8 @@ export interface Sshd {
   device(id: string, more?: Partial<Device>): Device;
   /** kill -9 of every session (the listener lives on); resolves with how many processes were killed. */
   killSessions(): Promise<number>;
+  /** Stops every session where it stands: the link stays open and silent. */
+  freezeSessions(): void;
   /** Process ids of the sessions. */
   sessions(): number[];
   /** Ends the listener and the sessions; the port stays this server's for `restart`. */
@@ -168,6 +170,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     log,
     device: (id, more = {}) => Device.parse({ id, connector: 'ssh', host: address, port, user, identity, workdir: join(workdir, id), ...more }),
     killSessions,
+    freezeSessions: () => sessions().forEach((pid) => void kill(pid, 'SIGSTOP')),
     sessions,
     stop,
     restart: async ({ newHostKey = false } = {}) => {
@@ -228,9 +231,9 @@ function sshdsBelow(listener: number): number[] {
   return found;
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // it has ended meanwhile
   }

@@ -24,7 +24,11 @@ interface Llama {
   dispose(): Promise<void>;
 }
 interface LlamaModel {
-  createContext(options: { contextSize: number; threads: number; batchSize: number }): Promise<{ getSequence(): LlamaSequence; dispose(): Promise<void> }>;
+  createContext(options: {
+    contextSize: number;
+    threads: number;
+    batchSize: number;
+  }): Promise<{ getSequence(): LlamaSequence; dispose(): Promise<void> }>;
   tokenize(text: string, specialTokens: boolean, options?: 'trimLeadingSpace'): number[];
   dispose(): Promise<void>;
 }

@@ -9,6 +9,10 @@ enum { MAX_FEATURES = 48 };
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* State the operating system must save for a feature (bits of XCR0). */
 enum { SSE = 0x2, AVX = 0x6, AVX512 = 0xe6, AMX = 0x60000 };
@@ -31,9 +35,22 @@ static uint64_t saved_state(void)
     return (uint64_t)d << 32 | a;
 }
 
+/* Linux lets a process use the large state of AMX only after it has asked, once for all its threads. */
+static bool may_use_tiles(void)
+{
+#if defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
 static size_t find_features(feature *out)
 {
     uint64_t state = saved_state();
+    if ((state & AMX) == AMX && !may_use_tiles())
+        state &= ~(uint64_t)AMX;
     size_t count = sizeof rows / sizeof *rows;
     for (size_t i = 0; i < count; i++) {
         unsigned r[4] = { 0 };

@@ -83,6 +83,10 @@ static void draw_gemm_t2i8(input *in, random_source *r, int number, placer place
     in->n = chunks;
     in->rows = 1 + random_below(r, 3);
     in->tokens = number % 3 ? 1 + random_below(r, 14) : 1;
+    if (number % 5 == 3) { /* several tiles of matrix units */
+        in->rows = 1 + random_below(r, 19);
+        in->tokens = 15 + random_below(r, 80);
+    }
     in->ldx = chunks * T2_CHUNK + random_below(r, 40);
     in->ldy = in->rows * T2_ROWS + random_below(r, 5);
     uint8_t *w = place(in->rows * chunks * T2_ROWS * T2_BYTES);

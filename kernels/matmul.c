@@ -138,7 +138,8 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Results of integer kernels for one tile, before scales. */
-typedef int32_t tile[TOKENS][ROWS];
+enum { T2_TILE_TOKENS = 256, T2_TILE_ROWS = 32 };
+typedef int32_t tile[T2_TILE_TOKENS][T2_TILE_ROWS];
 
 /* y = sum * (activation scale * weight scale), for groups of T2_ROWS rows. */
 static void t2_groups(void *arg, size_t begin, size_t end, int thread)
@@ -146,14 +147,14 @@ static void t2_groups(void *arg, size_t begin, size_t end, int thread)
     const product *j = arg;
     const matrix *m = j->m;
     const activations *a = j->a;
-    tile sums;
+    _Alignas(64) tile sums;
     (void)thread;
-    for (size_t t0 = 0; t0 < a->n; t0 += TOKENS) {
-        size_t tokens = least(TOKENS, a->n - t0), step = ROWS / T2_ROWS;
+    for (size_t t0 = 0; t0 < a->n; t0 += T2_TILE_TOKENS) {
+        size_t tokens = least(T2_TILE_TOKENS, a->n - t0), step = T2_TILE_ROWS / T2_ROWS;
         for (size_t g = begin; g < end; g += step) {
             size_t groups = least(step, end - g), row = g * T2_ROWS, rows = least(groups * T2_ROWS, m->rows - row);
             j->ops->gemm_t2i8(m->data + g * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q + t0 * a->k_padded, a->k_padded,
-                              a->row_sums + t0, sums[0], ROWS, tokens);
+                              a->row_sums + t0, sums[0], T2_TILE_ROWS, tokens);
             for (size_t t = 0; t < tokens; t++) {
                 float *y = j->y + (t0 + t) * m->rows + row, scale = a->row_d[t0 + t] * m->scale;
                 for (size_t r = 0; r < rows; r++)

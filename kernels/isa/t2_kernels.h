@@ -22,12 +22,16 @@ static void t2_many(const uint8_t *w, size_t chunks, const int8_t *q, size_t ldx
     }
 }
 
+enum { MANY = 48 }; /* tokens whose activations stay in the second-level cache while weights pass */
+
 static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,
                       size_t ldy, size_t n)
 {
-    for (size_t g = 0; g < groups; g++, w += chunks * T2_ROWS * T2_BYTES, y += T2_ROWS)
-        if (n == 1)
-            t2_one(w, chunks, q, sums[0], y);
-        else
-            t2_many(w, chunks, q, ldx, sums, y, ldy, n);
+    size_t stride = chunks * T2_ROWS * T2_BYTES;
+    for (size_t t = 0; t < n; t += MANY)
+        for (size_t g = 0; g < groups; g++)
+            if (n == 1)
+                t2_one(w + g * stride, chunks, q, sums[0], y + g * T2_ROWS);
+            else
+                t2_many(w + g * stride, chunks, q + t * ldx, ldx, sums + t, y + t * ldy + g * T2_ROWS, ldy, n - t < MANY ? n - t : MANY);
 }

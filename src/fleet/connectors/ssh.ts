@@ -98,6 +98,7 @@ export class SshConnection implements Connection {
         };
         cancel = () => giveUp('was cancelled');
         options.signal?.addEventListener('abort', cancel, { once: true });
+        if (options.signal?.aborted) cancel(); // while it was being started
         const { timeoutMs } = options;
         if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
         const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);

@@ -24,16 +24,16 @@ struct pool {
     pthread_t *handles;
     member *members;
 
-    /* The task at hand; written before `epoch` moves on, read after. */
-    pool_task task;
-    void *arg;
-    size_t n, grain;
+    /* The task at hand. It is written while `ticket` is closed: a thread that reads a field of the next task too early also sees the
+       ticket closed (release and acquire), and its claim fails. */
+    _Atomic pool_task task;
+    _Atomic(void *) arg;
+    atomic_size_t n, grain;
     atomic_bool stop;
 
-    _Alignas(64) atomic_size_t next;   /* first item nobody has claimed */
-    _Alignas(64) atomic_uint epoch;    /* counts the tasks handed out */
-    _Alignas(64) atomic_int busy;      /* workers that have not finished this task */
-    _Alignas(64) atomic_int sleepers;  /* threads in pthread_cond_wait */
+    _Alignas(64) atomic_uint_fast64_t ticket; /* which task, in the high half; its first item nobody has claimed, in the low half */
+    _Alignas(64) atomic_size_t finished;      /* items done; the task ends with the last one, whoever else never came to help */
+    _Alignas(64) atomic_int sleepers;         /* threads in pthread_cond_wait */
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
@@ -47,19 +47,23 @@ static void relax(void)
 #endif
 }
 
-static bool task_arrived(pool *p, unsigned seen)
+static uint32_t task_number(pool *p)
 {
-    return atomic_load(&p->epoch) != seen;
+    return (uint32_t)(atomic_load(&p->ticket) >> 32);
 }
 
-static bool task_finished(pool *p, unsigned unused)
+static bool task_arrived(pool *p, size_t seen)
 {
-    (void)unused;
-    return atomic_load(&p->busy) == 0;
+    return task_number(p) != seen;
+}
+
+static bool task_finished(pool *p, size_t items)
+{
+    return atomic_load(&p->finished) == items;
 }
 
 /* Spins for a while, then sleeps, until done(). Whoever makes done() true calls wake(). */
-static void wait_for(pool *p, bool (*done)(pool *, unsigned), unsigned seen)
+static void wait_for(pool *p, bool (*done)(pool *, size_t), size_t seen)
 {
     if (p->crowded) {
         for (int i = 0; i < YIELDS; i++) {
@@ -93,13 +97,24 @@ static void wake(pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void work(pool *p, int index)
+/* Claims and does slices of task `number` until none is left or the task is another. */
+static void work(pool *p, uint32_t number, int index)
 {
-    for (;;) {
-        size_t begin = atomic_fetch_add_explicit(&p->next, p->grain, memory_order_relaxed);
-        if (begin >= p->n)
+    uint_fast64_t ticket = atomic_load(&p->ticket);
+    while (ticket >> 32 == number) {
+        pool_task task = atomic_load_explicit(&p->task, memory_order_acquire);
+        void *arg = atomic_load_explicit(&p->arg, memory_order_acquire);
+        size_t n = atomic_load_explicit(&p->n, memory_order_acquire), grain = atomic_load_explicit(&p->grain, memory_order_acquire);
+        size_t begin = (uint32_t)ticket;
+        if (begin >= n)
             return;
-        p->task(p->arg, begin, p->n - begin < p->grain ? p->n : begin + p->grain, index);
+        size_t end = n - begin < grain ? n : begin + grain;
+        if (!atomic_compare_exchange_weak(&p->ticket, &ticket, (uint_fast64_t)number << 32 | end))
+            continue;
+        task(arg, begin, end, index);
+        if (atomic_fetch_add(&p->finished, end - begin) + (end - begin) == n)
+            wake(p);
+        ticket = atomic_load(&p->ticket);
     }
 }
 
@@ -115,14 +130,12 @@ static void *worker(void *argument)
     member *m = argument;
     pool *p = m->p;
     pin_member(p, m->index);
-    for (unsigned seen = 0;;) {
-        wait_for(p, task_arrived, seen);
-        seen = atomic_load(&p->epoch);
+    for (uint32_t number = 0;;) {
+        wait_for(p, task_arrived, number);
+        number = task_number(p);
         if (atomic_load(&p->stop))
             return NULL;
-        work(p, m->index);
-        if (atomic_fetch_sub(&p->busy, 1) == 1)
-            wake(p);
+        work(p, number, m->index);
     }
 }
 
@@ -194,7 +207,7 @@ void pool_free(pool *p)
     if (!p)
         return;
     atomic_store(&p->stop, true);
-    atomic_fetch_add(&p->epoch, 1);
+    atomic_fetch_add(&p->ticket, (uint_fast64_t)1 << 32);
     wake(p);
     for (int i = 1; i < p->threads; i++)
         pthread_join(p->handles[i], NULL);
@@ -223,18 +236,19 @@ void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
         return;
     if (!grain)
         grain = 1;
-    if (p->threads == 1 || n <= grain) {
+    if (p->threads == 1 || n <= grain || n > UINT32_MAX) {
         task(arg, 0, n, 0);
         return;
     }
-    p->task = task;
-    p->arg = arg;
-    p->n = n;
-    p->grain = grain;
-    atomic_store(&p->next, 0);
-    atomic_store(&p->busy, p->threads - 1);
-    atomic_fetch_add(&p->epoch, 1);
+    uint32_t number = task_number(p) + 1;
+    atomic_store(&p->ticket, (uint_fast64_t)(uint32_t)(number - 1) << 32 | UINT32_MAX); /* closed: beyond every item */
+    atomic_store_explicit(&p->task, task, memory_order_release);
+    atomic_store_explicit(&p->arg, arg, memory_order_release);
+    atomic_store_explicit(&p->n, n, memory_order_release);
+    atomic_store_explicit(&p->grain, grain, memory_order_release);
+    atomic_store(&p->finished, 0);
+    atomic_store(&p->ticket, (uint_fast64_t)number << 32);
     wake(p);
-    work(p, 0);
-    wait_for(p, task_finished, 0);
+    work(p, number, 0);
+    wait_for(p, task_finished, n);
 }

@@ -24,8 +24,8 @@ export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: W
   const { categories, series, cell } = bars(settings, by, (setting) => setting[inner], name);
   const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
   const picture = canvas(label, side);
-  const count = categories.reduce((sum, category) => sum + Math.max(1, series.filter((of) => cell(category, of)).length), 0);
-  const height = Math.max(120, count * ROW + categories.length * 14 + 44);
+  const fullest = Math.max(1, ...categories.map((category) => series.filter((of) => cell(category, of)).length));
+  const height = Math.max(120, categories.length * (fullest * ROW + 14) + 44);
   fill(
     place,
     h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, workload?.runs ?? [])),
@@ -61,6 +61,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
       return setting ? { low: setting.low / scaled.by, high: setting.high / scaled.by, label: figure(setting.value / scaled.by) } : null;
     }),
   );
+  const highest = Math.max(...categories.flatMap((category) => series.map((of) => cell(category, of)?.high ?? 0)));
   const at = (dataset: number, index: number) => cell(categories[index] ?? '', series[dataset] ?? '');
   const longest = picture.clientWidth < 420 ? 12 : 28;
   draw<'bar'>(picture, colours, {
@@ -73,7 +74,10 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
           const setting = cell(category, of);
           return setting ? setting.value / scaled.by : null;
         }),
-        backgroundColor: colours.series[colourOf(of, names[inner])] as string,
+        backgroundColor: categories.map(
+          (category) => `${colours.series[colourOf(of, names[inner])]}${cell(category, of)?.valid === false ? '55' : ''}`,
+        ),
+        maxBarThickness: ROW - 3,
         borderRadius: 3,
         skipNull: true,
         categoryPercentage: 0.84,
@@ -85,7 +89,12 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
       indexAxis: 'y',
       layout: { padding: { right: 44 } },
       scales: {
-        x: { ...axis(colours, scaled.unit, true), beginAtZero: true, ticks: { color: colours.muted, callback: tick } },
+        x: {
+          ...axis(colours, scaled.unit, true),
+          beginAtZero: true,
+          suggestedMax: highest / scaled.by,
+          ticks: { color: colours.muted, callback: tick },
+        },
         y: { ...axis(colours, '', false), ticks: { color: colours.text, autoSkip: false, padding: 6 } },
       },
       onClick: (_event, found) => {
@@ -111,7 +120,9 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
 }
 
 function describe(setting: Setting | undefined): string {
-  return setting ? onCanvas(`${setting.device}, ${setting.toolchain}, ${plural(setting.threads, 'thread')}`, 60) : '';
+  return setting
+    ? onCanvas(`${setting.device}, ${setting.toolchain}, ${plural(setting.threads, 'thread')}${setting.valid ? '' : ', not valid'}`, 70)
+    : '';
 }
 
 /** One prefix for the whole axis: seconds below 1 as milliseconds, bytes as GB. */
@@ -141,7 +152,17 @@ function tableRows(
       if (!setting) return [];
       const rest = others(by, inner).map((key) => String(setting[key]));
       const n = setting.runs.reduce((sum, run) => sum + (run.metrics[name]?.n ?? 0), 0);
-      return [[category, of, ...rest, measured(setting.value, name), measured(setting.low, name), measured(setting.high, name), String(n)]];
+      return [
+        [
+          setting.valid ? category : `${category} (not valid)`,
+          of,
+          ...rest,
+          measured(setting.value, name),
+          measured(setting.low, name),
+          measured(setting.high, name),
+          String(n),
+        ],
+      ];
     }),
   );
 }

@@ -58,9 +58,9 @@ export function filtered(runs: readonly RunSummary[]): RunSummary[] {
   return runs.filter((run) => FILTERS.every((name) => state[name] === '' || run[name] === state[name]));
 }
 
-/** Those of them that are charted. */
+/** Those of them that are charted: never one under way, for it has only a part of its figures. */
 export function charted(runs: readonly RunSummary[]): RunSummary[] {
-  return current().invalid ? [...runs] : runs.filter(isValid);
+  return current().invalid ? runs.filter(({ status }) => status !== 'running' && status !== 'queued') : runs.filter(isValid);
 }
 
 /** The value of an option is a name as it is, though its text may have escapes. */

@@ -1,6 +1,7 @@
 import { type MetricName, metric } from '../src/core/metric.ts';
 import type { MetricSummary, RunSummary } from '../src/core/run.ts';
 import { headline, median } from '../src/core/stats.ts';
+import { isValid } from '../src/core/validity.ts';
 import type { Axis } from './state.ts';
 
 /** All runs of one binary on one device with one model, suite and number of threads: the smallest thing that is measured again and again. */
@@ -10,6 +11,8 @@ export interface Setting {
   threads: number;
   model: string;
   suite: string;
+  /** Its runs are all valid, or all not. */
+  valid: boolean;
   /** Median over the runs of what stands for the metric in each. */
   value: number;
   /** Lowest and highest raw value of all of them. */
@@ -24,14 +27,14 @@ export function settingsOf(runs: readonly RunSummary[], name: MetricName): Setti
   const groups = new Map<string, RunSummary[]>();
   for (const run of runs) {
     if (!run.metrics[name]) continue;
-    const key = JSON.stringify([run.device, run.build.sha256, run.toolchain, run.build.flags, run.model, run.suite, run.threads]);
+    const key = JSON.stringify([run.device, run.build.sha256, run.toolchain, run.build.flags, run.model, run.suite, run.threads, isValid(run)]);
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
   return [...groups.values()].map((group) => {
     const { device, toolchain, threads, model, suite } = group[0] as RunSummary;
     const summaries = group.map((run) => run.metrics[name] as MetricSummary);
     return {
-      ...{ device, toolchain, threads, model, suite, runs: group },
+      ...{ device, toolchain, threads, model, suite, valid: isValid(group[0] as RunSummary), runs: group },
       value: median(summaries.map((summary) => headline(name, summary))),
       low: Math.min(...summaries.map(({ min }) => min)),
       high: Math.max(...summaries.map(({ max }) => max)),
@@ -39,8 +42,9 @@ export function settingsOf(runs: readonly RunSummary[], name: MetricName): Setti
   });
 }
 
-/** The better of two settings by the direction of the metric. */
+/** The better of two settings: a valid one before one that is not, then by the direction of the metric. */
 function better(a: Setting, b: Setting, name: MetricName): Setting {
+  if (a.valid !== b.valid) return a.valid ? a : b;
   return metric(name).better === 'lower' ? (b.value < a.value ? b : a) : b.value > a.value ? b : a;
 }
 

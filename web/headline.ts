@@ -1,4 +1,5 @@
 import type { StoredDevice } from '../src/core/store.ts';
+import { isValid } from '../src/core/validity.ts';
 import { fill, h } from './dom.ts';
 import { bestByDevice, settingsOf, type Workload } from './groups.ts';
 import { figure, plural } from './numbers.ts';
@@ -6,7 +7,7 @@ import { go } from './state.ts';
 
 /** The fastest decode of each device, best first, on one workload. */
 export function headline(place: HTMLElement, workload: Workload | undefined, others: readonly Workload[], devices: readonly StoredDevice[]): void {
-  const settings = bestByDevice(settingsOf(workload?.runs ?? [], 'decode_rate'), 'decode_rate');
+  const settings = bestByDevice(settingsOf(workload?.runs.filter(isValid) ?? [], 'decode_rate'), 'decode_rate');
   const top = settings[0]?.value ?? 1;
   const titles = new Map(devices.map(({ id, title, facts }) => [id, title ?? facts?.board ?? facts?.cpu ?? null]));
   fill(

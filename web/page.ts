@@ -37,7 +37,7 @@ function drawOverview(again = false): void {
   headline(byId('headline'), first, others, devices);
   const names = { device: namesOf('device'), toolchain: namesOf('toolchain') };
   byId('charts-note').textContent =
-    'Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.';
+    `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${current().invalid ? ' Pale bars are not valid.' : ''}`;
   barPanel(byId('chart-left'), 'left', first, names);
   barPanel(byId('chart-right'), 'right', first, names);
 }

@@ -47,9 +47,9 @@ export function drawPublished(place: HTMLElement, { rows, stories, retrieved }: 
 
 const HEADS: readonly (readonly [string, string])[] = [
   ['device', ''],
-  ['engine', ''],
+  ['engine', 'wide'],
   ['model', 'wide'],
-  ['thr.', 'figure'],
+  ['thr.', 'figure wide'],
   ['prefill t/s', 'figure'],
   ['decode t/s', 'figure'],
   ['other', 'wide'],
@@ -67,13 +67,13 @@ function row({ device, engine, model, threads, metrics, grade, source, note }: P
   return h(
     'tr',
     {},
-    h('th', { scope: 'row' }, device, h('span', { class: 'range narrow' }, model)),
-    h('td', {}, engine, h('span', { class: 'range narrow' }, source)),
+    h('th', { scope: 'row' }, device, h('span', { class: 'range narrow' }, `${engine}, ${model}`), h('span', { class: 'range narrow' }, source)),
+    h('td', { class: 'wide' }, engine),
     h('td', { class: 'wide' }, model),
-    h('td', { class: 'figure' }, threads ?? quantity(null, '')),
+    h('td', { class: 'figure wide' }, threads ?? quantity(null, '')),
     h('td', { class: 'figure' }, figure(metrics.prefill_rate)),
     h('td', { class: 'figure' }, figure(metrics.decode_rate)),
-    h('td', { class: 'wide' }, other.join(', ')),
+    h('td', { class: 'wide when' }, other.join(', ')),
     h('td', {}, gradeChip(grade)),
     h('td', { class: 'wide source' }, source, note && h('span', { class: 'range' }, note)),
   );

@@ -37,6 +37,22 @@ static void on_pipe(int signal_number)
     _exit(1);
 }
 
+/* Weights are read from the mapped file; a file that shrinks or a disk that fails shows itself only here. Other causes of the signal are
+   faults of ours: they end the program as they would without this. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    static const char sentence[] = "trit: a part of the model file can no longer be read: it was cut short or its disk failed; "
+                                   "put it back and start again\n";
+    (void)context;
+    if (info->si_code == BUS_ADRERR) {
+        if (write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0) {
+            /* nobody reads it: the status says enough */
+        }
+        _exit(1);
+    }
+    signal(signal_number, SIG_DFL);
+}
+
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
@@ -64,6 +80,9 @@ int main(int argc, char **argv)
     memset(&action, 0, sizeof action);
     action.sa_handler = on_pipe;
     sigaction(SIGPIPE, &action, NULL);
+    action.sa_flags = SA_SIGINFO;
+    action.sa_sigaction = on_bus_error;
+    sigaction(SIGBUS, &action, NULL);
     int status = dispatch(argc, argv);
     errno = 0;
     if ((fflush(stdout) || ferror(stdout)) && status == 0)

@@ -24,6 +24,7 @@ export class Interrupt {
     const stopped = new Promise<never>((_resolve, reject) => {
       stop = () => reject(this.signal.reason);
       this.signal.addEventListener('abort', stop, { once: true });
+      if (this.signal.aborted) stop();
     });
     work.catch(() => {});
     try {

@@ -84,6 +84,10 @@ function shared(name: string, skip: string | false, open: (workdir: string) => P
       await eventually(async () => assert.equal(programs(`sleep ${marker}`).length, 1));
       abort.abort();
       await assert.rejects(cancelled, /was cancelled/);
+      const early = new AbortController();
+      const starting = c.exec(['sleep', marker], { signal: early.signal });
+      early.abort(); // before it is known to run
+      await assert.rejects(starting, /was cancelled/);
       await eventually(async () => assert.deepEqual(programs(`sleep ${marker}`), []));
     });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -403,6 +403,21 @@ describe('serve', () => {
     assert.notEqual(done('a').hash, done('c').hash);
     assert.match(server.events.find((event) => event.id === 'd')?.message as string, /33 tokens, but the context only holds 32/);
     assert.deepEqual([done('e').stop, done('e').n_gen], ['length', 0]);
+  });
+
+  it('says so when its model file is cut short under it', async () => {
+    const model = scratch('shrinking.gguf');
+    copyFileSync(tiny, model);
+    const server = new Server('-m', model);
+    let stderr = '';
+    server.child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    await server.event('ready');
+    truncateSync(model, 4096);
+    server.send({ op: 'generate', id: 'a', prompt: 'x', max_tokens: 4, ignore_eos: true });
+    assert.deepEqual(await server.closed, [1, null], stderr);
+    assert.match(stderr, /^trit: a part of the model file can no longer be read[^\n]*\n$/);
   });
 
   it('ends when nobody reads it any more', async () => {

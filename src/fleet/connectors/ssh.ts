@@ -98,6 +98,7 @@ export class SshConnection implements Connection {
         };
         cancel = () => giveUp('was cancelled');
         options.signal?.addEventListener('abort', cancel, { once: true });
+        if (options.signal?.aborted) cancel(); // while it was being started
         const { timeoutMs } = options;
         if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
         const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);
@@ -242,23 +243,29 @@ export class SshConnection implements Connection {
     channel.close();
   }
 
-  /** Best effort: kill(1) over a channel beyond the waiting ones; where the server opens no more, its own signal request. A negative id is a process group. */
+  /** Best effort: kill(1) over a channel beyond the waiting ones. A negative id is a process group. */
   #signal(channel: ClientChannel, pid: number, signal: 'TERM' | 'KILL'): Promise<void> {
-    const done = new Promise<void>((resolve) => {
-      if (this.#gone) return resolve();
-      setTimeout(resolve, 2000).unref();
-      this.#link.client.exec(commandLine(['kill', '-s', signal, '--', String(pid)]), (error, kill) => {
-        if (error) {
-          channel.signal(signal);
-          return resolve();
-        }
-        kill.once('close', () => resolve());
-        kill.resume();
-        kill.stderr.resume();
-      });
-    });
+    const done = this.#sendSignal(channel, commandLine(['kill', '-s', signal, '--', String(pid)]), signal);
     this.#signals.add(done);
     return done.finally(() => this.#signals.delete(done));
+  }
+
+  async #sendSignal(channel: ClientChannel, command: string, signal: string): Promise<void> {
+    for (const delay of [50, 150, 450]) {
+      const sent = await new Promise<boolean>((resolve) => {
+        if (this.#gone) return resolve(true);
+        setTimeout(() => resolve(true), 2000).unref();
+        this.#link.client.exec(command, (error, kill) => {
+          if (error) return resolve(false);
+          kill.once('close', () => resolve(true));
+          kill.resume();
+          kill.stderr.resume();
+        });
+      });
+      if (sent) return;
+      await sleep(delay); // the server allows no more sessions; one that has just ended may still count
+    }
+    if (!this.#gone) channel.signal(signal); // needs no session, but sshd passes none on to the programs of root
   }
 
   #error(what: string): FleetError {

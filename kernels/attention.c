@@ -83,8 +83,7 @@ static void attend_task(void *arg, size_t begin, size_t end, int thread)
         ops->softmax_f32(scores, positions);
         for (size_t i = 0; i < c->head_dim; i++)
             out[i] = 0;
-        for (size_t i = 0; i < positions; i++)
-            ops->axpy_f16f32(out, scores[i], values + i * c->head_dim, c->head_dim);
+        ops->mix_f16f32(out, scores, values, positions, c->head_dim);
     }
 }
 

@@ -38,8 +38,8 @@ typedef struct trit_ops {
 
     /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
     void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);
-    /* y[n] += a * x[n], x in half precision (the KV cache). */
-    void (*axpy_f16f32)(float *y, float a, const uint16_t *x, size_t n);
+    /* y[n] += sum_i a[i] * x[i][n] for i in [0, count), in this order; x in half precision (the KV cache). */
+    void (*mix_f16f32)(float *y, const float *a, const uint16_t *x, size_t count, size_t n);
     void (*f32_to_f16)(const float *x, uint16_t *y, size_t n);
     /* x[n] -> softmax in place. */
     void (*softmax_f32)(float *x, size_t n);

@@ -65,10 +65,18 @@ static const int8_t *draw_int8(random_source *r, flavour f, size_t n, placer pla
 static void draw_vector(input *in, random_source *r, int number, placer place)
 {
     in->n = draw_length(r, number);
-    in->a = draw_float(r, NORMAL);
     in->x = draw_floats(r, in->flavour, in->n, place);
     in->x2 = draw_floats(r, NORMAL, in->n, place);
     in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour, in->n, place);
+}
+
+static void draw_rows(input *in, random_source *r, int number, placer place)
+{
+    in->n = draw_length(r, number);
+    in->rows = 1 + random_below(r, 9);
+    in->x = draw_floats(r, NORMAL, in->rows, place);
+    in->x2 = draw_floats(r, NORMAL, in->n, place);
+    in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour, in->rows * in->n, place);
 }
 
 static void draw_blocks_of_32(input *in, random_source *r, int number, placer place)
@@ -253,16 +261,19 @@ static void run_rmsnorm_f32(const trit_ops *o, const input *in, output *out)
     o->rmsnorm_f32(out->f + 2 * in->n, out->f + 2 * in->n, in->x2, 1e-6f, in->n);
 }
 
-static void run_axpy_f16f32(const trit_ops *o, const input *in, output *out)
+static void run_mix_f16f32(const trit_ops *o, const input *in, output *out)
 {
     out->floats = in->n;
     memcpy(out->f, in->x2, in->n * sizeof(float));
-    o->axpy_f16f32(out->f, in->a, in->h, in->n);
+    o->mix_f16f32(out->f, in->x, in->h, in->rows, in->n);
 }
 
-static double sum_axpy_f16f32(const input *in, size_t i)
+static double sum_mix_f16f32(const input *in, size_t i)
 {
-    return fabs((double)in->x2[i]) + fabs((double)in->a * (double)f16_to_f32(in->h[i]));
+    double sum = fabs((double)in->x2[i]);
+    for (size_t row = 0; row < in->rows; row++)
+        sum += fabs((double)in->x[row] * (double)f16_to_f32(in->h[row * in->n + i]));
+    return sum;
 }
 
 static void run_f32_to_f16(const trit_ops *o, const input *in, output *out)
@@ -323,7 +334,7 @@ const kernel_case kernel_cases[KERNELS] = {
     CASE(gemm_q4_kq8, draw_gemm_q4_kq8, 80, 1e-5f, sum_gemm_q4_kq8),
     CASE(gemm_q6_kq8, draw_gemm_q6_kq8, 80, 1e-5f, sum_gemm_q6_kq8),
     CASE(rmsnorm_f32, draw_vector, 80, 1e-5f, NULL),
-    CASE(axpy_f16f32, draw_vector, 80, 1e-6f, sum_axpy_f16f32),
+    CASE(mix_f16f32, draw_rows, 80, 3e-6f, sum_mix_f16f32),
     CASE(f32_to_f16, draw_vector, 120, 0, NULL),
     CASE(softmax_f32, draw_vector, 80, 1e-5f, NULL),
     CASE(swiglu_f32, draw_vector, 80, 2e-6f, NULL),

@@ -15,7 +15,6 @@ enum { INPUTS = 6, MOST_VALUES = 1 << 14 /* of either kind in a result */ };
 typedef struct {
     flavour flavour;
     size_t n, rows, tokens, ldx, ldy; /* n: values of a vector, weights of a row */
-    float a;
     const float *x, *x2, *d;
     const uint16_t *h;
     const int8_t *q;

@@ -85,7 +85,7 @@ GEMM(gemm_q6_kq8, 210)
 VECTOR(quant_f32i8, (b->x, b->q, b->sums, K))
 VECTOR(quant_f32q8, (b->x, b->q, b->d, K))
 VECTOR(rmsnorm_f32, (b->x2, b->x, b->x, 1e-5f, K))
-VECTOR(axpy_f16f32, (b->x2, 1e-3f, b->h, K))
+VECTOR(mix_f16f32, (b->x2, b->x, b->h, K / 128, 128))
 VECTOR(f32_to_f16, (b->x, b->h, K))
 VECTOR(softmax_f32, (b->x2, K))
 VECTOR(swiglu_f32, (b->x2, b->x, b->x, K))
@@ -98,7 +98,7 @@ static const struct { const char *kernel; size_t bytes_of_256; bool many; bench_
     { "gemm_q8_0q8", 272, true, run_gemm_q8_0q8 },  { "gemm_q4_0q8", 144, true, run_gemm_q4_0q8 },
     { "gemm_q4_kq8", 144, true, run_gemm_q4_kq8 },  { "gemm_q6_kq8", 210, true, run_gemm_q6_kq8 },
     { "quant_f32i8", 0, false, run_quant_f32i8 },   { "quant_f32q8", 0, false, run_quant_f32q8 },
-    { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },   { "axpy_f16f32", 0, false, run_axpy_f16f32 },
+    { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },   { "mix_f16f32", 0, false, run_mix_f16f32 },
     { "f32_to_f16", 0, false, run_f32_to_f16 },     { "softmax_f32", 0, false, run_softmax_f32 },
     { "swiglu_f32", 0, false, run_swiglu_f32 },     { "relu2_f32", 0, false, run_relu2_f32 },
 };

@@ -305,7 +305,7 @@ void isa_avx2(trit_ops *ops)
         .gemm_q4_kq8 = gemm_q4_kq8,
         .gemm_q6_kq8 = gemm_q6_kq8,
         .rmsnorm_f32 = rmsnorm_f32,
-        .axpy_f16f32 = axpy_f16f32,
+        .mix_f16f32 = mix_f16f32,
         .f32_to_f16 = f32_to_f16_row,
         .softmax_f32 = softmax_f32,
         .swiglu_f32 = swiglu_f32,

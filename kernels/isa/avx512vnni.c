@@ -125,11 +125,16 @@ INLINE vf v_load_bf16(const uint16_t *p, size_t left)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first(left), p)), 16));
 }
 
+INLINE void v_store(float *p, vf v, size_t left)
+{
+    _mm512_mask_storeu_ps(p, first(left), v);
+}
+
 #define v_set(a) _mm512_set1_ps(a)
 #define v_add(a, b) _mm512_add_ps(a, b)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_sum(a) _mm512_reduce_add_ps(a)
-#define DOTS_ONLY
+#define STREAMS_ONLY
 #include "float_kernels.h"
 
 #include "block_kernels.h"
@@ -245,6 +250,7 @@ void isa_avx512vnni(trit_ops *ops)
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
+    ops->mix_f16f32 = mix_f16f32;
     ops->gemm_q8_0q8 = gemm_q8_0q8;
     ops->gemm_q4_0q8 = gemm_q4_0q8;
     ops->gemm_q6_kq8 = gemm_q6_kq8;

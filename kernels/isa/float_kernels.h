@@ -36,7 +36,35 @@ DOT_KERNEL(dot_f32f32, float, v_load)
 DOT_KERNEL(dot_f16f32, uint16_t, v_load_f16)
 DOT_KERNEL(dot_bf16f32, uint16_t, v_load_bf16)
 
-#ifndef DOTS_ONLY
+/* Sums stay in registers while all rows pass, WIDTH vectors of them at a time. Every value adds its rows in the same order. */
+static void mix_f16f32(float *y, const float *a, const uint16_t *x, size_t count, size_t n)
+{
+    enum { WIDTH = 8 };
+    size_t j = 0;
+    for (; j + WIDTH * LANES <= n; j += WIDTH * LANES) {
+        vf s[WIDTH];
+        UNROLL
+        for (int u = 0; u < WIDTH; u++)
+            s[u] = v_load(y + j + u * LANES, LANES);
+        for (size_t i = 0; i < count; i++) {
+            vf factor = v_set(a[i]);
+            UNROLL
+            for (int u = 0; u < WIDTH; u++)
+                s[u] = v_fma(factor, v_load_f16(x + i * n + j + u * LANES, LANES), s[u]);
+        }
+        UNROLL
+        for (int u = 0; u < WIDTH; u++)
+            v_store(y + j + u * LANES, s[u], LANES);
+    }
+    for (; j < n; j += LANES) {
+        vf s = v_load(y + j, n - j);
+        for (size_t i = 0; i < count; i++)
+            s = v_fma(v_set(a[i]), v_load_f16(x + i * n + j, n - j), s);
+        v_store(y + j, s, n - j);
+    }
+}
+
+#ifndef STREAMS_ONLY
 static float quant_f32i8(const float *x, int8_t *q, int32_t *sum, size_t n)
 {
     /* Bits of |x| order like the numbers, with infinity and NaN on top: one pass finds the greatest and what is not finite. */
@@ -94,13 +122,6 @@ static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, s
         vf v = v_mul(v_load(x + i, n - i), scale);
         v_store(out + i, w ? v_mul(v, v_load(w + i, n - i)) : v, n - i);
     }
-}
-
-static void axpy_f16f32(float *y, float a, const uint16_t *x, size_t n)
-{
-    vf factor = v_set(a);
-    for (size_t i = 0; i < n; i += LANES)
-        v_store(y + i, v_fma(factor, v_load_f16(x + i, n - i), v_load(y + i, n - i)), n - i);
 }
 
 static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)

@@ -85,7 +85,7 @@ void isa_neon(trit_ops *ops)
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
     ops->rmsnorm_f32 = rmsnorm_f32;
-    ops->axpy_f16f32 = axpy_f16f32;
+    ops->mix_f16f32 = mix_f16f32;
     ops->f32_to_f16 = f32_to_f16_row;
     ops->softmax_f32 = softmax_f32;
     ops->swiglu_f32 = swiglu_f32;

@@ -122,10 +122,11 @@ static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, s
         out[i] = x[i] * scale * (w ? w[i] : 1);
 }
 
-static void axpy_f16f32(float *y, float a, const uint16_t *x, size_t n)
+static void mix_f16f32(float *y, const float *a, const uint16_t *x, size_t count, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] += a * f16_to_f32(x[i]);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < n; j++)
+            y[j] += a[i] * f16_to_f32(x[i * n + j]);
 }
 
 static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
@@ -174,7 +175,7 @@ void isa_scalar(trit_ops *ops)
         .gemm_q4_kq8 = gemm_q4_kq8,
         .gemm_q6_kq8 = gemm_q6_kq8,
         .rmsnorm_f32 = rmsnorm_f32,
-        .axpy_f16f32 = axpy_f16f32,
+        .mix_f16f32 = mix_f16f32,
         .f32_to_f16 = f32_to_f16_row,
         .softmax_f32 = softmax_f32,
         .swiglu_f32 = swiglu_f32,

@@ -4,7 +4,7 @@
 #include <immintrin.h>
 
 /* A panel is 32 rows of weights in two tiles; its digits are unpacked DEPTH chunks at a time and meet all tokens, 32 at a time. */
-enum { SIDE = 16, TILE_BYTES = SIDE * 64, PANEL_GROUPS = 2 * SIDE / T2_ROWS, DEPTH = 4, STEPS = T2_CHUNK / 64, FEWEST = 8 };
+enum { SIDE = 16, TILE_BYTES = SIDE * 64, PANEL_GROUPS = 2 * SIDE / T2_ROWS, DEPTH = 4, STEPS = T2_CHUNK / 64, FEWEST = 12 /* tokens, measured */ };
 
 void isa_avx512vnni(trit_ops *ops);
 static void (*few_tokens)(const uint8_t *, size_t, size_t, const int8_t *, size_t, const int32_t *, int32_t *, size_t, size_t);
@@ -35,13 +35,12 @@ static void shape(tile_shapes *s, int tile, size_t rows, size_t row_bytes)
 static void shape_tiles(size_t tokens, size_t rows)
 {
     tile_shapes s = { .palette = 1 };
+    size_t t[2] = { least(tokens, SIDE), tokens - least(tokens, SIDE) }, r[2] = { least(rows, SIDE), rows - least(rows, SIDE) };
     for (int i = 0; i < 2; i++) {
-        size_t t = i ? tokens - least(tokens, SIDE) : least(tokens, SIDE), r = i ? rows - least(rows, SIDE) : least(rows, SIDE);
-        shape(&s, 4 + i, t, 64);
-        shape(&s, 6 + i, SIDE, r * 4);
-        for (int j = 0; j < 2; j++) {
-            shape(&s, 2 * i + j, t, 4 * (j ? rows - least(rows, SIDE) : least(rows, SIDE)));
-        }
+        shape(&s, 4 + i, t[i], 64);
+        shape(&s, 6 + i, SIDE, 4 * r[i]);
+        for (int j = 0; j < 2; j++)
+            shape(&s, 2 * i + j, t[i], 4 * r[j]);
     }
     SETTLE();
     _tile_loadconfig(&s);
@@ -57,8 +56,8 @@ INLINE void transpose_lanes(__m512i *out, __m512i a, __m512i b, __m512i c, __m51
     out[12] = _mm512_shuffle_i32x4(AB, CD, 0xdd);
 }
 
-/* The digits of 16 rows, one chunk: STEPS tiles, TWO tiles apart. A tile's line k holds weights 4k .. 4k+3 of each row. Four weights of
-   a row stay together, so one transposition of the packed bytes serves the four digits in them. Absent rows read as anything. */
+/* The trits of 16 rows, one chunk, as STEPS tiles; another panel half lies between them. A tile's line k holds weights 4k .. 4k+3 of each row. Four weights of
+   a row stay together, so one transposition of the packed bytes serves the four digits in them. Rows beyond `groups` come out as -1; their columns are in no tile. */
 static void unpack(const uint8_t *w, size_t stride, size_t groups, int8_t *out)
 {
     __m512i lines[4][4], columns[SIDE], three = _mm512_set1_epi8(3), one = _mm512_set1_epi8(1);

@@ -4,7 +4,8 @@
 #include <immintrin.h>
 
 /* A panel is 32 rows of weights in two tiles; its digits are unpacked DEPTH chunks at a time and meet all tokens, 32 at a time. */
-enum { SIDE = 16, TILE_BYTES = SIDE * 64, PANEL_GROUPS = 2 * SIDE / T2_ROWS, DEPTH = 4, STEPS = T2_CHUNK / 64, FEWEST = 12 /* tokens, measured */ };
+enum { SIDE = 16, TILE_BYTES = SIDE * 64, PANEL_GROUPS = 2 * SIDE / T2_ROWS, DEPTH = 4, STEPS = T2_CHUNK / 64 };
+enum { FEWEST = 12 }; /* tokens; below, VNNI is faster (measured) */
 
 void isa_avx512vnni(trit_ops *ops);
 static void (*few_tokens)(const uint8_t *, size_t, size_t, const int8_t *, size_t, const int32_t *, int32_t *, size_t, size_t);
@@ -56,8 +57,9 @@ INLINE void transpose_lanes(__m512i *out, __m512i a, __m512i b, __m512i c, __m51
     out[12] = _mm512_shuffle_i32x4(AB, CD, 0xdd);
 }
 
-/* The trits of 16 rows, one chunk, as STEPS tiles; another panel half lies between them. A tile's line k holds weights 4k .. 4k+3 of each row. Four weights of
-   a row stay together, so one transposition of the packed bytes serves the four digits in them. Rows beyond `groups` come out as -1; their columns are in no tile. */
+/* The trits of 16 rows, one chunk, as STEPS tiles; tiles of the panel's other half lie between them. A tile's line k holds weights
+   4k .. 4k+3 of each row. Four weights of a row stay together, so one transposition of the packed bytes serves the four digits in them.
+   Rows beyond `groups` come out as -1; no tile reads their columns. */
 static void unpack(const uint8_t *w, size_t stride, size_t groups, int8_t *out)
 {
     __m512i lines[4][4], columns[SIDE], three = _mm512_set1_epi8(3), one = _mm512_set1_epi8(1);

@@ -1,0 +1,34 @@
+/* The gemm of a packed ternary layout for several tokens, written once. A file that includes this defines before:
+     t2_one(w, chunks, q, sum, y), t5_one(...)           one group of rows, one token; y is written
+     t2_spread(w, chunks, codes), t5_spread(...)         a group's codes, one a byte: [chunks*<chunk>/STEP][4][STEP]
+     code_tile(codes, steps, q, ldx, y, ldy, tokens)     adds to y[t*ldy + 0..3]; always inlined, `tokens` a constant of at most TILE
+     TILE, STEP                                          tokens a tile, bytes a step
+   TERNARY_KERNEL(layout, chunk, block): weights of a chunk, chunks spread at a time. */
+#define TERNARY_KERNEL(layout, chunk, block)                                                                                           \
+    static void layout##_many(const uint8_t *w, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,           \
+                              size_t ldy, size_t n)                                                                                    \
+    {                                                                                                                                  \
+        _Alignas(64) uint8_t codes[(block) * T2_ROWS * (chunk)];                                                                       \
+        for (size_t t = 0; t < n; t++)                                                                                                 \
+            for (size_t r = 0; r < T2_ROWS; r++)                                                                                       \
+                y[t * ldy + r] = -sums[t];                                                                                             \
+        for (size_t c = 0; c < chunks; c += (block)) {                                                                                 \
+            size_t count = chunks - c < (block) ? chunks - c : (block), steps = count * ((chunk) / STEP);                              \
+            const int8_t *x = q + c * (chunk);                                                                                         \
+            size_t t = 0;                                                                                                              \
+            layout##_spread(w + c * T2_ROWS * T2_BYTES, count, codes);                                                                 \
+            for (; t + TILE <= n; t += TILE)                                                                                           \
+                code_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, TILE);                                                     \
+            for (; t < n; t++)                                                                                                         \
+                code_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, 1);                                                        \
+        }                                                                                                                              \
+    }                                                                                                                                  \
+    static void gemm_##layout##i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,    \
+                                  int32_t *y, size_t ldy, size_t n)                                                                    \
+    {                                                                                                                                  \
+        for (size_t g = 0; g < groups; g++, w += chunks * T2_ROWS * T2_BYTES, y += T2_ROWS)                                            \
+            if (n == 1)                                                                                                                \
+                layout##_one(w, chunks, q, sums[0], y);                                                                                \
+            else                                                                                                                       \
+                layout##_many(w, chunks, q, ldx, sums, y, ldy, n);                                                                     \
+    }

@@ -154,7 +154,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(total[0], total[1], total[2], total[3]), _mm_set1_epi32(sum)));
 }
 
-static void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)

@@ -130,17 +130,22 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_srai_epi32(all, 8));
 }
 
-static void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+/* Codes of bytes of five trits: 1 from 86 on, 2 from 171 on. */
+INLINE __m512i t5_codes(__m512i t)
 {
-    __m512i one = _mm512_set1_epi8(1), two = _mm512_set1_epi8(2), least_one = _mm512_set1_epi8(86), least_two = _mm512_set1_epi8((char)171);
+    __m512i one = _mm512_set1_epi8(1);
+    return _mm512_add_epi8(_mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8(85)), one),
+                           _mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8((char)170)), one));
+}
+
+APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+{
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
-        UNROLL
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES) {
             __m512i t = load(w);
             UNROLL
             for (int d = 0; d < 5; d++) {
-                __m512i code = _mm512_maskz_mov_epi8(_mm512_cmpge_epu8_mask(t, least_one), one);
-                _mm512_store_si512(out + (d * T2_ROWS + r) * STEP, _mm512_mask_mov_epi8(code, _mm512_cmpge_epu8_mask(t, least_two), two));
+                _mm512_store_si512(out + (d * T2_ROWS + r) * STEP, t5_codes(t));
                 t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
             }
         }

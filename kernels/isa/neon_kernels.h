@@ -199,7 +199,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 }
 #endif
 
-static void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
     for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
         for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)

@@ -4,6 +4,16 @@
      code_tile(codes, steps, q, ldx, y, ldy, tokens)     adds to y[t*ldy + 0..3]; always inlined, `tokens` a constant of at most TILE
      TILE, STEP                                          tokens a tile, bytes a step
    TERNARY_KERNEL(layout, chunk, block): weights of a chunk, chunks spread at a time. */
+
+/* All tokens with one block of codes; apart, so that every layout shares the one good copy. */
+APART void code_tiles(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, size_t n)
+{
+    for (; n >= TILE; n -= TILE, q += TILE * ldx, y += TILE * ldy)
+        code_tile(codes, steps, q, ldx, y, ldy, TILE);
+    for (; n; n--, q += ldx, y += ldy)
+        code_tile(codes, steps, q, ldx, y, ldy, 1);
+}
+
 #define TERNARY_KERNEL(layout, chunk, block)                                                                                           \
     static void layout##_many(const uint8_t *w, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,           \
                               size_t ldy, size_t n)                                                                                    \
@@ -13,14 +23,9 @@
             for (size_t r = 0; r < T2_ROWS; r++)                                                                                       \
                 y[t * ldy + r] = -sums[t];                                                                                             \
         for (size_t c = 0; c < chunks; c += (block)) {                                                                                 \
-            size_t count = chunks - c < (block) ? chunks - c : (block), steps = count * ((chunk) / STEP);                              \
-            const int8_t *x = q + c * (chunk);                                                                                         \
-            size_t t = 0;                                                                                                              \
+            size_t count = chunks - c < (block) ? chunks - c : (block);                                                                \
             layout##_spread(w + c * T2_ROWS * T2_BYTES, count, codes);                                                                 \
-            for (; t + TILE <= n; t += TILE)                                                                                           \
-                code_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, TILE);                                                     \
-            for (; t < n; t++)                                                                                                         \
-                code_tile(codes, steps, x + t * ldx, ldx, y + t * ldy, ldy, 1);                                                        \
+            code_tiles(codes, count * ((chunk) / STEP), q + c * (chunk), ldx, y, ldy, n);                                              \
         }                                                                                                                              \
     }                                                                                                                                  \
     static void gemm_##layout##i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,    \

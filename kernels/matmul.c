@@ -7,9 +7,10 @@ enum { TOKENS = 48, ROWS = 64 }; /* tile of results: its activations and weights
 
 struct activations {
     const float *x;
-    size_t n, k, k_padded;   /* k_padded: whole t2 chunks */
+    size_t n, k, k_padded;   /* k_padded: enough for whole chunks of every ternary layout */
+    size_t chunks;           /* of t2 */
     bool have_row, have_sums, have_block;
-    /* One scale a token: q[n][k_padded], d[n], sums[n], chunk_sums[n][chunks]. */
+    /* One scale a token: q[n][k_padded], d[n], sums[n]; chunk_sums[n][chunks]. */
     int8_t *row_q;
     float *row_d;
     int32_t *row_sums, *chunk_sums;
@@ -24,9 +25,20 @@ static void *aligned(size_t bytes)
     return bytes > SIZE_MAX - 64 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
+static size_t whole_chunks(size_t k, size_t chunk)
+{
+    return (k + chunk - 1) / chunk * chunk;
+}
+
+static size_t padded(size_t k)
+{
+    size_t t2 = whole_chunks(k, T2_CHUNK), t5 = whole_chunks(k, T5_CHUNK);
+    return t2 > t5 ? t2 : t5;
+}
+
 activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
 {
-    size_t chunks = (max_k + T2_CHUNK - 1) / T2_CHUNK, k = chunks * T2_CHUNK;
+    size_t chunks = (max_k + T2_CHUNK - 1) / T2_CHUNK, k = padded(max_k);
     activations *a = calloc(1, sizeof *a);
     if (a && max_tokens && chunks && k < SIZE_MAX / sizeof(float) / max_tokens) {
         a->row_q = aligned(max_tokens * k);
@@ -61,7 +73,8 @@ void activations_set(activations *a, const float *x, size_t n, size_t k)
     a->x = x;
     a->n = n;
     a->k = k;
-    a->k_padded = (k + T2_CHUNK - 1) / T2_CHUNK * T2_CHUNK;
+    a->k_padded = padded(k);
+    a->chunks = (k + T2_CHUNK - 1) / T2_CHUNK;
     a->have_row = a->have_sums = a->have_block = false;
 }
 
@@ -79,14 +92,14 @@ static void quantise_rows(void *arg, size_t begin, size_t end, int thread)
 static void sum_chunks(void *arg, size_t begin, size_t end, int thread)
 {
     activations *a = arg;
-    size_t chunks = a->k_padded / T2_CHUNK;
     (void)thread;
-    for (size_t i = begin * chunks; i < end * chunks; i++) {
-        int32_t sum = 0;
-        for (size_t j = 0; j < T2_CHUNK; j++)
-            sum += a->row_q[i * T2_CHUNK + j];
-        a->chunk_sums[i] = sum;
-    }
+    for (size_t t = begin; t < end; t++)
+        for (size_t c = 0; c < a->chunks; c++) {
+            int32_t sum = 0;
+            for (size_t j = 0; j < T2_CHUNK; j++)
+                sum += a->row_q[t * a->k_padded + c * T2_CHUNK + j];
+            a->chunk_sums[t * a->chunks + c] = sum;
+        }
 }
 
 static void quantise_blocks(void *arg, size_t begin, size_t end, int thread)
@@ -143,19 +156,17 @@ enum { T2_TILE_TOKENS = 256, T2_TILE_ROWS = 32 };
 typedef int32_t tile[T2_TILE_TOKENS][T2_TILE_ROWS];
 
 /* y = sum * (activation scale * weight scale), for groups of T2_ROWS rows. */
-static void t2_groups(void *arg, size_t begin, size_t end, int thread)
+static void multiply_groups(const product *j, ternary_gemm gemm, size_t begin, size_t end)
 {
-    const product *j = arg;
     const matrix *m = j->m;
     const activations *a = j->a;
     _Alignas(64) tile sums;
-    (void)thread;
     for (size_t t0 = 0; t0 < a->n; t0 += T2_TILE_TOKENS) {
         size_t tokens = least(T2_TILE_TOKENS, a->n - t0), step = T2_TILE_ROWS / T2_ROWS;
         for (size_t g = begin; g < end; g += step) {
             size_t groups = least(step, end - g), row = g * T2_ROWS, rows = least(groups * T2_ROWS, m->rows - row);
-            j->ops->gemm_t2i8(m->data + g * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q + t0 * a->k_padded, a->k_padded,
-                              a->row_sums + t0, sums[0], T2_TILE_ROWS, tokens);
+            gemm(m->data + g * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q + t0 * a->k_padded, a->k_padded,
+                 a->row_sums + t0, sums[0], T2_TILE_ROWS, tokens);
             for (size_t t = 0; t < tokens; t++) {
                 float *y = j->y + (t0 + t) * m->rows + row, scale = a->row_d[t0 + t] * m->scale;
                 for (size_t r = 0; r < rows; r++)
@@ -163,6 +174,20 @@ static void t2_groups(void *arg, size_t begin, size_t end, int thread)
             }
         }
     }
+}
+
+static void t2_groups(void *arg, size_t begin, size_t end, int thread)
+{
+    const product *j = arg;
+    (void)thread;
+    multiply_groups(j, j->ops->gemm_t2i8, begin, end);
+}
+
+static void t5_groups(void *arg, size_t begin, size_t end, int thread)
+{
+    const product *j = arg;
+    (void)thread;
+    multiply_groups(j, j->ops->gemm_t5i8, begin, end);
 }
 
 /* The same with a scale for each chunk of each row: y = (sum over chunks of sum * weight scale) * activation scale. */
@@ -243,6 +268,7 @@ struct multiplication {
 static const struct multiplication table[] = {
     { "t2", false, T2_ROWS, want_row, t2_groups },
     { "t2", true, T2_ROWS, want_chunks, t2_scaled_groups },
+    { "t5", false, T2_ROWS, want_row, t5_groups },
     { "f32", false, 1, want_nothing, f32_rows },
     { "f16", false, 1, want_nothing, f16_rows },
     { "bf16", false, 1, want_nothing, bf16_rows },

@@ -18,8 +18,8 @@ typedef struct {
 typedef struct model model;
 typedef struct session session;
 
-/* Binds and packs. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
-model *model_load(const gguf *g, const trit_ops *ops, pool *p, trit_error *e);
+/* Binds and packs. layout: of ternary matrices, as layout_named returns it; "auto" measures where they are large. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
+model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e);
 void model_free(model *m);
 /* Runs on another pool from now on, which must outlive the model. Sessions made before must not be used any more. */
 void model_set_pool(model *m, pool *p);

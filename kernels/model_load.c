@@ -1,5 +1,6 @@
 /* Binds the tensors of a GGUF to a model: every name and shape is checked, every tensor of the file must be of use. */
 #include "clock.h"
+#include "layout.h"
 #include "model_private.h"
 #include <inttypes.h>
 #include <math.h>
@@ -9,6 +10,7 @@
 
 typedef struct {
     model *m;
+    const char *layout; /* of ternary matrices */
     bool *used; /* [gguf_count]: a tensor nobody asked for would mean a graph that is not the one computed here */
     trit_error *e;
 } binder;
@@ -78,7 +80,7 @@ static void note_layout(model *m, const char *layout)
 static bool pack_matrix(binder *b, const gguf_tensor *t, float scale, matrix *out)
 {
     model *m = b->m;
-    if (!matrix_load(out, t, scale, m->pool, b->e))
+    if (!matrix_load(out, t, b->layout, scale, m->pool, b->e))
         return false;
     m->weight_bytes += out->bytes;
     if (!out->owned)
@@ -163,35 +165,44 @@ static bool check_all_used(binder *b)
     return true;
 }
 
-/* Bytes the weights will take: ternary ones packed at 2 bits, the rest as in the file. */
-static uint64_t bytes_needed(const gguf *g)
+/* Bytes the weights will take: the ternary ones packed, the rest as in the file. */
+static uint64_t bytes_needed(const gguf *g, const char *layout, bool ternary_alone)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < gguf_count(g); i++) {
         const gguf_tensor *t = gguf_at(g, i);
         if (type_is_ternary(t->type))
-            sum += (t->rows + T2_ROWS - 1) / T2_ROWS * T2_ROWS * ((t->ne[0] + T2_CHUNK - 1) / T2_CHUNK) * T2_BYTES;
-        else
+            sum += packed_bytes(layout, t->rows, t->ne[0]);
+        else if (!ternary_alone)
             sum += t->bytes;
     }
     return sum;
 }
 
-static bool check_memory(const gguf *g, trit_error *e)
+static bool check_memory(const gguf *g, const char *layout, trit_error *e)
 {
     int64_t available = memory_available();
-    uint64_t needed = bytes_needed(g);
+    uint64_t needed = bytes_needed(g, layout, false);
     if (available >= 0 && needed > (uint64_t)available)
         return fail(e, "%s: the weights need %.0f MB of memory, but only %.0f MB are available", gguf_path(g),
                     (double)needed / 1e6, (double)available / 1e6);
     return true;
 }
 
-model *model_load(const gguf *g, const trit_ops *ops, pool *p, trit_error *e)
+/* Weights that a cache may hold are not worth a measurement. */
+static const char *settle_layout(const gguf *g, const char *layout, const trit_ops *ops, pool *p)
+{
+    enum { LARGE = 32 << 20 };
+    if (strcmp(layout, "auto"))
+        return layout;
+    return bytes_needed(g, "t2", true) < LARGE ? "t2" : layout_measure(ops, p);
+}
+
+model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e)
 {
     model *m = calloc(1, sizeof *m);
     bool *used = calloc(gguf_count(g) + 1, sizeof *used);
-    binder b = { m, used, e };
+    binder b = { m, layout, used, e };
     bool ok = m && used;
     if (!ok)
         fail(e, "not enough memory to load a model");
@@ -199,7 +210,9 @@ model *model_load(const gguf *g, const trit_ops *ops, pool *p, trit_error *e)
         m->gguf = g;
         m->ops = ops;
         m->pool = p;
-        ok = config_read(&m->config, g, e) && check_memory(g, e);
+        ok = config_read(&m->config, g, e);
+        b.layout = ok ? settle_layout(g, layout, ops, p) : layout;
+        ok = ok && check_memory(g, b.layout, e);
     }
     if (ok) {
         m->frequency = malloc((m->config.rope_dim / 2 + 1) * sizeof *m->frequency);

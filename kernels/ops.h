@@ -11,16 +11,30 @@
    Stored as [rows/4][chunks][4][64] bytes: byte j of a chunk holds codes (trit + 1) of weights d*64 + j, d = 0..3, at bits 2d. */
 enum { T2_ROWS = 4, T2_CHUNK = 256, T2_BYTES = 64 };
 
+/* Packed layout "t5", 1.6 bits a weight, likewise for every width of vectors: chunks of 320 weights, rows padded to groups of 4, stored
+   as [rows/4][chunks][4][64] bytes. Byte j of a chunk holds codes c0..c4 (trit + 1) of weights d*64 + j, d = 0..4, as x =
+   ceil(v*256/243) with v = c0*81 + c1*27 + c2*9 + c3*3 + c4. With t0 = x and t(d+1) = 3*t(d) mod 256, c(d) = 3*t(d) / 256 rounded down.
+
+   So 256*c(d) = 3*t(d) - t(d+1), for any byte x, and a row's product needs no digits:
+     256 * sum c(d)*q(d) = 3 * sum t(d)*q(d) - sum t(d+1)*q(d)
+   The trit is c - 1: take 256 * sum q off, and 256 * sum trit*q is left. Sums of 32 bits that wrap around give it modulo 2^32, so it is
+   exact whatever overflowed on the way as long as it fits itself: 256 * 127 * weights < 2^31, which is 66,051 weights a row. Signed
+   bytes s(d) = t(d) - 128 do the same without the sum of q: 3*s(d) - s(d+1) = 256*c(d) - 256, and 3*s(d) wraps around to s(d+1). */
+enum { T5_CHUNK = 320, T5_MOST_CHUNKS = 66051 / T5_CHUNK };
+
+/* y[t*ldy + r] = sum_k trit(r,k) * q[t*ldx + k] for r in [0, groups*4), t in [0, n). Exact integers.
+   w: [groups][chunks][4][64]; q: n rows of ldx >= chunks*<chunk> int8 (zero in the pad), -127..127; sums[n] = sum of each q row. */
+typedef void (*ternary_gemm)(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,
+                             int32_t *y, size_t ldy, size_t n);
+
 typedef struct trit_ops {
     /* int8 activations of one token: x[n] -> q[n] and *sum = sum of q; returns the scale d, x ~ q * d. With m = max|x|:
        d = m / 127, q = round-half-even(x * (127 / m)). m below 1e-30 counts as zero: q = 0, d = 0. Any x that is not finite: q = 0,
        d = NaN, so that broken numbers stay visible. n needs no alignment. */
     float (*quant_f32i8)(const float *x, int8_t *q, int32_t *sum, size_t n);
 
-    /* y[t*ldy + r] = sum_k trit(r,k) * q[t*ldx + k] for r in [0, groups*4), t in [0, n). Exact integers.
-       w: [groups][chunks][4][64] (t2); q: n rows of ldx >= chunks*256 int8 (zero in the pad), -127..127; sums[n] = sum of each q row. */
-    void (*gemm_t2i8)(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,
-                      int32_t *y, size_t ldy, size_t n);
+    ternary_gemm gemm_t2i8;
+    ternary_gemm gemm_t5i8; /* at most T5_MOST_CHUNKS chunks */
 
     /* Dot product of one row of n F32, F16 or BF16 weights with floats x[n]. */
     float (*dot_f32f32)(const float *w, const float *x, size_t n);

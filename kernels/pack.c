@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A packed ternary layout: one row of `layouts`. A chunk of `chunk` weights of one row takes `bytes`; `rows` rows are interleaved. */
+/* A packed ternary layout: one row of `layouts`. A chunk of `chunk` weights of one row takes T2_BYTES; T2_ROWS rows are interleaved. */
 typedef struct {
     const char *name;
-    size_t chunk, bytes, rows;
-    void (*fold)(const int8_t *trits, uint8_t *out); /* trits[chunk] -> out[bytes] */
+    size_t chunk, most_chunks;
+    bool block_scales;                               /* a chunk is one block of a scale */
+    void (*fold)(const int8_t *trits, uint8_t *out); /* trits[chunk] -> out[T2_BYTES] */
 } layout;
 
 static void fold_t2(const int8_t *trits, uint8_t *out)
@@ -20,17 +21,34 @@ static void fold_t2(const int8_t *trits, uint8_t *out)
         out[j] = (uint8_t)((trits[j] + 1) | (trits[T2_BYTES + j] + 1) << 2 | (trits[2 * T2_BYTES + j] + 1) << 4 | (trits[3 * T2_BYTES + j] + 1) << 6);
 }
 
+static void fold_t5(const int8_t *trits, uint8_t *out)
+{
+    for (int j = 0; j < T2_BYTES; j++) {
+        int v = 121; /* five codes of trit 0 */
+        for (int d = 0, power = 81; d < 5; d++, power /= 3)
+            v += power * trits[d * T2_BYTES + j];
+        out[j] = (uint8_t)((v * 256 + 242) / 243);
+    }
+}
+
 static const layout layouts[] = {
-    { "t2", T2_CHUNK, T2_BYTES, T2_ROWS, fold_t2 },
+    { "t2", T2_CHUNK, SIZE_MAX, true, fold_t2 },
+    { "t5", T5_CHUNK, T5_MOST_CHUNKS, false, fold_t5 },
 };
 
-/* Blocks of scales are those of the TQ types; a layout whose chunk differs would need its own rule. */
-enum { SCALE_BLOCK = 256 };
+/* Blocks of scales are those of the TQ types. Trits are decoded PIECE at a time: whole blocks, and whole chunks of every layout. */
+enum { SCALE_BLOCK = 256, PIECE = 1280, PIECE_BLOCKS = PIECE / SCALE_BLOCK };
+
+static size_t whole(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit;
+}
 
 typedef struct {
     matrix *m;
     const layout *l;
-    float *scales;             /* [groups*rows][chunks], or NULL for I2_S */
+    size_t blocks;             /* scales of a row */
+    float *scales;             /* [groups*rows][blocks], or NULL for I2_S */
     atomic_size_t bad_code, bad_scale; /* 1 + a row that holds one; 0: none */
 } packing;
 
@@ -50,38 +68,86 @@ static bool check_block(int8_t *trits, size_t n, float *scale)
     return bad;
 }
 
+/* Decodes and checks weights [at, at + n) of a row. */
+static void decode_piece(packing *p, size_t row, size_t at, size_t n, int8_t *trits)
+{
+    const gguf_tensor *t = p->m->source;
+    size_t row_bytes = p->m->k / t->info->weights * t->info->bytes;
+    float *scales = p->scales ? p->scales + row * p->blocks + at / SCALE_BLOCK : NULL;
+    decode_trits(t->type, t->data + row * row_bytes + at / t->info->weights * t->info->bytes, trits, scales, n);
+    for (size_t i = 0; i < n; i += SCALE_BLOCK) {
+        float *scale = scales ? scales + i / SCALE_BLOCK : NULL;
+        if (scale && !isfinite(*scale))
+            atomic_store(&p->bad_scale, row + 1);
+        if (check_block(trits + i, n - i < SCALE_BLOCK ? n - i : SCALE_BLOCK, scale))
+            atomic_store(&p->bad_code, row + 1);
+    }
+}
+
 static void pack_groups(void *arg, size_t begin, size_t end, int thread)
 {
     packing *p = arg;
     const matrix *m = p->m;
-    const layout *l = p->l;
-    const gguf_tensor *t = m->source;
-    size_t row_bytes = m->k / t->info->weights * t->info->bytes, chunk_bytes = l->chunk / t->info->weights * t->info->bytes;
-    int8_t trits[SCALE_BLOCK];
+    int8_t trits[PIECE];
     (void)thread;
-    for (size_t row = begin * l->rows; row < end * l->rows; row++) {
-        for (size_t c = 0; c < m->chunks; c++) {
-            size_t at = c * l->chunk, n = row >= m->rows ? 0 : m->k - at < l->chunk ? m->k - at : l->chunk;
-            float *scale = p->scales ? p->scales + row * m->chunks + c : NULL;
-            if (scale)
-                *scale = 0;
-            memset(trits + n, 0, l->chunk - n);
-            if (n) {
-                decode_trits(t->type, t->data + row * row_bytes + c * chunk_bytes, trits, scale, n);
-                if (scale && !isfinite(*scale))
-                    atomic_store(&p->bad_scale, row + 1);
-                if (check_block(trits, n, scale))
-                    atomic_store(&p->bad_code, row + 1);
-            }
-            l->fold(trits, m->data + ((row / l->rows * m->chunks + c) * l->rows + row % l->rows) * l->bytes);
+    for (size_t row = begin * T2_ROWS; row < end * T2_ROWS; row++) {
+        uint8_t *out = m->data + (row / T2_ROWS * m->chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
+        for (size_t c = 0, at = 0; c < m->chunks; at += PIECE) {
+            size_t n = row >= m->rows || at >= m->k ? 0 : m->k - at < PIECE ? m->k - at : PIECE;
+            memset(trits + n, 0, PIECE - n);
+            if (n)
+                decode_piece(p, row, at, n, trits);
+            for (size_t i = 0; i < PIECE && c < m->chunks; i += p->l->chunk, c++, out += T2_ROWS * T2_BYTES)
+                p->l->fold(trits + i, out);
         }
     }
 }
 
-/* One scale for the whole matrix if all blocks that matter agree. */
-static void settle_scales(matrix *m, float *scales, float extra)
+/* Whether all blocks that have weights share a scale. Reads the scales, and only those blocks whose scale differs. */
+static bool has_one_scale(const gguf_tensor *t)
 {
-    size_t count = m->groups * T2_ROWS * m->chunks;
+    const uint8_t *block = t->data;
+    uint16_t common = 0;
+    bool found = false;
+    for (size_t n = t->bytes / t->info->bytes; t->type != TYPE_I2_S && n; n--, block += t->info->bytes) {
+        int8_t trits[SCALE_BLOCK];
+        uint16_t half;
+        float scale;
+        bool any = false;
+        memcpy(&half, block + t->info->bytes - sizeof half, sizeof half);
+        if (found && half == common)
+            continue;
+        decode_trits(t->type, block, trits, &scale, SCALE_BLOCK);
+        for (size_t i = 0; i < SCALE_BLOCK && !any; i++)
+            any = trits[i] != 0;
+        if (!any || scale == 0)
+            continue;
+        if (found)
+            return false;
+        common = half;
+        found = true;
+    }
+    return true;
+}
+
+static const layout *layout_for(const char *name, const gguf_tensor *t)
+{
+    const layout *l = &layouts[0];
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (!strcmp(layouts[i].name, name))
+            l = &layouts[i];
+    return whole((size_t)t->ne[0], l->chunk) <= l->most_chunks && (l->block_scales || has_one_scale(t)) ? l : &layouts[0];
+}
+
+uint64_t packed_bytes(const char *name, uint64_t rows, uint64_t k)
+{
+    size_t chunk = strcmp(name, "t5") ? T2_CHUNK : T5_CHUNK;
+    return whole(rows, T2_ROWS) * T2_ROWS * whole(k, chunk) * T2_BYTES;
+}
+
+/* One scale for the whole matrix if all blocks that matter agree. */
+static void settle_scales(matrix *m, float *scales, size_t count, float extra)
+{
     float common = 0;
     bool differ = false;
     for (size_t i = 0; i < count; i++) {
@@ -104,15 +170,16 @@ static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_
     const gguf_tensor *t = m->source;
     int name = (int)(t->name.len < 100 ? t->name.len : 100);
     m->layout = l->name;
-    m->chunks = (m->k + l->chunk - 1) / l->chunk;
-    m->groups = (m->rows + l->rows - 1) / l->rows;
-    m->bytes = m->groups * m->chunks * l->rows * l->bytes;
+    m->chunks = whole(m->k, l->chunk);
+    m->groups = whole(m->rows, T2_ROWS);
+    m->bytes = m->groups * m->chunks * T2_ROWS * T2_BYTES;
     m->owned = true;
     m->data = slab_alloc(m->bytes);
-    packing job = { .m = m, .l = l };
+    packing job = { .m = m, .l = l, .blocks = whole(m->k, SCALE_BLOCK) };
+    size_t count = m->groups * T2_ROWS * job.blocks;
     bool one_scale = t->type == TYPE_I2_S;
     if (!one_scale)
-        job.scales = malloc(m->groups * l->rows * m->chunks * sizeof *job.scales);
+        job.scales = calloc(count, sizeof *job.scales); /* 0 in rows of the pad */
     if (!m->data || (!one_scale && !job.scales)) {
         free(job.scales);
         matrix_free(m);
@@ -133,7 +200,7 @@ static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_
     if (one_scale)
         m->scale = tensor_scale(t) * extra;
     else
-        settle_scales(m, job.scales, extra);
+        settle_scales(m, job.scales, count, extra);
     return true;
 }
 
@@ -171,11 +238,11 @@ static void load_dense(matrix *m, pool *p)
     pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
 }
 
-bool matrix_load(matrix *m, const gguf_tensor *t, float extra_scale, pool *p, trit_error *e)
+bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
 {
     *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale };
     if (type_is_ternary(t->type)) {
-        if (!load_ternary(m, &layouts[0], extra_scale, p, e))
+        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
             return false;
     } else {
         load_dense(m, p);

@@ -85,6 +85,17 @@ static void draw_blocks_of_32(input *in, random_source *r, int number, placer pl
     in->x = draw_floats(r, in->flavour, in->n, place);
 }
 
+static void sum_rows(input *in, size_t k, placer place)
+{
+    int32_t *sums = place(in->tokens * sizeof *sums);
+    for (size_t t = 0; t < in->tokens; t++) {
+        sums[t] = 0;
+        for (size_t i = 0; i < k; i++)
+            sums[t] += in->q[t * in->ldx + i];
+    }
+    in->sums = sums;
+}
+
 static void draw_gemm_t2i8(input *in, random_source *r, int number, placer place)
 {
     size_t chunks = number % 5 == 4 ? 27 : 1 + random_below(r, 9);
@@ -105,13 +116,27 @@ static void draw_gemm_t2i8(input *in, random_source *r, int number, placer place
     }
     in->w = w;
     in->q = draw_int8(r, in->flavour, (in->tokens - 1) * in->ldx + chunks * T2_CHUNK, place);
-    int32_t *sums = place(in->tokens * sizeof *sums);
-    for (size_t t = 0; t < in->tokens; t++) {
-        sums[t] = 0;
-        for (size_t i = 0; i < chunks * T2_CHUNK; i++)
-            sums[t] += in->q[t * in->ldx + i];
-    }
-    in->sums = sums;
+    sum_rows(in, chunks * T2_CHUNK, place);
+}
+
+/* Any byte is five codes. EXTREME: all of them 2 or all 0, now and then in the longest rows there may be. */
+static void draw_gemm_t5i8(input *in, random_source *r, int number, placer place)
+{
+    bool longest = in->flavour == EXTREME && number % 24 == 5;
+    size_t chunks = longest ? T5_MOST_CHUNKS : number % 5 == 4 ? 22 : 1 + random_below(r, 9);
+    in->n = chunks;
+    in->rows = longest ? 1 : 1 + random_below(r, 3);
+    in->tokens = longest ? 1 + random_below(r, 2) * 2 : number % 3 ? 1 + random_below(r, 14) : 1;
+    in->ldx = chunks * T5_CHUNK + random_below(r, 40);
+    in->ldy = in->rows * T2_ROWS + random_below(r, 5);
+    size_t bytes = in->rows * chunks * T2_ROWS * T2_BYTES;
+    uint8_t *w = place(bytes);
+    int same = random_below(r, 2) ? 255 : 0;
+    for (size_t i = 0; i < bytes; i++)
+        w[i] = (uint8_t)(in->flavour == EXTREME ? same : (int)random_below(r, 256));
+    in->w = w;
+    in->q = draw_int8(r, in->flavour, (in->tokens - 1) * in->ldx + chunks * T5_CHUNK, place);
+    sum_rows(in, chunks * T5_CHUNK, place);
 }
 
 static void draw_gemm(uint32_t type, input *in, random_source *r, int number, placer place)
@@ -205,6 +230,13 @@ static void run_gemm_t2i8(const trit_ops *o, const input *in, output *out)
     out->integers = (in->tokens - 1) * in->ldy + in->rows * T2_ROWS;
     out->width = 4;
     o->gemm_t2i8(in->w, in->rows, in->n, in->q, in->ldx, in->sums, out->i, in->ldy, in->tokens);
+}
+
+static void run_gemm_t5i8(const trit_ops *o, const input *in, output *out)
+{
+    out->integers = (in->tokens - 1) * in->ldy + in->rows * T2_ROWS;
+    out->width = 4;
+    o->gemm_t5i8(in->w, in->rows, in->n, in->q, in->ldx, in->sums, out->i, in->ldy, in->tokens);
 }
 
 static void run_dot_f32f32(const trit_ops *o, const input *in, output *out)
@@ -325,6 +357,7 @@ static const bool exact_kernels[] = {
 const kernel_case kernel_cases[KERNELS] = {
     CASE(quant_f32i8, draw_vector, 120, 0, NULL),
     CASE(gemm_t2i8, draw_gemm_t2i8, 120, 0, NULL),
+    CASE(gemm_t5i8, draw_gemm_t5i8, 120, 0, NULL),
     CASE(dot_f32f32, draw_vector, 80, 1e-5f, sum_dot_f32f32),
     CASE(dot_f16f32, draw_vector, 80, 1e-5f, sum_dot_f16f32),
     CASE(dot_bf16f32, draw_vector, 80, 1e-5f, sum_dot_bf16f32),

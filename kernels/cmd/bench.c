@@ -128,6 +128,7 @@ int cmd_bench(int argc, char **argv)
         { "threads", 't', OPTION_TEXT, &threads_text, "N,...", "thread counts (default: one for each fast core)", 0, 0 },
         { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         { "isa", 0, OPTION_TEXT, &o.isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 },
+        { "layout", 0, OPTION_TEXT, &o.layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 },
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
         { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },

@@ -55,6 +55,12 @@ static void run_gemm_t2i8(bench *b, size_t begin, size_t end, int thread)
                       ROWS, b->tokens);
 }
 
+static void run_gemm_t5i8(bench *b, size_t begin, size_t end, int thread)
+{
+    b->ops->gemm_t5i8(b->weights + begin * (4 * K / 5), end - begin, K / T5_CHUNK, b->q, K, b->sums, (int32_t *)(void *)y_of(b, thread),
+                      ROWS, b->tokens);
+}
+
 #define DOT(name, type)                                                                                                     \
     static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
     {                                                                                                                       \
@@ -91,16 +97,25 @@ VECTOR(softmax_f32, (b->x2, K))
 VECTOR(swiglu_f32, (b->x2, b->x, b->x, K))
 VECTOR(relu2_f32, (b->x2, b->x, b->x, K))
 
-/* bytes_of_256: bytes of 256 weights (0: no weights, a vector kernel); many: also with TOKENS tokens at once. */
-static const struct { const char *kernel; size_t bytes_of_256; bool many; bench_run run; } table[] = {
-    { "gemm_t2i8", 64, true, run_gemm_t2i8 },       { "dot_f32f32", 1024, false, run_dot_f32f32 },
-    { "dot_f16f32", 512, false, run_dot_f16f32 },   { "dot_bf16f32", 512, false, run_dot_bf16f32 },
-    { "gemm_q8_0q8", 272, true, run_gemm_q8_0q8 },  { "gemm_q4_0q8", 144, true, run_gemm_q4_0q8 },
-    { "gemm_q4_kq8", 144, true, run_gemm_q4_kq8 },  { "gemm_q6_kq8", 210, true, run_gemm_q6_kq8 },
-    { "quant_f32i8", 0, false, run_quant_f32i8 },   { "quant_f32q8", 0, false, run_quant_f32q8 },
-    { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },   { "mix_f16f32", 0, false, run_mix_f16f32 },
-    { "f32_to_f16", 0, false, run_f32_to_f16 },     { "softmax_f32", 0, false, run_softmax_f32 },
-    { "swiglu_f32", 0, false, run_swiglu_f32 },     { "relu2_f32", 0, false, run_relu2_f32 },
+/* row: bytes of a row of K weights (0: no weights, a vector kernel); many: also with TOKENS tokens at once. */
+static const struct { const char *kernel; size_t row; bool many; bench_run run; } table[] = {
+    { "gemm_t2i8", K / 4, true, run_gemm_t2i8 },
+    { "gemm_t5i8", K / 5, true, run_gemm_t5i8 },
+    { "dot_f32f32", K * 4, false, run_dot_f32f32 },
+    { "dot_f16f32", K * 2, false, run_dot_f16f32 },
+    { "dot_bf16f32", K * 2, false, run_dot_bf16f32 },
+    { "gemm_q8_0q8", K / 256 * 272, true, run_gemm_q8_0q8 },
+    { "gemm_q4_0q8", K / 256 * 144, true, run_gemm_q4_0q8 },
+    { "gemm_q4_kq8", K / 256 * 144, true, run_gemm_q4_kq8 },
+    { "gemm_q6_kq8", K / 256 * 210, true, run_gemm_q6_kq8 },
+    { "quant_f32i8", 0, false, run_quant_f32i8 },
+    { "quant_f32q8", 0, false, run_quant_f32q8 },
+    { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },
+    { "mix_f16f32", 0, false, run_mix_f16f32 },
+    { "f32_to_f16", 0, false, run_f32_to_f16 },
+    { "softmax_f32", 0, false, run_softmax_f32 },
+    { "swiglu_f32", 0, false, run_swiglu_f32 },
+    { "relu2_f32", 0, false, run_relu2_f32 },
 };
 
 typedef struct { bench *b; bench_run run; } job;
@@ -139,8 +154,8 @@ typedef struct { json_writer *w; double bandwidth[2]; int threads[2]; int64_t bu
 
 static void print_row(const report *r, const char *isa, size_t i, size_t tokens, int which, size_t units, size_t bytes, double ns)
 {
-    double values = (double)units * K * (double)tokens * (table[i].bytes_of_256 ? 4 : 1) / ns, gbs = (double)bytes / ns;
-    bool share = table[i].bytes_of_256 != 0;
+    double values = (double)units * K * (double)tokens * (table[i].row ? 4 : 1) / ns, gbs = (double)bytes / ns;
+    bool share = table[i].row != 0;
     if (!r->w) {
         printf("%-12s %-12s %6zu %7d %12.0f %10.2f", isa, table[i].kernel, tokens, r->threads[which], ns / (double)units, values);
         if (share)
@@ -169,7 +184,7 @@ static void bench_isa(const report *r, const char *isa, bench *b)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(ops_source(b->ops, table[i].kernel), isa))
             continue;
-        size_t unit = 4 * (K / 256) * table[i].bytes_of_256;
+        size_t unit = 4 * table[i].row;
         for (int many = 0; many <= (table[i].many ? 1 : 0); many++)
             for (int which = 0; which < (unit && r->threads[1] > 1 ? 2 : 1); which++) {
                 b->tokens = many ? TOKENS : 1;
@@ -201,7 +216,7 @@ static bool allocate(bench *b, int threads)
     }
     for (size_t i = 0; i < TOKENS * K / 32; i++)
         b->d[i] = 0.01f;
-    /* Codes 0, 1, 2 for t2; as halves, floats and block scales the same bytes are small normal numbers. */
+    /* Codes 0, 1, 2 for t2, any for t5; as halves, floats and block scales the same bytes are small normal numbers. */
     static const uint8_t bytes[] = { 0x2a, 0x29, 0x28, 0x26, 0x25, 0x24, 0x22, 0x21, 0x20 };
     for (size_t i = 0; i < b->bytes; i++)
         b->weights[i] = bytes[i % sizeof bytes];

@@ -1,4 +1,5 @@
 #include "../clock.h"
+#include "../layout.h"
 #include "../model.h"
 #include "options.h"
 #include <string.h>
@@ -18,9 +19,14 @@ bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
                  o->isa && *o->isa ? o->isa : "of TRIT_ISA");
         return false;
     }
+    const char *layout = layout_named(o->layout);
+    if (!layout) {
+        l->status = complain(NULL, 2, "layout \"%s\" is unknown; use t2, t5 or auto", o->layout && *o->layout ? o->layout : "of TRIT_LAYOUT");
+        return false;
+    }
     if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&
         (!want_tokenizer || (l->tokenizer = tokenizer_load(l->gguf, &e))) &&
-        (l->model = model_load(l->gguf, l->ops, l->pool, &e))) {
+        (l->model = model_load(l->gguf, layout, l->ops, l->pool, &e))) {
         l->load_ns = clock_ns() - start;
         return true;
     }

@@ -21,9 +21,9 @@ INLINE __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
 
-/* Products of 16-bit pairs: codes are at most 2, |q| at most 127, so a pair gives at most 508 and 64 of them fit in 16 bits: BLOCK
-   chunks are gathered before they are widened. */
-enum { TILE = 2, STEP = 32, BLOCK = 8 };
+/* Products of 16-bit pairs: codes are at most 2, |q| at most 127, so a pair gives at most 508 and 64 of them fit in 16 bits: T2_BLOCK
+   chunks of 8 pairs or T5_BLOCK of 10 are gathered before they are widened. */
+enum { TILE = 2, STEP = 32, T2_BLOCK = 8, T5_BLOCK = 6 };
 
 INLINE __m256i widen(__m256i pairs)
 {
@@ -46,7 +46,7 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
         UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             pairs[r] = _mm256_setzero_si256();
-        size_t count = chunks < BLOCK ? chunks : BLOCK;
+        size_t count = chunks < T2_BLOCK ? chunks : T2_BLOCK;
         chunks -= count;
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK)
             UNROLL
@@ -80,7 +80,7 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
                 }
 }
 
-INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
+INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     __m256i pairs[TILE][T2_ROWS];
     UNROLL
@@ -102,7 +102,74 @@ INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t 
         _mm_storeu_si128(out, _mm_add_epi32(_mm_loadu_si128(out), sum));
     }
 }
-#include "t2_kernels.h"
+
+/* Bytes of five trits with 128 taken off, so that signed comparisons serve: a code is 1 from t = 86 on, 2 from t = 171 on. Adding and
+   multiplying by 3 modulo 256 keep the difference. */
+INLINE __m256i t5_load(const uint8_t *w)
+{
+    return _mm256_xor_si256(load(w), _mm256_set1_epi8((char)128));
+}
+
+INLINE __m256i t5_codes(__m256i t)
+{
+    __m256i minus = _mm256_add_epi8(_mm256_cmpgt_epi8(t, _mm256_set1_epi8(85 - 128)), _mm256_cmpgt_epi8(t, _mm256_set1_epi8(170 - 128)));
+    return _mm256_sub_epi8(_mm256_setzero_si256(), minus);
+}
+
+INLINE __m256i t5_next(__m256i t)
+{
+    return _mm256_add_epi8(t, _mm256_add_epi8(t, t));
+}
+
+static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+{
+    __m256i total[T2_ROWS];
+    UNROLL
+    for (int r = 0; r < T2_ROWS; r++)
+        total[r] = _mm256_setzero_si256();
+    while (chunks) {
+        __m256i pairs[T2_ROWS];
+        UNROLL
+        for (int r = 0; r < T2_ROWS; r++)
+            pairs[r] = _mm256_setzero_si256();
+        size_t count = chunks < T5_BLOCK ? chunks : T5_BLOCK;
+        chunks -= count;
+        for (; count; count--, w += T2_ROWS * T2_BYTES, q += T5_CHUNK)
+            UNROLL
+            for (int r = 0; r < T2_ROWS; r++) {
+                __m256i a = t5_load(w + r * T2_BYTES), b = t5_load(w + r * T2_BYTES + STEP);
+                prefetch(w + r * T2_BYTES);
+                UNROLL
+                for (int d = 0; d < 5; d++) {
+                    pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(t5_codes(a), load(q + d * T2_BYTES)));
+                    pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(t5_codes(b), load(q + d * T2_BYTES + STEP)));
+                    a = t5_next(a);
+                    b = t5_next(b);
+                }
+            }
+        UNROLL
+        for (int r = 0; r < T2_ROWS; r++)
+            total[r] = _mm256_add_epi32(total[r], widen(pairs[r]));
+    }
+    _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(total[0], total[1], total[2], total[3]), _mm_set1_epi32(sum)));
+}
+
+APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+{
+    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
+        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
+            UNROLL
+            for (int half = 0; half < 2; half++) {
+                __m256i t = t5_load(w + half * STEP);
+                UNROLL
+                for (int d = 0; d < 5; d++, t = t5_next(t))
+                    _mm256_store_si256((__m256i *)(void *)(out + ((2 * d + half) * T2_ROWS + r) * STEP), t5_codes(t));
+            }
+}
+
+#include "ternary_kernels.h"
+TERNARY_KERNEL(t2, T2_CHUNK, T2_BLOCK)
+TERNARY_KERNEL(t5, T5_CHUNK, T5_BLOCK)
 
 /* The vector words of float_kernels.h. */
 typedef __m256 vf;
@@ -296,6 +363,7 @@ void isa_avx2(trit_ops *ops)
     *ops = (trit_ops){
         .quant_f32i8 = quant_f32i8,
         .gemm_t2i8 = gemm_t2i8,
+        .gemm_t5i8 = gemm_t5i8,
         .dot_f32f32 = dot_f32f32,
         .dot_f16f32 = dot_f16f32,
         .dot_bf16f32 = dot_bf16f32,

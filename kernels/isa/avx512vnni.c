@@ -57,7 +57,7 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 }
 
 /* Several tokens: the codes of a group are spread to bytes once, block by block, and meet tiles of TILE tokens. */
-enum { TILE = 6, BLOCK = 8, STEP = 64 }; /* BLOCK: chunks; the spread block of 4 rows takes 8 KB */
+enum { TILE = 6, STEP = 64 };
 
 static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 {
@@ -74,7 +74,7 @@ static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
 }
 
 /* y[t*ldy + 0..3] += codes[steps][4][64] times q of `tokens` tokens. */
-INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
+INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     __m512i a[TILE][T2_ROWS];
     UNROLL
@@ -99,7 +99,61 @@ INLINE void t2_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t 
     }
 }
 
-#include "t2_kernels.h"
+/* One token, five trits a byte, without taking them apart: ops.h says why. */
+static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+{
+    __m512i a[T2_ROWS], b[T2_ROWS]; /* sums of t(d)*q(d) and of t(d+1)*q(d) */
+    UNROLL
+    for (int r = 0; r < T2_ROWS; r++)
+        a[r] = b[r] = _mm512_setzero_si512();
+    for (size_t c = 0; c < chunks; c++, w += T2_ROWS * T2_BYTES, q += T5_CHUNK) {
+        __m512i x[5];
+        UNROLL
+        for (int d = 0; d < 5; d++)
+            x[d] = load(q + d * STEP);
+        UNROLL
+        for (int r = 0; r < T2_ROWS; r++) {
+            __m512i t = load(w + r * T2_BYTES);
+            prefetch(w + r * T2_BYTES);
+            UNROLL
+            for (int d = 0; d < 5; d++) {
+                a[r] = _mm512_dpbusd_epi32(a[r], t, x[d]);
+                t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
+                b[r] = _mm512_dpbusd_epi32(b[r], t, x[d]);
+            }
+        }
+    }
+    UNROLL
+    for (int r = 0; r < T2_ROWS; r++)
+        a[r] = _mm512_sub_epi32(_mm512_add_epi32(a[r], _mm512_add_epi32(a[r], a[r])), b[r]);
+    __m128i all = _mm_sub_epi32(sum4(a[0], a[1], a[2], a[3]), _mm_slli_epi32(_mm_set1_epi32(sum), 8));
+    _mm_storeu_si128((__m128i *)y, _mm_srai_epi32(all, 8));
+}
+
+/* Codes of bytes of five trits: 1 from 86 on, 2 from 171 on. */
+INLINE __m512i t5_codes(__m512i t)
+{
+    __m512i one = _mm512_set1_epi8(1);
+    return _mm512_add_epi8(_mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8(85)), one),
+                           _mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8((char)170)), one));
+}
+
+APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
+{
+    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
+        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES) {
+            __m512i t = load(w);
+            UNROLL
+            for (int d = 0; d < 5; d++) {
+                _mm512_store_si512(out + (d * T2_ROWS + r) * STEP, t5_codes(t));
+                t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
+            }
+        }
+}
+
+#include "ternary_kernels.h"
+TERNARY_KERNEL(t2, T2_CHUNK, 8) /* the spread block of 4 rows takes 8 KB */
+TERNARY_KERNEL(t5, T5_CHUNK, 6)
 
 /* Float weights, 16 at a time. */
 typedef __m512 vf;
@@ -247,6 +301,7 @@ BLOCK_KERNEL(q4_k, 144, -1)
 void isa_avx512vnni(trit_ops *ops)
 {
     ops->gemm_t2i8 = gemm_t2i8;
+    ops->gemm_t5i8 = gemm_t5i8;
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;

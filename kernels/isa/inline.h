@@ -3,6 +3,8 @@
 #define TRIT_ISA_INLINE_H
 
 #define INLINE static inline __attribute__((always_inline))
+/* Not to be merged into its caller, whose registers its constants would take. */
+#define APART static __attribute__((noinline))
 /* Before a loop with a constant bound: unroll it wholly. */
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")

@@ -50,6 +50,21 @@ static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8
         }
 }
 
+static void gemm_t5i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,
+                      size_t ldy, size_t n)
+{
+    static const int powers[] = { 1, 3, 9, 27, 81 };
+    for (size_t t = 0; t < n; t++)
+        for (size_t row = 0; row < groups * T2_ROWS; row++) {
+            const uint8_t *chunk = w + (row / T2_ROWS * chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
+            int32_t sum = -sums[t]; /* codes are trit + 1 */
+            for (size_t c = 0; c < chunks; c++, chunk += T2_ROWS * T2_BYTES)
+                for (size_t k = 0; k < T5_CHUNK; k++)
+                    sum += (chunk[k % T2_BYTES] * powers[k / T2_BYTES] & 255) * 3 / 256 * q[t * ldx + c * T5_CHUNK + k];
+            y[t * ldy + row] = sum;
+        }
+}
+
 static float dot_f32f32(const float *w, const float *x, size_t n)
 {
     double sum = 0;
@@ -166,6 +181,7 @@ void isa_scalar(trit_ops *ops)
     *ops = (trit_ops){
         .quant_f32i8 = quant_f32i8,
         .gemm_t2i8 = gemm_t2i8,
+        .gemm_t5i8 = gemm_t5i8,
         .dot_f32f32 = dot_f32f32,
         .dot_f16f32 = dot_f16f32,
         .dot_bf16f32 = dot_bf16f32,

@@ -1,4 +1,4 @@
-/* Packed matrices against plain arithmetic: three ternary types bit for bit, any number of threads and tokens, every ISA. */
+/* Packed matrices against plain arithmetic: ternary types and layouts bit for bit, any number of threads and tokens, every ISA. */
 #include "../pack.h"
 #include "expect.h"
 #include <math.h>
@@ -43,18 +43,23 @@ static gguf_tensor tensor(uint32_t type, size_t rows, size_t k, const uint8_t *d
 typedef struct { size_t rows, k, n; int8_t *trits; float *x, *want; } problem;
 
 /* y of one pass, on `threads` threads, tokens evaluated `batch` at a time. */
-static bool multiply(const gguf_tensor *t, const problem *p, int threads, size_t batch, const char *isa, float *y, trit_error *e)
+static bool multiply(const gguf_tensor *t, const char *layout, const problem *p, int threads, size_t batch, const char *isa, float *y,
+                     trit_error *e)
 {
     pool *workers = pool_new(threads, NULL, e);
     activations *a = activations_new(batch, p->k, e);
     matrix m;
-    bool ok = workers && a && matrix_load(&m, t, 1, workers, e);
+    bool ok = workers && a && matrix_load(&m, t, layout, 1, workers, e);
     for (size_t i = 0; ok && i < p->n; i += batch) {
         activations_set(a, p->x + i * p->k, p->n - i < batch ? p->n - i : batch, p->k);
         matrix_mul(&m, a, y + i * p->rows, ops_for(isa), workers);
     }
-    if (ok)
+    if (ok) {
+        bool fits = type_is_ternary(t->type) && !m.scales;
+        EXPECT(strcmp(m.layout, fits ? layout : type_is_ternary(t->type) ? "t2" : t->info->name) == 0, "%zu x %zu became %s", m.rows, m.k, m.layout);
+        EXPECT(!fits || m.bytes == packed_bytes(layout, m.rows, m.k), "%s of %zu x %zu takes %zu bytes", m.layout, m.rows, m.k, m.bytes);
         matrix_free(&m);
+    }
     activations_free(a);
     pool_free(workers);
     return ok;
@@ -97,7 +102,7 @@ static void try_ternary(size_t rows, size_t k, size_t n, bool many_scales)
         encode_tq2_0(p.trits, rows * k, d, tq2);
     const gguf_tensor *t = many_scales ? &b : &a;
     trit_error e = { "" };
-    EXPECT(multiply(t, &p, 1, n, "scalar", first, &e), "%s", e.text);
+    EXPECT(multiply(t, "t2", &p, 1, n, "scalar", first, &e), "%s", e.text);
     expect_close(&p, first, t->info->name);
     for (int threads = 1; threads <= 3; threads++)
         for (size_t batch = 1; batch <= n; batch += batch < 3 ? 1 : n > 3 ? n - 3 : 1)
@@ -105,12 +110,18 @@ static void try_ternary(size_t rows, size_t k, size_t n, bool many_scales)
                 isa_row isa = isa_at(i);
                 if (!isa.available)
                     continue;
-                EXPECT(multiply(t, &p, threads, batch, isa.name, y, &e), "%s", e.text);
-                EXPECT(!memcmp(first, y, n * rows * sizeof *y), "%s, %zu x %zu, %d threads, batch %zu differs", isa.name, rows, k, threads, batch);
+                for (int l = 0; l < 2; l++) {
+                    const char *layout = l ? "t5" : "t2";
+                    EXPECT(multiply(t, layout, &p, threads, batch, isa.name, y, &e), "%s", e.text);
+                    EXPECT(!memcmp(first, y, n * rows * sizeof *y), "%s, %s, %zu x %zu, %d threads, batch %zu differs", isa.name, layout, rows,
+                           k, threads, batch);
+                }
             }
     if (whole && !many_scales) {
-        EXPECT(multiply(&b, &p, 2, n, NULL, y, &e), "%s", e.text);
-        EXPECT(!memcmp(first, y, n * rows * sizeof *y), "tq2_0 and i2_s of %zu x %zu differ", rows, k);
+        for (int l = 0; l < 2; l++) {
+            EXPECT(multiply(&b, l ? "t5" : "t2", &p, 2, n, NULL, y, &e), "%s", e.text);
+            EXPECT(!memcmp(first, y, n * rows * sizeof *y), "tq2_0 and i2_s of %zu x %zu differ", rows, k);
+        }
     }
     free(p.trits), free(p.x), free(p.want), free(d), free(i2), free(tq2), free(first), free(y);
 }
@@ -128,7 +139,7 @@ static void try_dense(size_t rows, size_t k)
     for (int threads = 1; threads <= 3; threads++) {
         trit_error e = { "" };
         memset(y, 0xff, rows * sizeof *y);
-        EXPECT(multiply(&t, &p, threads, 1, NULL, y, &e), "%s", e.text);
+        EXPECT(multiply(&t, "t5", &p, threads, 1, NULL, y, &e), "%s", e.text);
         for (size_t r = 0; r < rows; r++) {
             float want = ops_for(NULL)->dot_f32f32(w + r * k, x, k);
             EXPECT(y[r] == want, "f32 %zu x %zu, row %zu: %g, not %g", rows, k, r, (double)y[r], (double)want);
@@ -143,9 +154,31 @@ static void expect_refused(uint32_t type, const uint8_t *data, size_t bytes, con
     trit_error e = { "" };
     pool *p = pool_new(2, NULL, &e);
     matrix m;
-    bool ok = matrix_load(&m, &t, 1, p, &e);
-    EXPECT(!ok && strstr(e.text, word) && strstr(e.text, "blk.0.test.weight"), "%s: %s \"%s\"", t.info->name, ok ? "accepted" : "refused", e.text);
+    for (int l = 0; l < 2; l++) {
+        bool ok = matrix_load(&m, &t, l ? "t5" : "t2", 1, p, &e);
+        EXPECT(!ok && strstr(e.text, word) && strstr(e.text, "blk.0.test.weight"), "%s: %s \"%s\"", t.info->name, ok ? "accepted" : "refused", e.text);
+    }
     pool_free(p);
+}
+
+/* Rows too long for the exact sums of t5 stay in t2. */
+static void try_too_long(void)
+{
+    size_t k = (T5_MOST_CHUNKS + 1) * T5_CHUNK / 128 * 128, bytes = k / 4 + 32;
+    uint8_t *data = malloc(bytes);
+    memset(data, 0x55, bytes);
+    memset(data + k / 4, 0, 32);
+    trit_error e = { "" };
+    pool *p = pool_new(1, NULL, &e);
+    for (int longer = 0; longer < 2; longer++) {
+        gguf_tensor t = tensor(TYPE_I2_S, 1, longer ? k : T5_MOST_CHUNKS * T5_CHUNK, data, bytes);
+        matrix m;
+        EXPECT(p && matrix_load(&m, &t, "t5", 1, p, &e), "%s", e.text);
+        EXPECT(!strcmp(m.layout, longer ? "t2" : "t5"), "%zu weights a row became %s", (size_t)t.ne[0], m.layout);
+        matrix_free(&m);
+    }
+    pool_free(p);
+    free(data);
 }
 
 int main(void)
@@ -155,10 +188,13 @@ int main(void)
     try_ternary(7, 384, 5, false);
     try_ternary(70, 1024, 9, false);
     try_ternary(33, 6912, 3, false);
+    try_ternary(9, 14336, 2, false); /* the longest rows of a known model */
+    try_too_long();
     try_ternary(130, 512, 60, false);
     try_ternary(6, 512, 4, true);
     try_ternary(67, 768, 7, true);
 
+    EXPECT(packed_bytes("t2", 2560, 6912) == 2560 * 27 * 64 && packed_bytes("t5", 2559, 6912) == 2560 * 22 * 64, "padding");
     try_dense(5, 33);
     try_dense(2503, 1021); /* 10 MB: slices of 4 MB and a rest */
 

@@ -127,6 +127,34 @@ describe('the engine', { skip: noAssets }, () => {
     }
   });
 
+  it('ternary weights packed at 1.6 bits give the bits of those at 2 bits, on every ISA and with any number of threads', () => {
+    const { prompt } = expected('tiny-bitnet158.numpy-f64');
+    const models = ['tq1_0', 'tq2_0', 'i2_s'].map((type) => ({ file: golden(`tiny-bitnet158-${type}`), tokens: prompt }));
+    models.push({ file: trained('bitllama2c-3M-bitnet-tq2_0'), tokens: STORY });
+    for (const { file, tokens } of models)
+      for (const isa of isas) {
+        const wanted = logits(binary, file, tokens, '--isa', isa, '--layout', 't2', '-t', '1');
+        assert.deepEqual(logits(binary, file, tokens, '--isa', isa, '--layout', 't5', '-t', '1'), wanted, `${file}, ${isa}`);
+        for (const threads of ['1', '2', '3']) {
+          const rows = logits(binary, file, tokens, '--isa', isa, '--layout', 't5', '-t', threads, '--batch');
+          assert.deepEqual(rows, wanted, `${file}, ${isa}, ${threads} threads, batch`);
+        }
+      }
+  });
+
+  it('says which layout it packed, and refuses an unknown one', () => {
+    const layouts = (layout: string): string => {
+      const args = ['bench', '-m', golden('tiny-bitnet158-i2_s'), '-p', '0', '-n', '4', '-r', '1', '-o', 'json', '--layout', layout];
+      const done = run(binary, args);
+      assert.equal(done.status, 0, done.stderr);
+      return (JSON.parse(done.stdout) as { layouts: string }[])[0]?.layouts ?? '';
+    };
+    assert.deepEqual(['t2', 't5', 'auto'].map(layouts), ['f16 t2', 'f16 t5', 'f16 t2'], 'auto does not measure for a small model');
+    const refused = run(binary, ['logits', '-m', golden('tiny-bitnet158-i2_s'), '--tokens', '1', '--layout', 't3']);
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /layout "t3" is unknown; use t2, t5 or auto/);
+  });
+
   for (const model of ['tiny-bitnet158-i2_s', 'tiny-bitnet158-f16', 'tiny-llama-q8_0', 'tiny-llama-q6_k', 'tiny-llama-q4_0']) {
     it(`${model}: a batch, single tokens and any number of threads give the same bits`, () => {
       const { prompt } = expected('tiny-bitnet158.numpy-f64');

@@ -21,24 +21,22 @@ test('an empty database says what to do, and a first bench of another process ap
   afterwards(t, () => writer.kill());
   const card = page.locator('.live-card[data-run="theirs"]');
   await card.waitFor();
-  const rate = async () => Number((await card.locator('.live-rate strong').textContent())?.replace(',', ''));
-  await card.locator('.live-rate strong').waitFor();
-  const first = await rate();
-  await page.waitForFunction((was) => Number(document.querySelector('.live-rate strong')?.textContent?.replace(',', '')) > was, first);
   await page.waitForSelector('#runs-body tr[data-run="theirs"]');
   await page.waitForFunction(() => document.querySelector('.live-rate strong')?.textContent === '1,999');
   assert.ok(await card.locator('svg.trail').isVisible());
+  store.append('theirs', sample(2001, 'decode_rate', 2500));
+  await page.waitForFunction(() => document.querySelector('.live-rate strong')?.textContent === '2,500');
 
-  store.append('theirs', phase(2001, 'measure', 3, 5));
+  store.append('theirs', phase(2002, 'measure', 3, 5));
   await page.waitForFunction(() => document.querySelector<HTMLProgressElement>('.live-card progress')?.value === 3);
   assert.match((await card.locator('.live-step').textContent()) ?? '', /measuring.*3 of 5/);
   assert.match((await page.locator('#live-news').textContent()) ?? '', /device-of-theirs: measuring/, 'said to screen readers');
   await card.locator('a').focus();
-  store.append('theirs', phase(2002, 'measure', 4, 5));
+  store.append('theirs', phase(2003, 'measure', 4, 5));
   await page.waitForFunction(() => document.querySelector<HTMLProgressElement>('.live-card progress')?.value === 4);
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'device-of-theirs', 'news leave the focus where it is');
 
-  store.append('theirs', end(2003));
+  store.append('theirs', end(2004));
   await card.waitFor({ state: 'detached' });
   await page.waitForSelector('#runs-body tr[data-run="theirs"] .status-ok');
   await page.waitForSelector('.card-name');

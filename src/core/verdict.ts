@@ -56,9 +56,9 @@ function verdictOf([low, high]: [number, number], estimate: number, threshold: n
 }
 
 /** The number of pairs at which to look next: null when the verdict stands, or the last look has been. */
-export function nextLook(judgement: Judgement | null): number | null {
+export function nextLook(judgement: Judgement | null, looks: readonly number[] = LOOKS): number | null {
   if (judgement && judgement.verdict !== 'unknown') return null;
-  return LOOKS.find((pairs) => pairs > (judgement?.pairs ?? 0)) ?? null;
+  return looks.find((pairs) => pairs > (judgement?.pairs ?? 0)) ?? null;
 }
 
 /**

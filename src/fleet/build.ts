@@ -6,6 +6,7 @@ import { $ } from 'zx';
 import type { Build, Target } from '../core/build.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import { sha256Of } from './checksum.ts';
+import { codeHash } from './code_hash.ts';
 import { type Compiler, compilerFor } from './toolchains.ts';
 
 export interface BuildOptions {
@@ -71,7 +72,7 @@ async function cached(cache: string, id: string): Promise<Build | null> {
   try {
     const entry = JSON.parse(await readFile(join(folder, 'build.json'), 'utf8')) as Build;
     const path = join(folder, 'trit');
-    if (entry.id === id && (await sha256Of(path)) === entry.sha256) return { ...entry, path };
+    if (entry.id === id && entry.code !== undefined && (await sha256Of(path)) === entry.sha256) return { ...entry, path };
     await rm(folder, { recursive: true, force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') await rm(folder, { recursive: true, force: true });
@@ -107,6 +108,7 @@ async function make(
       path,
       sha256: await sha256Of(join(entry, 'trit')),
       bytes: (await stat(join(entry, 'trit'))).size,
+      code: await codeHash(out),
     };
     await writeFile(join(entry, 'build.json'), `${JSON.stringify({ ...made, path: 'trit' }, null, 2)}\n`);
     try {

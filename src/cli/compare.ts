@@ -2,14 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BuildSpec } from '../core/build.ts';
 import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
 import { cpuList, list, whole, wholes } from './arguments.ts';
-import type { BenchOptions } from './bench_options.ts';
+import type { CompareOptions } from './bench_options.ts';
 import { contextOf } from './context.ts';
-
-/** What `fleet compare` was asked to do. */
-export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags'> {
-  metric: [MetricName, ...MetricName[]];
-  noise?: boolean;
-}
 
 /** `fleet compare`: is one build faster than another, on each device? */
 export function compareCommand(): Command {

@@ -12,8 +12,8 @@ import { loadSuite } from '../fleet/suite.ts';
 import { wantsColour } from '../report/colour.ts';
 import { comparisonTable } from '../report/comparison.ts';
 import type { Planned } from './bench_device.ts';
+import type { CompareOptions } from './bench_options.ts';
 import { campaign } from './campaign.ts';
-import type { CompareOptions } from './compare.ts';
 import type { Context } from './context.ts';
 import { measure, type Ready } from './measure.ts';
 

@@ -17,6 +17,8 @@ export interface Measure {
   value: number;
   /** Bytes, files that are mapped included; null where the system does not tell. */
   peak_rss: number | null;
+  /** Share of all CPUs' time that other programs took meanwhile; null where the system does not tell. */
+  others: number | null;
   /** Bytes of weights, keys and values read for a token, where the engine tells. */
   bytes_per_token: number | null;
   /** Size of the model, where the engine tells. */
@@ -54,6 +56,8 @@ export interface Standing {
   /** For each of ours: how many times faster it is, from the rounds that both finished. Of a rival only. */
   ratios: Record<string, MetricSummary | null>;
   peak_rss: number | null;
+  /** The most that other programs took of the CPUs in a round. */
+  others: number | null;
   bytes_per_token: number | null;
   /** Share of the read bandwidth measured here with as many threads; null where it is unknown. */
   bandwidth_share: number | null;
@@ -140,7 +144,10 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
     const last = measures.at(-1);
     const bytes = test.kind === 'decode' ? (last?.bytes_per_token ?? null) : null;
     const rate = bytes === null ? null : rateFor(memory, test.threads, bytes);
-    const rss = measures.flatMap(({ peak_rss }) => peak_rss ?? []);
+    const most = (pick: (measure: Measure) => number | null): number | null => {
+      const values = measures.flatMap((measure) => pick(measure) ?? []);
+      return values.length > 0 ? Math.max(...values) : null;
+    };
     return {
       engine: name,
       rival,
@@ -160,7 +167,8 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
             ]),
           )
         : {},
-      peak_rss: rss.length > 0 ? Math.max(...rss) : null,
+      peak_rss: most(({ peak_rss }) => peak_rss),
+      others: most(({ others }) => others),
       bytes_per_token: bytes,
       bandwidth_share: bytes && rate && summary ? (bytes * summary.median) / rate : null,
       failure: rounds.map(({ failures }) => failures[name]).find((sentence) => sentence !== undefined) ?? null,

@@ -17,6 +17,7 @@ export function contestText(contests: readonly Contest[], memory: Memory, { colo
 const LEGEND = [
   'Medians, lowest and highest of the rounds; ratios are taken within a round, and above 1 ours is faster. tg: tokens/s of decode from an empty',
   'context; pp: of prefill; start: seconds to load and make two tokens. Peak RSS counts mapped files. Each figure is a launch of its own.',
+  'others: the most that other programs took of the CPUs meanwhile; where that is much, the figures are worth little.',
 ];
 
 function contestLines({ standings, entrants }: Contest, memory: Memory, colours: Colours): string[] {
@@ -34,6 +35,7 @@ function contestLines({ standings, entrants }: Contest, memory: Memory, colours:
     column('rounds', ({ summary }) => String(summary?.n ?? 0)),
     ...ours.map((name) => column(`${plain(name)} ÷ it`, ({ ratios }) => ratio(ratios[name]))),
     column('peak RSS', ({ peak_rss }) => quantity(peak_rss, 'B')),
+    column('others', ({ others }) => (others === null ? ABSENT : `${Math.round(100 * others)} %`)),
     column('bytes/token', ({ bytes_per_token }) => quantity(bytes_per_token, 'B')),
     column('of memory', ({ bandwidth_share }) => (bandwidth_share === null ? ABSENT : `${Math.round(100 * bandwidth_share)} %`)),
     column('outputs', (standing) => (standing.rival ? outputs(entrantOf(standing)?.outputs) : '')),

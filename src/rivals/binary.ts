@@ -54,7 +54,7 @@ export class Binary implements Engine {
     this.#identity.compiler ??= row.compiler;
     if (ended.code_files.length > this.#identity.code_files.length) this.#identity.code_files = ended.code_files;
     const { bytes_per_token, model_bytes } = row;
-    return { value: test.kind === 'start' ? ended.seconds : row.rate, peak_rss: ended.peak_rss, bytes_per_token, model_bytes };
+    return { value: test.kind === 'start' ? ended.seconds : row.rate, peak_rss: ended.peak_rss, others: ended.others, bytes_per_token, model_bytes };
   }
 
   async logProbabilities(): Promise<null> {

@@ -24,6 +24,7 @@ export interface ContestOptions {
 const MEASURE = z.object({
   value: z.number().positive(),
   peak_rss: z.number().nullable(),
+  others: z.number().nullable(),
   bytes_per_token: z.number().nullable(),
   model_bytes: z.number().nullable(),
 });

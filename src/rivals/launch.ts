@@ -10,6 +10,8 @@ export interface Ended {
   seconds: number;
   /** Highest resident memory in bytes, mapped files included; null where the system does not tell. */
   peak_rss: number | null;
+  /** Share of all CPUs' time that went to others meanwhile; null where the system does not tell. */
+  others: number | null;
   /** Files of its code outside of the system's folders: the program and the libraries it brought. */
   code_files: string[];
 }
@@ -27,12 +29,15 @@ export function launch(command: string, args: readonly string[], { signal, limit
       child[name].setEncoding('utf8').on('data', (chunk: string) => {
         if (text[name].length < MOST_TEXT) text[name] += chunk;
       });
+    const before = machineTime();
+    let own = 0;
     let peak: number | null = null;
     let files: string[] = [];
     const look = (): void => {
       const found = peakOf(child.pid);
       if (found === null) return;
       peak = Math.max(peak ?? 0, found);
+      own = ownTime(child.pid) ?? own;
     };
     const lookAtFiles = (): void => {
       const found = codeFilesOf(child.pid);
@@ -47,7 +52,8 @@ export function launch(command: string, args: readonly string[], { signal, limit
     });
     child.once('close', (code, ended) => {
       done();
-      resolve({ ...text, code, signal: ended, seconds: (performance.now() - began) / 1000, peak_rss: peak, code_files: files });
+      const seconds = (performance.now() - began) / 1000;
+      resolve({ ...text, code, signal: ended, seconds, peak_rss: peak, others: othersOf(before, machineTime(), own), code_files: files });
     });
   });
 }
@@ -60,18 +66,45 @@ export function lastWords({ code, signal, stdout, stderr }: Ended): string {
 }
 
 function peakOf(pid: number | undefined): number | null {
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1];
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/status`))?.[1];
   return kilobytes === undefined ? null : Number(kilobytes) * 1024;
 }
 
+interface Time {
+  busy: number;
+  all: number;
+}
+
+/** Ticks of all CPUs since the system began. */
+function machineTime(): Time | null {
+  const ticks = /^cpu +(.*)$/m.exec(readText('/proc/stat'))?.[1]?.split(' ').slice(0, 8).map(Number);
+  if (!ticks || ticks.length < 8) return null;
+  const all = ticks.reduce((sum, n) => sum + n, 0);
+  return { busy: all - (ticks[3] as number) - (ticks[4] as number), all };
+}
+
+/** Ticks of a process and its threads. */
+function ownTime(pid: number | undefined): number | null {
+  const fields = readText(`/proc/${pid}/stat`)
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return Number.isFinite(ticks) ? ticks : null;
+}
+
+function othersOf(before: Time | null, after: Time | null, own: number): number | null {
+  if (!before || !after || after.all <= before.all) return null;
+  return Math.max(0, after.busy - before.busy - own) / (after.all - before.all);
+}
+
 function codeFilesOf(pid: number | undefined): string[] {
-  const paths = Array.from(readProcess(pid, 'maps').matchAll(/^\S+ ..x\S* \S+ \S+ \S+ +(\/.*)$/gm), ([, path = '']) => path);
+  const paths = Array.from(readText(`/proc/${pid}/maps`).matchAll(/^\S+ ..x\S* \S+ \S+ \S+ +(\/.*)$/gm), ([, path = '']) => path);
   return [...new Set(paths)].filter((path) => !/^\/(usr\/)?lib|\/(node|nodejs)$|^\/memfd/.test(path));
 }
 
-function readProcess(pid: number | undefined, file: string): string {
+function readText(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }

@@ -54,7 +54,7 @@ export class NodeLlama implements Engine {
     const answer = ANSWER.safeParse(this.#lastLine(ended));
     if (!answer.success) throw new FleetError(`${this.name}, ${test.id} of ${this.file}: it ${lastWords(ended)}`);
     if (ended.code_files.length > this.#codeFiles.length) this.#codeFiles = ended.code_files;
-    return { value: answer.data.value, peak_rss: ended.peak_rss, bytes_per_token: null, model_bytes: null };
+    return { value: answer.data.value, peak_rss: ended.peak_rss, others: ended.others, bytes_per_token: null, model_bytes: null };
   }
 
   async logProbabilities(tokens: readonly number[], signal?: AbortSignal): Promise<Float64Array[]> {

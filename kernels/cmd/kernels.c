@@ -98,8 +98,10 @@ static bool plan(bench *b, const char *only_isa, const char *only_kernel)
                     strcmp(ops_source(f.ops, f.call->kernel), isa.name))
                     continue;
                 /* Decoding streams; a prefill goes over few rows again and again, as it is bound by arithmetic. */
-                if (f.call->row_bytes && !many)
-                    f.most = b->memory.bytes / (CALL_ROWS * f.call->row_bytes);
+                if (f.call->row_bytes) {
+                    size_t all = b->memory.bytes / (CALL_ROWS * f.call->row_bytes);
+                    f.most = many && all > FEW_BLOCKS ? FEW_BLOCKS : all;
+                }
                 add(b, f);
             }
     return true;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { benchCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
+import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
 import { modelCommand } from './model.ts';
@@ -14,6 +15,7 @@ import { showCommand } from './show.ts';
 /** One row a command, in the order of --help. */
 const COMMANDS: readonly (() => Command)[] = [
   benchCommand,
+  compareCommand,
   runsCommand,
   showCommand,
   reportCommand,

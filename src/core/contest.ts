@@ -1,6 +1,7 @@
 import { UsageError } from './errors.ts';
 import type { MetricSummary } from './run.ts';
 import { summarise } from './stats.ts';
+import { signedRank } from './wilcoxon.ts';
 
 /** What is measured: prefill of a prompt, decode from an empty context, or a start; with so many threads. */
 export interface Case {
@@ -47,14 +48,20 @@ export interface Agreement {
   greedy: [same: number, of: number] | null;
 }
 
+/** How many times faster one engine is than another, over the rounds that both finished. */
+export interface Ratio extends MetricSummary {
+  /** Of 95 % for the typical ratio, by signed ranks of the logarithms; null where so few rounds give none. */
+  interval: [low: number, high: number] | null;
+}
+
 /** One line of the result: an engine in a case. */
 export interface Standing {
   engine: string;
   rival: boolean;
   case: Case;
   summary: MetricSummary | null;
-  /** For each of ours: how many times faster it is, from the rounds that both finished. Of a rival only. */
-  ratios: Record<string, MetricSummary | null>;
+  /** For each of ours, how many times faster it is. Of a rival only. */
+  ratios: Record<string, Ratio | null>;
   peak_rss: number | null;
   /** The most that other programs took of the CPUs in a round. */
   others: number | null;
@@ -128,45 +135,34 @@ function advantage(test: Case, ours: Measure, theirs: Measure): number {
   return test.kind === 'start' ? theirs.value / ours.value : ours.value / theirs.value;
 }
 
+function ratioOf(values: readonly number[]): Ratio | null {
+  const summary = summarise(values, '');
+  if (!summary) return null;
+  const [low, high] = signedRank(values.map(Math.log)).interval;
+  return { ...summary, interval: Number.isFinite(low) && Number.isFinite(high) ? [Math.exp(low), Math.exp(high)] : null };
+}
+
 /** The standing of every engine in a case. */
 export function standings(test: Case, engines: readonly { name: string; rival: boolean }[], rounds: readonly Round[], memory: Memory): Standing[] {
   const ours = engines.filter(({ rival }) => !rival);
   return engines.map(({ name, rival }) => {
-    const measures = rounds.flatMap(({ measures }) => measures[name] ?? []);
-    const summary = summarise(
-      measures.map(({ value }) => value),
-      test.kind === 'start' ? 's' : 'tokens/s',
-    );
-    const ratios = rounds.flatMap((round) => {
-      const theirs = round.measures[name];
-      return theirs && rival ? [{ round, theirs }] : [];
-    });
-    const last = measures.at(-1);
-    const bytes = test.kind === 'decode' ? (last?.bytes_per_token ?? null) : null;
-    const rate = bytes === null ? null : rateFor(memory, test.threads, bytes);
+    const measures = rounds.flatMap((round) => round.measures[name] ?? []);
+    const values = measures.map(({ value }) => value);
+    const summary = summarise(values, test.kind === 'start' ? 's' : 'tokens/s');
+    const against = (our: string): Ratio | null =>
+      ratioOf(rounds.flatMap(({ measures: { [our]: mine, [name]: theirs } }) => (mine && theirs ? advantage(test, mine, theirs) : [])));
     const most = (pick: (measure: Measure) => number | null): number | null => {
       const values = measures.flatMap((measure) => pick(measure) ?? []);
       return values.length > 0 ? Math.max(...values) : null;
     };
+    const bytes = test.kind === 'decode' ? (measures.at(-1)?.bytes_per_token ?? null) : null;
+    const rate = bytes === null ? null : rateFor(memory, test.threads, bytes);
     return {
       engine: name,
       rival,
       case: test,
       summary,
-      ratios: rival
-        ? Object.fromEntries(
-            ours.map((our) => [
-              our.name,
-              summarise(
-                ratios.flatMap(({ round, theirs }) => {
-                  const mine = round.measures[our.name];
-                  return mine ? advantage(test, mine, theirs) : [];
-                }),
-                '',
-              ),
-            ]),
-          )
-        : {},
+      ratios: rival ? Object.fromEntries(ours.map((our) => [our.name, against(our.name)])) : {},
       peak_rss: most(({ peak_rss }) => peak_rss),
       others: most(({ others }) => others),
       bytes_per_token: bytes,

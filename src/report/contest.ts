@@ -54,7 +54,7 @@ function range(summary: MetricSummary | null): string {
   return summary && summary.n > 1 ? `${number(summary.min)}–${number(summary.max)}` : ABSENT;
 }
 
-/** "2.31 (2.25–2.40)"; nothing for ourselves. */
+/** "2.31 (2.25–2.40)": median and range; nothing for ourselves. */
 function ratio(summary: MetricSummary | null | undefined): string {
   if (summary === undefined) return '';
   if (summary === null) return ABSENT;

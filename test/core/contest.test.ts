@@ -56,7 +56,12 @@ test('ratios are taken within a round; a rival that failed has those of the roun
   assert.equal(other?.summary?.n, 2);
   const ratio = other?.ratios.ours;
   assert.deepEqual([ratio?.median, ratio?.min, ratio?.max, ratio?.n], [2.5, 2, 3, 2]);
+  assert.equal(ratio?.interval, null, 'two rounds give no interval');
   assert.equal(other?.failure, 'it fell over');
+  const many = Array.from({ length: 8 }, (_, i) => round(i, { ours: measure(20 + i), other: measure(10) }));
+  const wide = standings(caseOf('tg64@2'), ENGINES, many, MEMORY)[1]?.ratios.ours;
+  const [low, high] = wide?.interval ?? [0, 0];
+  assert.ok(2 <= low && low < (wide?.median ?? 0) && (wide?.median ?? 0) < high && high <= 2.7, `${low} ${wide?.median} ${high}`);
   const starts = standings(caseOf('start@2'), ENGINES, [round(0, { ours: measure(0.5), other: measure(2) })], MEMORY);
   assert.equal(starts[1]?.ratios.ours?.median, 4, 'the shorter start is the better one');
 });

@@ -126,7 +126,7 @@ async function benchEngine(options: Options): Promise<void> {
   }
 }
 
-const agrees = ({ outputs }: Entrant): boolean => outputs.verdict !== 'differ';
+const agrees = ({ outputs }: Entrant): boolean => outputs.verdict === 'equal' || outputs.verdict === 'not checked';
 const NOT_CHECKED: Agreement = { verdict: 'not checked', rms: null, max: null, bounds: null, greedy: null };
 
 interface Field {
@@ -150,6 +150,7 @@ async function compete(options: Options, { model, engines, cases, trit, memory, 
       outputs.set(engine.name, await agreement(trit, engine, signal));
     } catch (error) {
       if (signal.aborted) break;
+      outputs.set(engine.name, { ...NOT_CHECKED, verdict: 'failed' });
       say(`${model}: the outputs of ${engine.name} could not be compared: ${reason(error)}`);
     }
   }

@@ -39,7 +39,8 @@ export interface Round {
 
 /** How the outputs of a rival compare with ours on the same file. */
 export interface Agreement {
-  verdict: 'equal' | 'differ' | 'not checked';
+  /** failed: it should have told its outputs, and did not. */
+  verdict: 'equal' | 'differ' | 'failed' | 'not checked';
   /** Natural-log probabilities: root mean square and largest difference, relative to each row's mean; bounds. */
   rms: number | null;
   max: number | null;

@@ -62,6 +62,7 @@ function ratio(summary: MetricSummary | null | undefined): string {
 }
 
 function outputs(agreement: Agreement | undefined): string {
+  if (agreement?.verdict === 'failed') return 'FAILED to tell';
   if (!agreement || agreement.verdict === 'not checked' || agreement.rms === null || agreement.max === null) return 'not checked';
   const { verdict, rms, max, greedy } = agreement;
   const same = greedy ? `, ${greedy[0]} of ${greedy[1]} greedy` : '';

@@ -70,7 +70,7 @@ export class Binary implements Engine {
     const { before = [], args = [], path, limit } = this.#options;
     const test = ['-m', this.file, '-p', String(prompt), '-n', String(gen), '-t', String(threads), '-r', '1', '-o', this.#format];
     try {
-      return await launch(path, [...before, ...test, ...args], { signal, limit: 1000 * limit });
+      return await launch(path, [...before, ...test, ...args], { signal, limit });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new FleetError(`${this.name}: ${path} cannot be started: ${reason(error)}`, { cause: error });

@@ -8,6 +8,8 @@ export interface Ended {
   code: number | null;
   signal: string | null;
   seconds: number;
+  /** It was ended because it took longer than that many seconds. */
+  late: number | null;
   /** Highest resident memory in bytes, mapped files included; null where the system does not tell. */
   peak_rss: number | null;
   /** Share of all CPUs' time that went to others meanwhile; null where the system does not tell. */
@@ -19,11 +21,16 @@ export interface Ended {
 const POLL = 20; // ms
 const MOST_TEXT = 1 << 28;
 
-/** Runs a program to its end and watches its memory. Rejects only where it cannot be started. */
+/** Runs a program to its end, or for `limit` seconds, and watches its memory. Rejects only where it cannot be started. */
 export function launch(command: string, args: readonly string[], { signal, limit }: { signal?: AbortSignal; limit?: number } = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const began = performance.now();
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, timeout: limit, killSignal: 'SIGKILL' });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+      timeout: limit === undefined ? undefined : 1000 * limit,
+      killSignal: 'SIGKILL',
+    });
     const text = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const)
       child[name].setEncoding('utf8').on('data', (chunk: string) => {
@@ -53,14 +60,22 @@ export function launch(command: string, args: readonly string[], { signal, limit
     child.once('close', (code, ended) => {
       done();
       const seconds = (performance.now() - began) / 1000;
-      resolve({ ...text, code, signal: ended, seconds, peak_rss: peak, others: othersOf(before, machineTime(), own), code_files: files });
+      const late = ended === 'SIGKILL' && limit !== undefined && seconds >= limit ? limit : null;
+      resolve({ ...text, code, signal: ended, seconds, late, peak_rss: peak, others: othersOf(before, machineTime(), own), code_files: files });
     });
   });
 }
 
 /** How it ended, for a message: with its last words. */
-export function lastWords({ code, signal, stdout, stderr }: Ended): string {
-  const how = signal ? `was ended by ${signal}` : code === 0 ? 'ended without a result' : `ended with status ${code}`;
+export function lastWords({ code, signal, late, stdout, stderr }: Ended): string {
+  const how =
+    late !== null
+      ? `took longer than ${late} s`
+      : signal
+        ? `was ended by ${signal}`
+        : code === 0
+          ? 'ended without a result'
+          : `ended with status ${code}`;
   const words = [stderr, stdout].map((text) => text.trim().split('\n').slice(-2).join(' / ')).find(Boolean);
   return words ? `${how}: ${words.slice(-300)}` : `${how} and said nothing`;
 }

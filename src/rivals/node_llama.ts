@@ -74,7 +74,7 @@ export class NodeLlama implements Engine {
     const loader = import.meta.resolve('tsx');
     const args = ['--import', loader, CHILD, JSON.stringify({ entry: this.#entry, model: this.file, ...question })];
     try {
-      const ended = await launch(process.execPath, args, { signal, limit: 1000 * this.#limit });
+      const ended = await launch(process.execPath, args, { signal, limit: this.#limit });
       if (ended.code !== 0) throw new FleetError(`${this.name}, ${what} with ${this.file}: it ${lastWords(ended)}`);
       return ended;
     } catch (error) {

@@ -52,6 +52,15 @@ bool preset_takes(const preset *p, const type_info *type, const type_info *head)
     return !type_is_ternary(head->id) && (type_is_ternary(type->id) || !strcmp(p->arch, "llama"));
 }
 
+bool preset_takes_arch(const preset *p, const char *arch)
+{
+    static const char *const bitnet[] = { "bitnet-b1.58", "bitnet-25", "bitnet" };
+    bool one = !strcmp(p->arch, arch), both = false;
+    for (size_t i = 0; i < 3 && !one; i++)
+        both |= !strcmp(bitnet[i], arch);
+    return one || (both && !strncmp(p->arch, "bitnet", 6));
+}
+
 enum { SLICE = 256 /* blocks written at once */ };
 
 typedef struct {
@@ -157,10 +166,10 @@ static void put_f32_of(gguf_out *o, const char *arch, const char *key, float val
     gguf_put_f32(o, full, value);
 }
 
-static bool put_keys(gguf_out *o, const preset *m, const type_info *type, uint64_t seed, trit_error *e)
+static bool put_keys(gguf_out *o, const preset *m, const char *arch, const type_info *type, uint64_t seed, trit_error *e)
 {
     char text[160];
-    gguf_put_str(o, "general.architecture", m->arch);
+    gguf_put_str(o, "general.architecture", arch);
     snprintf(text, sizeof text, "%s synthetic twin", m->title);
     gguf_put_str(o, "general.name", text);
     snprintf(text, sizeof text, "Random weights (seed %llu) in the shapes of %s: for measuring speed, of no use for text.",
@@ -170,21 +179,21 @@ static bool put_keys(gguf_out *o, const preset *m, const type_info *type, uint64
     gguf_put_str(o, "trit.synth.preset", m->name);
     gguf_put_u32(o, "general.file_type", file_type_of(type->id));
     gguf_put_u32(o, "general.quantization_version", 2);
-    put_u32_of(o, m->arch, "vocab_size", m->vocab);
-    put_u32_of(o, m->arch, "context_length", m->context);
-    put_u32_of(o, m->arch, "embedding_length", m->dim);
-    put_u32_of(o, m->arch, "block_count", m->layers);
-    put_u32_of(o, m->arch, "feed_forward_length", m->ffn);
-    put_u32_of(o, m->arch, "rope.dimension_count", m->head_dim);
-    put_f32_of(o, m->arch, "rope.freq_base", m->rope_base);
-    put_u32_of(o, m->arch, "attention.head_count", m->heads);
-    put_u32_of(o, m->arch, "attention.head_count_kv", m->kv_heads);
-    put_f32_of(o, m->arch, "attention.layer_norm_rms_epsilon", m->eps);
+    put_u32_of(o, arch, "vocab_size", m->vocab);
+    put_u32_of(o, arch, "context_length", m->context);
+    put_u32_of(o, arch, "embedding_length", m->dim);
+    put_u32_of(o, arch, "block_count", m->layers);
+    put_u32_of(o, arch, "feed_forward_length", m->ffn);
+    put_u32_of(o, arch, "rope.dimension_count", m->head_dim);
+    put_f32_of(o, arch, "rope.freq_base", m->rope_base);
+    put_u32_of(o, arch, "attention.head_count", m->heads);
+    put_u32_of(o, arch, "attention.head_count_kv", m->kv_heads);
+    put_f32_of(o, arch, "attention.layer_norm_rms_epsilon", m->eps);
     return synth_vocab(o, m->vocabulary, m->vocab, e);
 }
 
-bool synth_write(gguf_out *o, const preset *m, const type_info *type, const type_info *head, uint64_t seed, pool *threads,
-                 trit_error *e)
+bool synth_write(gguf_out *o, const preset *m, const char *arch, const type_info *type, const type_info *head, uint64_t seed,
+                 pool *threads, trit_error *e)
 {
     plans p = { calloc(11 * (size_t)m->layers + 3, sizeof *p.tensors), 0, o, seed };
     writing w = { .out = o, .error = e, .failing = ATOMIC_FLAG_INIT };
@@ -192,7 +201,7 @@ bool synth_write(gguf_out *o, const preset *m, const type_info *type, const type
     bool good = p.tensors && w.buffers;
     if (!good)
         fail(e, "not enough memory to plan the model");
-    if ((good = good && put_keys(o, m, type, seed, e))) {
+    if ((good = good && put_keys(o, m, arch ? arch : m->arch, type, seed, e))) {
         add_tensor(&p, "token_embd.weight", m->tied || type_is_ternary(type->id) ? head : type, m->dim, m->vocab, m->tied);
         for (uint32_t i = 0; i < m->layers; i++)
             add_layer(&p, m, type, i);

@@ -1,294 +1,183 @@
-/* trit kernels: how fast each kernel of each ISA is, beside what the memory of this machine can deliver. */
+/* trit kernels: how fast each kernel of each ISA is, beside what this machine's memory and instructions can deliver. */
 #include "../clock.h"
-#include "../cpu.h"
-#include "../json.h"
-#include "../ops.h"
 #include "../pool.h"
-#include "../slab.h"
+#include "kernel_report.h"
+#include "machine.h"
 #include "options.h"
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { K = 2560, ROWS = 64, TOKENS = 48, MOST_PASSES = 64, FEWEST_PASSES = 3 };
+enum { FEW_BLOCKS = 16, MOST_SLICE = 32 };
 
-/* Buffers of one measurement. Weight kernels stream `weights`, all rows of K weights that fit. */
 typedef struct {
-    const trit_ops *ops;
-    uint8_t *weights;
-    size_t bytes, tokens;
-    float *x, *x2, *y;     /* [TOKENS][K], [TOKENS][K], [TOKENS][ROWS] for each thread */
-    int8_t *q;             /* [TOKENS][K] */
-    float *d;              /* [TOKENS][K/32] */
-    int32_t *sums;         /* [TOKENS] */
-    uint16_t *h;           /* [K] */
-    atomic_uint_fast64_t sink; /* what was read, so that reading cannot be left out */
+    kernel_report report;
+    call_memory memory;
+    pool *teams[2];
+    int64_t budget; /* nanoseconds of a figure in a round */
 } bench;
 
-/* Units [begin, end): a unit is 4 rows of K weights, or one call on K values. */
-typedef void (*bench_run)(bench *b, size_t begin, size_t end, int thread);
+typedef struct { figure *f; const call_memory *m; } job;
+static atomic_uint_fast64_t sink; /* what was read */
 
-static float *y_of(bench *b, int thread)
+/* Blocks [begin, end) of a figure's work. They go round the memory, so that a block is read again only after all others. */
+static void work(void *arg, size_t begin, size_t end, int thread)
 {
-    return b->y + (size_t)thread * TOKENS * ROWS;
-}
-
-static void run_read(bench *b, size_t begin, size_t end, int thread)
-{
-    uint64_t sum[8] = { 0 };
-    (void)thread;
-    for (const uint8_t *p = b->weights + begin * 4096, *stop = b->weights + end * 4096; p < stop; p += 64) {
-        uint64_t v[8];
-        __builtin_prefetch(p + 8192);
-        memcpy(v, p, sizeof v);
-        for (int i = 0; i < 8; i++)
-            sum[i] |= v[i];
-    }
-    atomic_fetch_add(&b->sink, sum[0] | sum[1] | sum[2] | sum[3] | sum[4] | sum[5] | sum[6] | sum[7]);
-}
-
-static void run_gemm_t2i8(bench *b, size_t begin, size_t end, int thread)
-{
-    b->ops->gemm_t2i8(b->weights + begin * (4 * K / 4), end - begin, K / T2_CHUNK, b->q, K, b->sums, (int32_t *)(void *)y_of(b, thread),
-                      ROWS, b->tokens);
-}
-
-static void run_gemm_t5i8(bench *b, size_t begin, size_t end, int thread)
-{
-    b->ops->gemm_t5i8(b->weights + begin * (4 * K / 5), end - begin, K / T5_CHUNK, b->q, K, b->sums, (int32_t *)(void *)y_of(b, thread),
-                      ROWS, b->tokens);
-}
-
-#define DOT(name, type)                                                                                                     \
-    static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
-    {                                                                                                                       \
-        for (size_t r = 4 * begin; r < 4 * end; r++)                                                                        \
-            y_of(b, thread)[r % ROWS] = b->ops->name((const type *)(const void *)b->weights + r * K, b->x, K);              \
-    }
-DOT(dot_f32f32, float)
-DOT(dot_f16f32, uint16_t)
-DOT(dot_bf16f32, uint16_t)
-
-#define GEMM(name, bytes_of_256)                                                                                            \
-    static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
-    {                                                                                                                       \
-        b->ops->name(b->weights + begin * 4 * (K / 256 * (bytes_of_256)), 4 * (end - begin), K, b->q, b->d, y_of(b, thread), ROWS, b->tokens); \
-    }
-GEMM(gemm_q8_0q8, 272)
-GEMM(gemm_q4_0q8, 144)
-GEMM(gemm_q4_kq8, 144)
-GEMM(gemm_q6_kq8, 210)
-
-#define VECTOR(name, call)                                                                                                  \
-    static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
-    {                                                                                                                       \
-        (void)thread;                                                                                                       \
-        for (; begin < end; begin++)                                                                                        \
-            b->ops->name call;                                                                                              \
-    }
-VECTOR(quant_f32i8, (b->x, b->q, b->sums, K))
-VECTOR(quant_f32q8, (b->x, b->q, b->d, K))
-VECTOR(rmsnorm_f32, (b->x2, b->x, b->x, 1e-5f, K))
-VECTOR(mix_f16f32, (b->x2, b->x, b->h, K / 128, 128))
-VECTOR(f32_to_f16, (b->x, b->h, K))
-VECTOR(softmax_f32, (b->x2, K))
-VECTOR(swiglu_f32, (b->x2, b->x, b->x, K))
-VECTOR(relu2_f32, (b->x2, b->x, b->x, K))
-
-/* row: bytes of a row of K weights (0: no weights, a vector kernel); many: also with TOKENS tokens at once. */
-static const struct { const char *kernel; size_t row; bool many; bench_run run; } table[] = {
-    { "gemm_t2i8", K / 4, true, run_gemm_t2i8 },
-    { "gemm_t5i8", K / 5, true, run_gemm_t5i8 },
-    { "dot_f32f32", K * 4, false, run_dot_f32f32 },
-    { "dot_f16f32", K * 2, false, run_dot_f16f32 },
-    { "dot_bf16f32", K * 2, false, run_dot_bf16f32 },
-    { "gemm_q8_0q8", K / 256 * 272, true, run_gemm_q8_0q8 },
-    { "gemm_q4_0q8", K / 256 * 144, true, run_gemm_q4_0q8 },
-    { "gemm_q4_kq8", K / 256 * 144, true, run_gemm_q4_kq8 },
-    { "gemm_q6_kq8", K / 256 * 210, true, run_gemm_q6_kq8 },
-    { "quant_f32i8", 0, false, run_quant_f32i8 },
-    { "quant_f32q8", 0, false, run_quant_f32q8 },
-    { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },
-    { "mix_f16f32", 0, false, run_mix_f16f32 },
-    { "f32_to_f16", 0, false, run_f32_to_f16 },
-    { "softmax_f32", 0, false, run_softmax_f32 },
-    { "swiglu_f32", 0, false, run_swiglu_f32 },
-    { "relu2_f32", 0, false, run_relu2_f32 },
-};
-
-typedef struct { bench *b; bench_run run; } job;
-
-static void slice(void *arg, size_t begin, size_t end, int thread)
-{
-    job *j = arg;
-    for (; begin < end; begin += ROWS / 4) /* a pool of one hands out everything at once */
-        j->run(j->b, begin, end - begin < ROWS / 4 ? end : begin + ROWS / 4, thread);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median nanoseconds of a pass over all units; passes until `budget` nanoseconds are spent, the first one not counted. */
-static double measure(bench *b, bench_run run, size_t units, pool *p, int64_t budget)
-{
-    double ns[MOST_PASSES];
-    int count = 0;
-    job j = { b, run };
-    pool_run(p, units, ROWS / 4, slice, &j);
-    for (int64_t begin = clock_ns(), now = begin; count < MOST_PASSES && (count < FEWEST_PASSES || now - begin < budget); count++) {
-        int64_t start = now;
-        pool_run(p, units, ROWS / 4, slice, &j);
-        now = clock_ns();
-        ns[count] = (double)(now - start);
-    }
-    qsort(ns, (size_t)count, sizeof *ns, by_value);
-    return count % 2 ? ns[count / 2] : (ns[count / 2 - 1] + ns[count / 2]) / 2;
-}
-
-typedef struct { json_writer *w; double bandwidth[2]; int threads[2]; int64_t budget; pool *pools[2]; } report;
-
-static void print_row(const report *r, const char *isa, size_t i, size_t tokens, int which, size_t units, size_t bytes, double ns)
-{
-    double values = (double)units * K * (double)tokens * (table[i].row ? 4 : 1) / ns, gbs = (double)bytes / ns;
-    bool share = table[i].row != 0;
-    if (!r->w) {
-        printf("%-12s %-12s %6zu %7d %12.0f %10.2f", isa, table[i].kernel, tokens, r->threads[which], ns / (double)units, values);
-        if (share)
-            printf(" %8.2f %6.0f %%", gbs, 100 * gbs / r->bandwidth[which]);
-        printf("\n");
-        fflush(stdout);
-        return;
-    }
-    json_open(r->w, NULL, '{');
-    json_text(r->w, "isa", isa);
-    json_text(r->w, "kernel", table[i].kernel);
-    json_integer(r->w, "tokens", (int64_t)tokens);
-    json_integer(r->w, "threads", r->threads[which]);
-    json_number(r->w, "ns", ns / (double)units);
-    json_number(r->w, "values_per_ns", values);
-    if (share) {
-        json_number(r->w, "gb_per_s", gbs);
-        json_number(r->w, "bandwidth_share", gbs / r->bandwidth[which]);
-    }
-    json_close(r->w, '}');
-}
-
-static void bench_isa(const report *r, const char *isa, bench *b)
-{
-    b->ops = ops_for(isa);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(ops_source(b->ops, table[i].kernel), isa))
-            continue;
-        size_t unit = 4 * table[i].row;
-        for (int many = 0; many <= (table[i].many ? 1 : 0); many++)
-            for (int which = 0; which < (unit && r->threads[1] > 1 ? 2 : 1); which++) {
-                b->tokens = many ? TOKENS : 1;
-                /* Streaming goes over the whole buffer; a prefill over few rows, again and again, as it is bound by arithmetic. The
-                   specification is slow by design and gets a small part. */
-                size_t units = unit ? b->bytes / unit : 256, most = many || !strcmp(isa, "scalar") ? 256 : units;
-                units = units > most ? most : units;
-                double ns = measure(b, table[i].run, units, r->pools[which], r->budget);
-                print_row(r, isa, i, b->tokens, which, units, units * unit, ns);
-            }
+    const job *j = arg;
+    const figure *f = j->f;
+    for (size_t i = begin; i < end; i++) {
+        size_t block = (f->at + i) % f->most;
+        if (f->call)
+            f->call->run(f->ops, j->m, block, f->tokens, thread);
+        else if (f->peak)
+            f->peak->passes(PEAK_PASSES);
+        else
+            atomic_fetch_or(&sink, machine_read(j->m->weights + block * READ_BLOCK, READ_BLOCK));
     }
 }
 
-static bool allocate(bench *b, int threads)
+/* Nanoseconds of a block, over `blocks` of them. */
+static double measure(bench *b, figure *f, size_t blocks)
 {
-    b->weights = slab_alloc(b->bytes);
-    b->x = calloc(TOKENS * K, sizeof *b->x);
-    b->x2 = calloc(TOKENS * K, sizeof *b->x2);
-    b->y = calloc((size_t)threads * TOKENS * ROWS, sizeof *b->y);
-    b->q = calloc(TOKENS * K, 1);
-    b->d = calloc(TOKENS * K / 32, sizeof *b->d);
-    b->sums = calloc(TOKENS, sizeof *b->sums);
-    b->h = calloc(K, sizeof *b->h);
-    if (!b->weights || !b->x || !b->x2 || !b->y || !b->q || !b->d || !b->sums || !b->h)
+    job j = { f, &b->memory };
+    size_t grain = blocks / ((size_t)b->report.threads[f->team] * 8);
+    int64_t begin = clock_ns();
+    pool_run(b->teams[f->team], blocks, grain > MOST_SLICE ? MOST_SLICE : grain, work, &j);
+    int64_t ns = clock_ns() - begin;
+    f->at = (f->at + blocks) % f->most;
+    return (double)(ns > 0 ? ns : 1) / (double)blocks;
+}
+
+/* As many blocks as fill the budget; what is measured on the way warms up. */
+static void calibrate(bench *b, figure *f)
+{
+    size_t least = (size_t)b->report.threads[f->team];
+    f->blocks = least;
+    for (;;) {
+        double wanted = (double)b->budget / measure(b, f, f->blocks);
+        if (wanted < 2 * (double)f->blocks) {
+            f->blocks = wanted > (double)least ? (size_t)wanted : least;
+            return;
+        }
+        f->blocks = wanted > 16 * (double)f->blocks ? 16 * f->blocks : (size_t)wanted;
+    }
+}
+
+static void add(bench *b, figure f)
+{
+    kernel_report *r = &b->report;
+    for (f.team = 0; f.team < (f.call && !f.call->row_bytes ? 1 : r->teams); f.team++)
+        r->figures[r->count++] = f;
+}
+
+/* Every figure there is to measure; the ISAs of a kernel side by side. */
+static bool plan(bench *b, const char *only_isa, const char *only_kernel)
+{
+    size_t teams = 2, each = 2 * teams, isas = isa_count();
+    b->report.figures = calloc(teams + isas * (teams + kernel_call_count * each), sizeof *b->report.figures);
+    if (!b->report.figures)
         return false;
-    for (size_t i = 0; i < TOKENS * K; i++) {
-        b->x[i] = (float)(int)(i * 37 % 255) / 127 - 1;
-        b->q[i] = (int8_t)((int)(i * 37 % 255) - 127);
-    }
-    for (size_t i = 0; i < TOKENS * K / 32; i++)
-        b->d[i] = 0.01f;
-    /* Codes 0, 1, 2 for t2, any for t5; as halves, floats and block scales the same bytes are small normal numbers. */
-    static const uint8_t bytes[] = { 0x2a, 0x29, 0x28, 0x26, 0x25, 0x24, 0x22, 0x21, 0x20 };
-    for (size_t i = 0; i < b->bytes; i++)
-        b->weights[i] = bytes[i % sizeof bytes];
+    add(b, (figure){ .isa = "", .most = b->memory.bytes / READ_BLOCK });
+    for (size_t k = 0; k <= kernel_call_count; k++)
+        for (int many = 0; many < 2; many++)
+            for (size_t i = 0; i < isas; i++) {
+                isa_row isa = isa_at(i);
+                if (!isa.available || (only_isa && strcmp(only_isa, isa.name)))
+                    continue;
+                figure f = { .isa = isa.name, .ops = ops_for(isa.name), .tokens = many ? b->memory.tokens : 1, .most = FEW_BLOCKS };
+                if (k == 0) { /* first, as limits are */
+                    if (!many && (f.peak = peak_of(isa.name)))
+                        add(b, f);
+                    continue;
+                }
+                f.call = kernel_call_at(k - 1);
+                if ((many && !f.call->many) || (only_kernel && strcmp(only_kernel, f.call->kernel)) ||
+                    strcmp(ops_source(f.ops, f.call->kernel), isa.name))
+                    continue;
+                /* Decoding streams; a prefill goes over few rows again and again, as it is bound by arithmetic. */
+                if (f.call->row_bytes) {
+                    size_t all = b->memory.bytes / (CALL_ROWS * f.call->row_bytes);
+                    f.most = many && all > FEW_BLOCKS ? FEW_BLOCKS : all;
+                }
+                add(b, f);
+            }
     return true;
 }
 
-static void release(bench *b)
+static void take(bench *b, figure *f, int round)
 {
-    slab_free(b->weights);
-    free(b->x);
-    free(b->x2);
-    free(b->y);
-    free(b->q);
-    free(b->d);
-    free(b->sums);
-    free(b->h);
+    double ns = measure(b, f, f->blocks);
+    f->ns[round] = f->ns[round] > 0 && f->ns[round] < ns ? f->ns[round] : ns;
 }
 
-/* Measures bandwidth, then every kernel. */
-static void run_all(report *r, bench *b, const char *only)
+/* In the midst of a round: the clock, and the limits once more, of which the better counts. */
+static void measure_machine(bench *b, int round)
 {
-    for (int which = 0; which < (r->threads[1] > 1 ? 2 : 1); which++)
-        r->bandwidth[which] = (double)b->bytes / measure(b, run_read, b->bytes / 4096, r->pools[which], r->budget);
-    if (r->w) {
-        json_open(r->w, NULL, '{');
-        json_integer(r->w, "buffer_bytes", (int64_t)b->bytes);
-        json_open(r->w, "bandwidth", '[');
-    } else {
-        printf("reading %zu MB:", b->bytes >> 20);
-    }
-    for (int which = 0; which < (r->threads[1] > 1 ? 2 : 1); which++) {
-        if (!r->w) {
-            printf("  %d thread%s %.1f GB/s", r->threads[which], r->threads[which] > 1 ? "s" : "", r->bandwidth[which]);
-            continue;
+    for (size_t i = 0; i < b->report.count && !b->report.figures[i].call; i++)
+        take(b, &b->report.figures[i], round);
+    b->report.clock[round] = machine_clock();
+}
+
+/* Every round has every figure once, forwards and backwards in turn, so that what changes with time meets all alike. */
+static void run_rounds(bench *b)
+{
+    kernel_report *r = &b->report;
+    bool tell = isatty(STDERR_FILENO);
+    for (size_t i = 0; i < r->count; i++)
+        calibrate(b, &r->figures[i]);
+    for (int round = 0; round < r->rounds; round++) {
+        if (tell)
+            fprintf(stderr, "\rround %d of %d ", round + 1, r->rounds);
+        for (size_t i = 0; i < r->count; i++) {
+            take(b, &r->figures[round % 2 ? r->count - 1 - i : i], round);
+            if (i == r->count / 2)
+                measure_machine(b, round);
         }
-        json_open(r->w, NULL, '{');
-        json_integer(r->w, "threads", r->threads[which]);
-        json_number(r->w, "gb_per_s", r->bandwidth[which]);
-        json_close(r->w, '}');
     }
-    if (r->w) {
-        json_close(r->w, ']');
-        json_open(r->w, "kernels", '[');
-    } else {
-        printf("\n%-12s %-12s %6s %7s %12s %10s %8s %8s\n", "isa", "kernel", "tokens", "threads", "ns/unit", "values/ns", "GB/s", "of read");
-    }
-    for (size_t i = 0; i < isa_count(); i++) {
-        isa_row isa = isa_at(i);
-        if (isa.available && (!only || !strcmp(only, isa.name)))
-            bench_isa(r, isa.name, b);
-    }
-    if (r->w) {
-        json_close(r->w, ']');
-        json_close(r->w, '}');
-        json_end_line(r->w);
-    }
+    if (tell)
+        fprintf(stderr, "\r               \r");
+}
+
+/* Three times the largest cache, so that little of it is left there when its turn comes again; at most half of what memory is free. */
+static size_t choose_bytes(int64_t megabytes, size_t cache)
+{
+    size_t bytes = megabytes ? (size_t)megabytes << 20 : 3 * cache;
+    if (!megabytes && bytes < (size_t)256 << 20)
+        bytes = (size_t)256 << 20;
+    int64_t available = memory_available();
+    if (available > 0 && bytes > (size_t)available / 2)
+        bytes = (size_t)available / 2;
+    return (bytes >> 20 ? bytes >> 20 : 1) << 20;
+}
+
+static bool known_kernel(const char *name)
+{
+    for (size_t i = 0; i < kernel_call_count; i++)
+        if (!strcmp(kernel_call_at(i)->kernel, name))
+            return true;
+    return !strcmp(name, "none");
 }
 
 int cmd_kernels(int argc, char **argv)
 {
-    const char *isa = NULL, *format = "text", *cpus = NULL;
-    int64_t threads = 0, megabytes = 256, budget = 100;
+    const char *isa = NULL, *kernel = NULL, *format = "text", *cpus = NULL;
+    int64_t threads = 0, megabytes = 0, budget = 20, rounds = 5, tokens = 128;
     const option options[] = {
         { "isa", 0, OPTION_TEXT, &isa, "NAME", "time the kernels of this ISA alone", 0, 0 },
+        { "kernel", 0, OPTION_TEXT, &kernel, "NAME", "time this kernel alone; none: only what the machine can do at most", 0, 0 },
         { "threads", 't', OPTION_INT, &threads, "N", "threads beside one (0: one for each fast core)", 0, 512 },
         { "cpus", 0, OPTION_TEXT, &cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
-        { "megabytes", 0, OPTION_INT, &megabytes, "N", "size of the weights that are streamed", 1, 65536 },
-        { "time", 0, OPTION_INT, &budget, "MS", "milliseconds for each figure", 1, 60000 },
+        { "tokens", 0, OPTION_INT, &tokens, "N", "tokens of a prefill (128), beside one", 2, 512 },
+        { "megabytes", 0, OPTION_INT, &megabytes, "N", "size of the weights that are streamed (0: three times the largest cache)", 0, 65536 },
+        { "rounds", 'r', OPTION_INT, &rounds, "N", "how often all is measured (5)", 1, MOST_ROUNDS },
+        { "time", 0, OPTION_INT, &budget, "MS", "milliseconds for each figure in a round (20)", 1, 60000 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
-    int status = options_parse(argc, argv, options, sizeof options / sizeof *options, "[--isa NAME] [-o json]",
-                               "Times every kernel of every ISA, and the memory. A unit is 4 rows of 2560 weights, or one vector of 2560.");
+    int status = options_parse(argc, argv, options, sizeof options / sizeof *options, "[--isa NAME] [--kernel NAME] [-o json]",
+                               "Times every kernel of every ISA, the memory, and each ISA's dot instruction.");
     if (status >= 0)
         return status;
     bool json = !strcmp(format, "json");
@@ -298,34 +187,31 @@ int cmd_kernels(int argc, char **argv)
         isa = NULL;
     if (isa && (!*isa || !ops_for(isa)))
         return complain("kernels", 2, "ISA \"%s\" is unknown or this CPU does not have it; \"trit info\" lists those it has", isa);
+    if (kernel && !known_kernel(kernel))
+        return complain("kernels", 2, "there is no kernel \"%s\"; \"trit kernels\" shows their names, and none is none", kernel);
 
     trit_error e = { "" };
-    json_writer w;
-    report r = { .budget = budget * 1000000 };
-    bench b = { .bytes = (size_t)megabytes << 20 };
-    if (json) {
-        json_begin(&w, stdout);
-        r.w = &w;
-    }
-    int64_t available = memory_available();
-    if (available > 0 && b.bytes > (size_t)available / 2)
-        b.bytes = (size_t)available / 2 >> 20 << 20;
+    bench b = { .budget = budget * 1000000, .report = { .rounds = (int)rounds, .cache = machine_cache() } };
+    b.report.bytes = choose_bytes(megabytes, b.report.cache);
     status = 1;
     /* The pool of one is made last, freed first: it leaves the affinity of this thread as it found it. */
-    if ((r.pools[1] = pool_new((int)threads, cpus, &e)) && (r.pools[0] = pool_new(1, NULL, &e))) {
-        r.threads[0] = 1;
-        r.threads[1] = pool_threads(r.pools[1]);
-        if (allocate(&b, r.threads[1])) {
-            run_all(&r, &b, isa);
+    if ((b.teams[1] = pool_new((int)threads, cpus, &e)) && (b.teams[0] = pool_new(1, NULL, &e))) {
+        b.report.threads[0] = 1;
+        b.report.threads[1] = pool_threads(b.teams[1]);
+        b.report.teams = b.report.threads[1] > 1 ? 2 : 1;
+        if (call_memory_make(&b.memory, b.report.bytes, (size_t)tokens, b.report.threads[1], &e) && plan(&b, isa, kernel)) {
+            run_rounds(&b);
+            json ? kernel_report_json(&b.report) : kernel_report_text(&b.report);
             status = 0;
-        } else {
-            snprintf(e.text, sizeof e.text, "there is no memory for %zu MB of weights; ask for less with --megabytes", b.bytes >> 20);
+        } else if (!*e.text) {
+            fail(&e, "there is no memory for the figures");
         }
     }
     if (status)
         complain("kernels", status, "%s", e.text);
-    release(&b);
-    pool_free(r.pools[0]);
-    pool_free(r.pools[1]);
+    call_memory_free(&b.memory);
+    free(b.report.figures);
+    pool_free(b.teams[0]);
+    pool_free(b.teams[1]);
     return status;
 }

@@ -18,7 +18,7 @@ static int known_presets(const char *wrong)
 
 int cmd_synth(int argc, char **argv)
 {
-    const char *preset_text = NULL, *type_text = NULL, *head_text = NULL, *path = NULL, *format = "text";
+    const char *preset_text = NULL, *type_text = NULL, *head_text = NULL, *arch = NULL, *path = NULL, *format = "text";
     int64_t seed = 1, threads = 0;
     const option table[] = {
         { "preset", 'p', OPTION_TEXT, &preset_text, "NAME", "bitnet-2b-4t, tinyllama-1.1b, llama3-8b, falcon3-1b or tiny", 0, 0 },
@@ -26,6 +26,7 @@ int cmd_synth(int argc, char **argv)
           0 },
         { "head", 0, OPTION_TEXT, &head_text, "TYPE", "type of the output matrix: f16, q8_0, q6_k, q4_0 ... (the preset's)", 0,
           0 },
+        { "arch", 0, OPTION_TEXT, &arch, "NAME", "bitnet: what bitnet.cpp and llama.cpp read of a BitNet preset", 0, 0 },
         { "output", 'o', OPTION_TEXT, &path, "FILE", "GGUF to write", 0, 0 },
         { "seed", 's', OPTION_INT, &seed, "N", "other seed, other weights (1)", 0, 9007199254740992.0 },
         { "threads", 't', OPTION_INT, &threads, "N", "threads (0: one for each fast core); the bytes do not depend on it", 0,
@@ -50,6 +51,8 @@ int cmd_synth(int argc, char **argv)
     if (!preset_takes(p, type, head))
         return complain("synth", 2, "%s cannot have %s matrices with a %s head: BitNet presets are ternary, and no head is",
                         preset_text, type->name, head->name);
+    if (arch && !preset_takes_arch(p, arch))
+        return complain("synth", 2, "the tensors of %s do not make a model of architecture \"%s\"; leave --arch out", preset_text, arch);
 
     trit_error e;
     int64_t begin = clock_ns();
@@ -59,7 +62,7 @@ int cmd_synth(int argc, char **argv)
     gguf_out *out = gguf_create(path, &e);
     if (out)
         remove_when_interrupted(gguf_part(out));
-    if (!out || !synth_write(out, p, type, head, (uint64_t)seed, workers, &e)) {
+    if (!out || !synth_write(out, p, arch, type, head, (uint64_t)seed, workers, &e)) {
         gguf_discard(out);
         pool_free(workers);
         return complain("synth", 1, "%s", e.text);

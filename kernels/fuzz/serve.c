@@ -30,7 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     const preset *p = preset_named("tiny");
     threads = pool_new(1, NULL, &e);
     gguf_out *o = threads ? gguf_create(path, &e) : NULL;
-    bool ok = o && synth_write(o, p, preset_type(p), preset_head(p), 1, threads, &e) && gguf_commit(o, &e);
+    bool ok = o && synth_write(o, p, NULL, preset_type(p), preset_head(p), 1, threads, &e) && gguf_commit(o, &e);
     file = ok ? gguf_open(path, &e) : NULL;
     unlink(path);
     words = file ? tokenizer_load(file, &e) : NULL;

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { Engine } from '../../agents/engine.ts';
 import { nodeHost } from '../../agents/hosts/node.ts';
 import { GOLDEN } from '../../src/fleet/golden.ts';
-import { scratch } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { run, trit } from '../support/trit.ts';
 
 /** Lead of the best over the second-best logit at every step; the ISAs differ from scalar by less than a thousandth of it. */
@@ -19,7 +19,7 @@ let binary = '';
 let model = '';
 before(async () => {
   binary = await trit();
-  model = join(scratch('golden'), 'tiny.gguf');
+  model = join(temporaryFolder('golden'), 'tiny.gguf');
   synth([binary], model);
 });
 
@@ -80,7 +80,7 @@ const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]
 const missing = [cross, 'qemu-aarch64-static'].filter((program) => !has(program));
 
 test('an arm64 build gives them under qemu', { skip: missing.length > 0 && `not here: ${missing.join(', ')}` }, async () => {
-  const out = scratch('arm64');
+  const out = temporaryFolder('arm64');
   await promisify(execFile)('make', ['-j2', '-C', kernels, `CC=${cross}`, 'STATIC=1', `OUT=${out}`], { maxBuffer: 1 << 26 });
   const arm = join(out, 'trit');
   assert.ok(existsSync(arm));

@@ -9,7 +9,8 @@ import { Journal } from '../../agents/journal.ts';
 import { Lock } from '../../agents/lock.ts';
 import type { Job } from '../../src/core/job.ts';
 import type { JournalKind, JournalRecord } from '../../src/core/journal.ts';
-import { doubleJob, processesWith, records, scratch, until } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { doubleJob, processesWith, records, until } from '../support/job.ts';
 
 async function journalOfRun(job: Job, signal = new AbortController().signal): Promise<JournalRecord[]> {
   const path = join(job.workdir, 'journal.ndjson');
@@ -24,7 +25,7 @@ function of<K extends JournalKind>(list: readonly JournalRecord[], kind: K) {
 }
 
 test('a whole run: every phase, every metric of every repetition, and nothing left running', async () => {
-  const job = doubleJob(scratch('job'));
+  const job = doubleJob(temporaryFolder('job'));
   const list = await journalOfRun(job);
   assert.deepEqual(of(list, 'end').at(-1)?.message, null);
   assert.equal(list.at(-1)?.kind, 'end');
@@ -58,7 +59,7 @@ test('a whole run: every phase, every metric of every repetition, and nothing le
 });
 
 test('several launches each load the engine and measure', async () => {
-  const job = doubleJob(scratch('job'));
+  const job = doubleJob(temporaryFolder('job'));
   const list = await journalOfRun({ ...job, suite: { ...job.suite, launches: 2, warmup: 0, repetitions: 2 } });
   assert.equal(of(list, 'end')[0]?.status, 'ok');
   assert.deepEqual(
@@ -82,7 +83,7 @@ const FAULTS: [string, RegExp, { flag?: true; timeout?: number }][] = [
 ];
 for (const [fault, sentence, { flag, timeout = 20 }] of FAULTS) {
   test(`an engine that is ${fault}: a sentence, a failed run, no process left`, async () => {
-    const job = doubleJob(scratch('job'), fault, { timeout });
+    const job = doubleJob(temporaryFolder('job'), fault, { timeout });
     const list = await journalOfRun(job);
     const [end] = of(list, 'end');
     assert.equal(end?.status, 'failed');
@@ -94,17 +95,17 @@ for (const [fault, sentence, { flag, timeout = 20 }] of FAULTS) {
 }
 
 test('missing engine, missing model, unwritable folder: a sentence each', async () => {
-  const dir = scratch('job');
+  const dir = temporaryFolder('job');
   const job = doubleJob(dir);
   const message = async (change: Partial<Job>) => of(await journalOfRun({ ...job, ...change }), 'end').at(-1)?.message ?? '';
   assert.match(await message({ binary: join(dir, 'nothing') }), /nothing could not be started: it is not there/);
   const path = join(dir, 'no.gguf');
-  const other = { ...job, workdir: scratch('job') };
+  const other = { ...job, workdir: temporaryFolder('job') };
   assert.match(await message({ ...other, model: { name: 'no', path, sha256: null, synth: null } }), /no\.gguf is not on the device/);
 });
 
 test('cancelled while measuring: the end says so, what was measured stays, the engine is gone, the lock is free', async () => {
-  const job = doubleJob(scratch('job'), 'slow');
+  const job = doubleJob(temporaryFolder('job'), 'slow');
   const stop = new AbortController();
   const running = journalOfRun(job, stop.signal);
   const path = join(job.workdir, 'journal.ndjson');
@@ -119,18 +120,18 @@ test('cancelled while measuring: the end says so, what was measured stays, the e
 });
 
 test('a busy device fails the run with a sentence, or is waited for', async () => {
-  const job = doubleJob(scratch('job'));
+  const job = doubleJob(temporaryFolder('job'));
   const lock = await Lock.take(nodeHost, job.workdir, 'other');
   assert.match(of(await journalOfRun(job), 'end')[0]?.message ?? '', /busy with run other/);
   setTimeout(() => void lock.free(), 700);
-  const waiting = doubleJob(scratch('job'), '', { wait: 10 });
+  const waiting = doubleJob(temporaryFolder('job'), '', { wait: 10 });
   const list = await journalOfRun({ ...waiting, workdir: job.workdir });
   assert.equal(list.filter((r) => r.kind === 'log' && /waiting: .*run other/.test(r.text)).length, 1);
   assert.equal(of(list, 'end').at(-1)?.status, 'ok');
 });
 
 test('another golden model than expected is made anew once, then refused', async () => {
-  const job = doubleJob(scratch('job'));
+  const job = doubleJob(temporaryFolder('job'));
   const golden = { ...job.golden, sha256: '0'.repeat(64) };
   const list = await journalOfRun({ ...job, golden });
   assert.match(of(list, 'end')[0]?.message ?? '', /golden model made on this device has sha256 [0-9a-f]{64}, not 0000/);

@@ -3,10 +3,11 @@ import { appendFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Journal } from '../../agents/journal.ts';
-import { records, scratch } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { records } from '../support/job.ts';
 
 test('records are numbered from 1 and have both clocks', () => {
-  const path = join(scratch('journal'), 'deep/er/journal.ndjson');
+  const path = join(temporaryFolder('journal'), 'deep/er/journal.ndjson');
   const journal = Journal.open(path);
   journal.write({ kind: 'log', text: 'one\ntwo' });
   journal.write({ kind: 'end', status: 'ok', message: null });
@@ -18,7 +19,7 @@ test('records are numbered from 1 and have both clocks', () => {
 });
 
 test('a torn last record is cut off wherever it was torn, and the numbers go on', () => {
-  const path = join(scratch('journal'), 'journal.ndjson');
+  const path = join(temporaryFolder('journal'), 'journal.ndjson');
   const journal = Journal.open(path);
   journal.write({ kind: 'log', text: 'kept' });
   const whole = statSync(path).size;
@@ -43,7 +44,7 @@ test('a torn last record is cut off wherever it was torn, and the numbers go on'
 });
 
 test('garbage at the end is cut off up to the last record', () => {
-  const path = join(scratch('journal'), 'journal.ndjson');
+  const path = join(temporaryFolder('journal'), 'journal.ndjson');
   const journal = Journal.open(path);
   journal.write({ kind: 'log', text: 'kept' });
   journal.close();
@@ -55,7 +56,7 @@ test('garbage at the end is cut off up to the last record', () => {
 });
 
 test('what the disk does not take leaves whole records and a sentence', () => {
-  const journal = Journal.open(join(scratch('journal'), 'journal.ndjson'));
+  const journal = Journal.open(join(temporaryFolder('journal'), 'journal.ndjson'));
   journal.write({ kind: 'log', text: 'kept' });
   journal.close();
   assert.throws(() => journal.write({ kind: 'log', text: 'no' }), /journal\.ndjson cannot be written/);

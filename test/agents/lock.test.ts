@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { nodeHost } from '../../agents/hosts/node.ts';
 import { Busy, Lock } from '../../agents/lock.ts';
-import { scratch, until } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { until } from '../support/job.ts';
 
 const isBusy = (error: unknown) => error instanceof Busy;
 
 test('one holds the lock, the next is told who; given back it can be taken again', async () => {
-  const workdir = scratch('lock');
+  const workdir = temporaryFolder('lock');
   const lock = await Lock.take(nodeHost, workdir, 'first');
   await assert.rejects(Lock.take(nodeHost, workdir, 'second'), /busy with run first \(process \d+\)/);
   await lock.free();
@@ -20,7 +21,7 @@ test('one holds the lock, the next is told who; given back it can be taken again
 });
 
 test('of several at once exactly one gets it, 20 times, also when the last keeper was killed', async () => {
-  const workdir = scratch('lock');
+  const workdir = temporaryFolder('lock');
   for (let round = 0; round < 20; round++) {
     const tries = await Promise.allSettled(Array.from({ length: 4 }, (_, i) => Lock.take(nodeHost, workdir, `r${round}-${i}`)));
     const won = tries.flatMap((t) => (t.status === 'fulfilled' ? [t.value] : []));
@@ -41,7 +42,7 @@ test('a lock of another boot, of a dead process or of a process that has its num
   const boot = spawnSync('cat', ['/proc/sys/kernel/random/boot_id'], { encoding: 'utf8' }).stdout.trim();
   const dead = spawnSync('true').pid;
   for (const holder of [`${process.pid}:1:another-boot:old`, `${dead}:1:${boot}:old`, `${process.pid}:1:${boot}:old`]) {
-    const workdir = scratch('lock');
+    const workdir = temporaryFolder('lock');
     mkdirSync(join(workdir, 'lock'));
     symlinkSync(holder, join(workdir, 'lock', '1'));
     const lock = await Lock.take(nodeHost, workdir, 'new');
@@ -50,7 +51,7 @@ test('a lock of another boot, of a dead process or of a process that has its num
 });
 
 test('the keeper ends when its holder is gone without a word', async () => {
-  const workdir = scratch('lock');
+  const workdir = temporaryFolder('lock');
   const keeper = `import { nodeHost } from ${JSON.stringify(new URL('../../agents/hosts/node.ts', import.meta.url).href)};
     import { Lock } from ${JSON.stringify(new URL('../../agents/lock.ts', import.meta.url).href)};
     await Lock.take(nodeHost, ${JSON.stringify(workdir)}, 'killed');

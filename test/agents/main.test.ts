@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { Job } from '../../src/core/job.ts';
 import { loadSuite } from '../../src/fleet/suite.ts';
-import { agentBundle, doubleJob, processesWith, realJob, records, scratch, until } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { agentBundle, doubleJob, processesWith, realJob, records, until } from '../support/job.ts';
 import { trit } from '../support/trit.ts';
 
 let bundle = '';
@@ -27,7 +28,7 @@ const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : 
 const pidIn = (folder: string) => Number(read(join(folder, 'pid')).split(' ')[0]);
 
 test('start returns while the run goes on; a second start leaves it alone; it ends by itself', async () => {
-  const job = doubleJob(scratch('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'slow');
   const { folder, path, journal } = put(job);
   assert.equal(agent('start', path).stderr, '');
   const pid = pidIn(folder);
@@ -52,7 +53,7 @@ test('SIGTERM, SIGINT and stop end the run as cancelled and leave no process', a
     (_, folder) => assert.equal(agent('stop', folder).status, 0),
   ];
   for (const end of ways) {
-    const job = doubleJob(scratch('agent'), 'slow');
+    const job = doubleJob(temporaryFolder('agent'), 'slow');
     const { folder, path, journal } = put(job);
     assert.equal(agent('start', path).status, 0);
     await until('a token', () => read(journal).includes('"phase":"warmup"'));
@@ -64,7 +65,7 @@ test('SIGTERM, SIGINT and stop end the run as cancelled and leave no process', a
 });
 
 test('kill -9 of the agent leaves no engine, gives the lock back, and its journal can be closed', async () => {
-  const job = doubleJob(scratch('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'slow');
   const { folder, path, journal } = put(job);
   assert.equal(agent('start', path).status, 0);
   await until('a sample', () => read(journal).includes('"decode_rate"'));
@@ -83,7 +84,7 @@ test('kill -9 of the agent leaves no engine, gives the lock back, and its journa
 test('the real engine, generating a long answer: kill -9 of the agent and SIGTERM leave none', async () => {
   const suite = { ...loadSuite('smoke'), prompts: [{ id: 'long', random_tokens: 16, max_tokens: 900 }], repetitions: 100 };
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    const job = realJob(await trit(), scratch('agent'), suite, { isa: 'scalar', threads: 1 });
+    const job = realJob(await trit(), temporaryFolder('agent'), suite, { isa: 'scalar', threads: 1 });
     const { folder, path, journal } = put(job);
     assert.equal(agent('start', path).status, 0);
     await until('the warm-up', () => read(journal).includes('"phase":"warmup"'));
@@ -95,7 +96,7 @@ test('the real engine, generating a long answer: kill -9 of the agent and SIGTER
 });
 
 test('in the foreground Ctrl-C reaches the agent alone, which ends its engine', async () => {
-  const job = doubleJob(scratch('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'slow');
   const { path, journal } = put(job);
   const child = spawn(process.execPath, [bundle, 'run', path], { detached: true, stdio: 'ignore' });
   await until('a token', () => read(journal).includes('"phase":"warmup"'));
@@ -106,7 +107,7 @@ test('in the foreground Ctrl-C reaches the agent alone, which ends its engine', 
 });
 
 test('wrong use: a sentence and status 2', () => {
-  const dir = scratch('agent');
+  const dir = temporaryFolder('agent');
   const bad = join(dir, 'job.json');
   writeFileSync(bad, '{"id":"x"}');
   for (const [args, sentence] of [

@@ -14,7 +14,8 @@ import { resumeRun } from '../../src/fleet/resume.ts';
 import { journalOf, type RunOptions, startRun } from '../../src/fleet/run.ts';
 import { loadSuite } from '../../src/fleet/suite.ts';
 import { plainFacts } from '../support/facts.ts';
-import { agentBundle, doubleJob, processesWith, realJob, scratch, until } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { agentBundle, doubleJob, processesWith, realJob, until } from '../support/job.ts';
 import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
 import { trit } from '../support/trit.ts';
 
@@ -53,7 +54,7 @@ function runs(device: () => Device): void {
   let bundle = '';
   let connection: Connection;
   const fresh = (fault = '', change: Partial<Job> = {}): { job: Job; facts: Facts } => {
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     return { job: doubleJob(workdir, fault, change), facts: plainFacts(workdir) };
   };
   before(async () => {
@@ -74,7 +75,7 @@ function runs(device: () => Device): void {
   });
 
   test('the real engine runs the smoke suite: right, whole, with every metric and the real names of its kernels', async () => {
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     const suite = loadSuite('smoke');
     const job = realJob(await trit(), workdir, suite);
     const kept = keeper(bundle);
@@ -175,14 +176,14 @@ function runs(device: () => Device): void {
     await assert.rejects(resumeRun(connection, job.id, '/etc/passwd', kept.options), /\/etc\/passwd is not its journal/);
     await assert.rejects(resumeRun(connection, '..', '/tmp/jobs/../journal.ndjson', kept.options), /is not its journal/);
     await assert.rejects(startRun(connection, facts, job, keeper('/nowhere.mjs').options), /bundle \/nowhere\.mjs cannot be read .* build it/);
-    const broken = join(scratch('run'), 'agent.mjs');
+    const broken = join(temporaryFolder('run'), 'agent.mjs');
     writeFileSync(broken, 'process.stderr.write("agent: no\\n"); process.exit(1)');
     await assert.rejects(startRun(connection, facts, job, keeper(broken).options), /the agent did not start \(agent: no\)/);
   });
 
   test('a device without Node: the same records, made beside the controller', async () => {
     const { job, facts } = fresh();
-    const home = scratch('home');
+    const home = temporaryFolder('home');
     const kept = keeper(bundle, { beside: runBeside, home });
     const outcome = await startRun(connection, { ...facts, node: null }, job, kept.options);
     assert.deepEqual(outcome, { status: 'ok', message: null });
@@ -202,7 +203,7 @@ function runs(device: () => Device): void {
 
   test('beside the controller: cancel ends the engine there; what a dead controller left is read later', async () => {
     const { job, facts } = fresh('slow');
-    const home = scratch('home');
+    const home = temporaryFolder('home');
     const stop = new AbortController();
     const kept = keeper(bundle, { beside: runBeside, home, signal: stop.signal });
     kept.options.onRecord = (record) => {
@@ -253,7 +254,7 @@ describe('a run over ssh', { skip: sshdMissing }, () => {
 
   test('sessions killed again and again: every record once, the engine never restarted', async () => {
     const device = sshd.device('flaky');
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     const suite = { ...loadSuite('smoke'), prompts: [{ id: 'long', random_tokens: 32, max_tokens: 60 }], repetitions: 12 };
     const job = realJob(await trit(), workdir, suite, { isa: 'scalar' });
     const opened = [await connect(device)];
@@ -279,7 +280,7 @@ describe('a run over ssh', { skip: sshdMissing }, () => {
 
   test('a controller that is gone: another takes the rest, from where the first had stored', async () => {
     const device = sshd.device('left');
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     const job = doubleJob(workdir, 'slow');
     const facts = plainFacts(workdir);
     const first = await connect(device);
@@ -300,7 +301,7 @@ describe('a run over ssh', { skip: sshdMissing }, () => {
 
   test('no way back: a sentence after the patience, and the run goes on', async () => {
     const device = sshd.device('gone');
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     const job = doubleJob(workdir, 'slow');
     const connection = await connect(device);
     const kept = keeper(await agentBundle(), { patience: 1, reconnect: () => Promise.reject(new Error('no route')) });
@@ -317,10 +318,10 @@ describe('a run over ssh', { skip: sshdMissing }, () => {
 
   test('the link lost under an agent beside the controller: the run fails with the sentence, no engine is left', async () => {
     const device = sshd.device('bare');
-    const workdir = scratch('run');
+    const workdir = temporaryFolder('run');
     const job = doubleJob(workdir, 'slow');
     const connection = await connect(device);
-    const kept = keeper('', { beside: runBeside, home: scratch('home') });
+    const kept = keeper('', { beside: runBeside, home: temporaryFolder('home') });
     let cut = false;
     kept.options.onRecord = (record) => {
       kept.records.push(record);

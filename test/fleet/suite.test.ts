@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
 import { loadSuite, SUITE_NAMES } from '../../src/fleet/suite.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
-const path = join(mkdtempSync(join(tmpdir(), 'fleet-suite-')), 'mine.json');
+const path = join(temporaryFolder('suite'), 'mine.json');
 const good = { name: 'mine', version: 1, title: 't', model: 'tiny', prompts: [{ id: 'a', text: 'x', max_tokens: 1 }], warmup: 0, repetitions: 1 };
 
 test('every suite that comes with fleet is good and named as its file', () => {

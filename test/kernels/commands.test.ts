@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { temporaryFolder } from '../support/folder.ts';
 import { run, trit } from '../support/trit.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'commands-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('commands');
 const scratch = (name: string) => path.join(folder, name);
 const tiny = scratch('tiny.gguf');
 

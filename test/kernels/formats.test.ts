@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { type NpyArray, readNpz } from '../support/npz.ts';
 import { run, trit } from '../support/trit.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'formats-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('formats');
 const scratch = (name: string) => path.join(folder, name);
 const golden = (name: string) => path.join(ASSETS, 'golden', name);
 const noAssets = existsSync(ASSETS) ? false : `no assets at ${ASSETS}`;

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { temporaryFolder } from '../support/folder.ts';
 import { run, trit } from '../support/trit.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'gguf-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('gguf');
 
 let binary = '';
 before(async () => {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { temporaryFolder } from '../support/folder.ts';
 import { ggufBytes } from '../support/gguf.ts';
 import { modelBytes, modelKeys, randomTensors, referenceLogits, type Shape } from '../support/transformer.ts';
 import { run, trit } from '../support/trit.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'graph-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('graph');
 const file = path.join(folder, 'model.gguf');
 const TOKENS = [1, 17, 4, 39, 2, 2, 30, 11, 25];
 

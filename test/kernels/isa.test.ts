@@ -148,23 +148,61 @@ describe('make', () => {
 });
 
 describe('trit kernels', () => {
-  it('times every kernel of every ISA and the memory', async () => {
-    const done = run(await trit(), ['kernels', '--megabytes', '8', '--time', '1', '-t', '2', '-o', 'json']);
+  interface Figures {
+    clock_ghz: number;
+    buffer_bytes: number;
+    exceeds_cache: boolean;
+    bandwidth: { threads: number; gb_per_s: number }[];
+    peaks: { isa: string; instruction: string; threads: number; products_per_ns: number }[];
+    kernels: ({ isa: string; kernel: string; tokens: number } & Record<string, number>)[];
+  }
+  async function figures(...args: string[]): Promise<Figures> {
+    const done = run(await trit(), ['kernels', '--megabytes', '1', '--rounds', '2', '--time', '1', '-t', '2', '-o', 'json', ...args]);
     assert.equal(done.status, 0, done.stderr);
-    const result = JSON.parse(done.stdout) as {
-      bandwidth: { threads: number; gb_per_s: number }[];
-      kernels: { isa: string; kernel: string; ns: number; values_per_ns: number; gb_per_s?: number; bandwidth_share?: number }[];
-    };
+    return JSON.parse(done.stdout);
+  }
+
+  it('times every kernel of every ISA, the memory and the peak of each ISA', async () => {
+    const result = await figures();
+    assert.ok(result.clock_ghz > 0.05 && result.clock_ghz < 20, `${result.clock_ghz} GHz`);
+    assert.equal(result.buffer_bytes, 1 << 20);
     assert.deepEqual(
       result.bandwidth.map((row) => row.threads),
       [1, 2],
     );
+    const isas = await nativeIsas();
+    assert.deepEqual(
+      result.peaks.map(({ isa, threads }) => `${isa} ${threads}`),
+      isas.filter((isa) => isa !== 'scalar').flatMap((isa) => [`${isa} 1`, `${isa} 2`]),
+    );
+    for (const peak of result.peaks) assert.ok(peak.products_per_ns > 0 && peak.instruction, JSON.stringify(peak));
     const scalar = result.kernels.filter((row) => row.isa === 'scalar');
     assert.equal(new Set(scalar.map((row) => row.kernel)).size, KERNELS);
-    assert.deepEqual([...new Set(result.kernels.map((row) => row.isa))], await nativeIsas());
+    assert.deepEqual(new Set(result.kernels.map((row) => row.isa)), new Set(isas));
     for (const row of result.kernels) {
-      assert.ok(row.ns > 0 && row.values_per_ns > 0, JSON.stringify(row));
-      if (row.kernel.startsWith('gemm')) assert.ok((row.gb_per_s ?? 0) > 0 && (row.bandwidth_share ?? 0) > 0, JSON.stringify(row));
+      const text = JSON.stringify(row);
+      assert.ok((row.ns ?? 0) > 0 && (row.per_cycle ?? 0) > 0 && (row.ns_low ?? 0) <= (row.ns ?? 0) && (row.ns ?? 0) <= (row.ns_high ?? 0), text);
+      const weights = /^(gemm|dot)_/.test(row.kernel);
+      assert.equal((row.gb_per_s ?? 0) > 0 && (row.bandwidth_share ?? 0) > 0, weights && row.tokens === 1, text);
+      assert.equal((row.peak_share ?? 0) > 0, row.kernel.startsWith('gemm') && row.isa !== 'scalar', text);
     }
+  });
+
+  it('times one kernel of one ISA, or the machine alone, and knows its names', async () => {
+    const one = await figures('--isa', 'scalar', '--kernel', 'rmsnorm_f32');
+    assert.deepEqual(
+      one.kernels.map(({ isa, kernel }) => `${isa} ${kernel}`),
+      ['scalar rmsnorm_f32'],
+    );
+    assert.deepEqual((await figures('--kernel', 'none')).kernels, []);
+    const wrong = run(await trit(), ['kernels', '--kernel', 'gemm']);
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /there is no kernel "gemm"/);
+  });
+
+  it('says whether it read the memory or only a cache', async () => {
+    const cached = run(await trit(), ['kernels', '--kernel', 'none', '--megabytes', '1', '--rounds', '1', '--time', '1']);
+    assert.equal(cached.status, 0, cached.stderr);
+    assert.match(cached.stdout, /reading +1 MB: .*(\n +NOTE: that fits into the cache|caches is unknown|largest cache has 0 MB)/);
   });
 });

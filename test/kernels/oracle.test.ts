@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { BOUNDS, distanceOfRows, GOLDEN_TOKENS, tritLogits } from '../../src/rivals/outputs.ts';
 import { ASSETS } from '../support/assets.ts';
 import { ORACLE_HINT, type Oracle, openOracle } from '../support/oracle.ts';
 import { trit } from '../support/trit.ts';
@@ -12,33 +13,17 @@ const run = promisify(execFile);
 
 /** Models llama.cpp can read too, with the bounds of the assets' README: float paths and paths with int8 activations. */
 const MODELS = [
-  { file: 'golden/tiny-llama-f16.gguf', rms: 0.005, max: 0.02 },
-  { file: 'golden/tiny-llama-q8_0.gguf', rms: 0.08, max: 0.5 },
-  { file: 'golden/tiny-llama-q4_0.gguf', rms: 0.08, max: 0.5 },
-  { file: 'golden/tiny-llama-q6_k.gguf', rms: 0.08, max: 0.5 },
-  { file: 'golden/tiny-bitnetsilu-f16.gguf', rms: 0.005, max: 0.02 },
-  { file: 'golden/tiny-bitnetsilu-tq2_0.gguf', rms: 0.08, max: 0.5 },
-  { file: 'models/stories260K-f16.gguf', rms: 0.005, max: 0.02 },
-  { file: 'models/bitllama2c-3M-bitnet-f16.gguf', rms: 0.005, max: 0.02 },
-  { file: 'models/bitllama2c-3M-bitnet-tq2_0.gguf', rms: 0.08, max: 0.5 },
-  { file: 'models/bitllama2c-3M-bitnet-tq1_0.gguf', rms: 0.08, max: 0.5 },
+  { file: 'golden/tiny-llama-f16.gguf', bounds: BOUNDS.float },
+  { file: 'golden/tiny-llama-q8_0.gguf', bounds: BOUNDS.int8 },
+  { file: 'golden/tiny-llama-q4_0.gguf', bounds: BOUNDS.int8 },
+  { file: 'golden/tiny-llama-q6_k.gguf', bounds: BOUNDS.int8 },
+  { file: 'golden/tiny-bitnetsilu-f16.gguf', bounds: BOUNDS.float },
+  { file: 'golden/tiny-bitnetsilu-tq2_0.gguf', bounds: BOUNDS.int8 },
+  { file: 'models/stories260K-f16.gguf', bounds: BOUNDS.float },
+  { file: 'models/bitllama2c-3M-bitnet-f16.gguf', bounds: BOUNDS.float },
+  { file: 'models/bitllama2c-3M-bitnet-tq2_0.gguf', bounds: BOUNDS.int8 },
+  { file: 'models/bitllama2c-3M-bitnet-tq1_0.gguf', bounds: BOUNDS.int8 },
 ];
-const TOKENS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337, 410, 408, 419, 292, 411];
-
-/** Root mean square and largest difference of two rows of logits or log probabilities, each taken relative to its own mean. */
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): { rms: number; max: number } {
-  assert.equal(a.length, b.length);
-  let shift = 0;
-  for (let i = 0; i < a.length; i++) shift += ((a[i] as number) - (b[i] as number)) / a.length;
-  let squares = 0;
-  let max = 0;
-  for (let i = 0; i < a.length; i++) {
-    const d = Math.abs((a[i] as number) - (b[i] as number) - shift);
-    squares += (d * d) / a.length;
-    max = Math.max(max, d);
-  }
-  return { rms: Math.sqrt(squares), max };
-}
 
 describe('against llama.cpp', { skip: existsSync(ASSETS) ? false : `no assets at ${ASSETS}` }, () => {
   let oracle: Oracle | null = null;
@@ -51,19 +36,11 @@ describe('against llama.cpp', { skip: existsSync(ASSETS) ? false : `no assets at
     it(`${path.basename(model.file)}: the same next-token distribution`, async (t) => {
       if (!oracle) return t.skip(ORACLE_HINT);
       const file = path.join(ASSETS, model.file);
-      const theirs = await oracle.logProbabilities(file, TOKENS);
-      const { stdout } = await run(await trit(), ['logits', '-m', file, '--tokens', TOKENS.join(','), '--batch'], { maxBuffer: 1 << 26 });
-      const ours = stdout
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).logits as number[]);
-      assert.equal(ours.length, TOKENS.length);
-      const rows = ours.map((row, i) => distance(row, theirs[i] as Float64Array));
-      const rms = Math.sqrt(rows.reduce((sum, row) => sum + row.rms ** 2, 0) / rows.length);
-      const max = Math.max(...rows.map((row) => row.max));
+      const theirs = await oracle.logProbabilities(file, GOLDEN_TOKENS);
+      const { rms, max } = distanceOfRows(await tritLogits(await trit(), file, GOLDEN_TOKENS), theirs);
       t.diagnostic(`rms ${rms.toFixed(5)}, max ${max.toFixed(5)}`);
-      assert.ok(rms <= model.rms, `rms ${rms} above ${model.rms}`);
-      assert.ok(max <= model.max, `max ${max} above ${model.max}`);
+      assert.ok(rms <= model.bounds.rms, `rms ${rms} above ${model.bounds.rms}`);
+      assert.ok(max <= model.bounds.max, `max ${max} above ${model.bounds.max}`);
     });
   }
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { temporaryFolder } from './folder.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'src/cli/main.ts');
@@ -27,9 +26,7 @@ export interface CliOptions {
 
 /** A new folder that is removed when this process ends. */
 export function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'fleet-cli-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  return temporaryFolder('cli');
 }
 
 /** Starts the command line from its sources. */

@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Published } from '../../src/core/published.ts';
@@ -9,6 +8,7 @@ import { type RunningServer, type ServerOptions, startServer } from '../../src/s
 import { openStore } from '../../src/store/store.ts';
 import { afterwards } from './afterwards.ts';
 import { databasePath } from './database.ts';
+import { temporaryFolder } from './folder.ts';
 
 export const PUBLISHED: Published = { retrieved: '2026-11', rows: [], stories: [] };
 
@@ -20,9 +20,7 @@ export interface Dashboard extends RunningServer {
 
 /** A folder that is removed after the test. */
 export function folder(t: TestContext): string {
-  const made = mkdtempSync(join(tmpdir(), 'fleet-web-'));
-  afterwards(t, () => rmSync(made, { recursive: true, force: true, maxRetries: 5 }));
-  return made;
+  return temporaryFolder('web', t);
 }
 
 /** A server on a free port over a database of its own; both are gone after the test. The page is a file that says "page" unless webRoot is given. */

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -10,18 +9,15 @@ import { JournalRecord } from '../../src/core/journal.ts';
 import { newRunId } from '../../src/core/run.ts';
 import type { Suite } from '../../src/core/suite.ts';
 import { GOLDEN } from '../../src/fleet/golden.ts';
+import { temporaryFolder } from './folder.ts';
 
 const double = fileURLToPath(new URL('trit-double.mjs', import.meta.url));
 let bundle: Promise<string> | undefined;
 
-export function scratch(name: string): string {
-  return mkdtempSync(join(tmpdir(), `fleet-${name}-`));
-}
-
 /** The agent as it is sent to devices: one file for Node 18. */
 export function agentBundle(): Promise<string> {
   bundle ??= (async () => {
-    const outfile = join(scratch('bundle'), 'agent.mjs');
+    const outfile = join(temporaryFolder('bundle'), 'agent.mjs');
     const main = fileURLToPath(new URL('../../agents/main.ts', import.meta.url));
     await build({ entryPoints: [main], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node18', logLevel: 'error' });
     return outfile;

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { findNodeLlama } from '../../src/rivals/node_llama.ts';
 
 /**
  * llama.cpp as an independent judge, through node-llama-cpp. It is no dependency of the project: `npm run oracle` fetches it into
@@ -40,12 +40,8 @@ interface LlamaSequence {
 
 /** The judge, or null where it has not been fetched. */
 export async function openOracle(): Promise<Oracle | null> {
-  let entry: string;
-  try {
-    entry = createRequire(path.join(folder, 'package.json')).resolve('node-llama-cpp');
-  } catch {
-    return null;
-  }
+  const entry = findNodeLlama(folder);
+  if (!entry) return null;
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href);
   const llama: Llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
   return {

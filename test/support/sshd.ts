@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Device } from '../../src/core/device.ts';
+import { temporaryFolder } from './folder.ts';
 
 const BINARY = '/usr/sbin/sshd';
 
@@ -69,9 +70,8 @@ const servers = new Set<() => void>();
  */
 export function clientHome(): string {
   if (home) return home;
-  const folder = mkdtempSync(join(tmpdir(), 'fleet-home-'));
+  const folder = temporaryFolder('home');
   mkdirSync(join(folder, '.ssh'), { mode: 0o700 });
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   process.env.HOME = folder;
   delete process.env.SSH_AUTH_SOCK;
   home = folder;

@@ -1,4 +1,5 @@
 #include "gguf_private.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,14 +19,49 @@ const gguf_tensor *gguf_find(const gguf *g, const char *name)
     return (const gguf_tensor *)(const void *)gguf_search(g->tensor_index, g->tensor_count, name);
 }
 
+static size_t row_bytes(const gguf_tensor *t)
+{
+    return (size_t)(t->ne[0] / t->info->weights * t->info->bytes);
+}
+
 static const uint8_t *row_at(const gguf_tensor *t, size_t row)
 {
-    return t->data + row * (size_t)(t->ne[0] / t->info->weights * t->info->bytes);
+    return t->data + row * row_bytes(t);
 }
 
 void tensor_row_f32(const gguf_tensor *t, size_t row, float *out)
 {
     decode_f32(t->type, row_at(t, row), tensor_scale(t), out, (size_t)t->ne[0]);
+}
+
+void tensor_read(const gguf_tensor *t, size_t at, size_t n, void *out)
+{
+    uint8_t *to = out;
+    while (t->mapped && n) {
+        ssize_t got = pread(t->fd, to, n, (off_t)(t->offset + at));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break; /* what the file does not give now, its mapping may hold still */
+        to += got;
+        at += (size_t)got;
+        n -= (size_t)got;
+    }
+    memcpy(to, t->data + at, n);
+}
+
+void tensor_read_row_f32(const gguf_tensor *t, size_t row, float *out)
+{
+    enum { PIECE = 8192 };
+    uint8_t buffer[PIECE];
+    size_t left = (size_t)t->ne[0], most = PIECE / t->info->bytes * t->info->weights, at = row * row_bytes(t);
+    for (size_t n; left; left -= n, out += n) {
+        n = left < most ? left : most;
+        size_t bytes = n / t->info->weights * t->info->bytes;
+        tensor_read(t, at, bytes, buffer);
+        decode_f32(t->type, buffer, tensor_scale(t), out, n);
+        at += bytes;
+    }
 }
 
 void tensor_row_trits(const gguf_tensor *t, size_t row, int8_t *out, float *scales)

@@ -286,10 +286,21 @@ const struct multiplication *multiplication_for(const char *layout, bool with_sc
     return NULL;
 }
 
-void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p)
+void matrix_prepare(const matrix *m, activations *a, const trit_ops *ops, pool *p)
 {
     a->ops = ops;
     m->how->prepare(a, p);
+}
+
+void matrix_mul_here(const matrix *m, const activations *a, float *y)
+{
+    product job = { m, a, y, a->ops };
+    m->how->task(&job, 0, (m->rows + m->how->rows - 1) / m->how->rows, 0);
+}
+
+void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p)
+{
+    matrix_prepare(m, a, ops, p);
     product job = { m, a, y, ops };
     /* A few slices a thread, so that a slow core takes fewer; at most ROWS rows each; whole tiles of 4 rows. */
     size_t units = (m->rows + m->how->rows - 1) / m->how->rows, rows = m->rows / ((size_t)pool_threads(p) * 6);

@@ -224,11 +224,8 @@ static void copy_slices(void *arg, size_t begin, size_t end, int thread)
    mapped where memory is short, for the system can drop and read such pages again. */
 static void load_dense(matrix *m, pool *p)
 {
-    m->layout = m->source->info->name;
-    m->data = (uint8_t *)m->source->data; /* never written: owned is false */
-    m->bytes = m->source->bytes;
     int64_t available = memory_available();
-    if (m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
+    if (!m->source->mapped || m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
         return;
     uint8_t *copy = slab_alloc(m->bytes);
     if (!copy)
@@ -238,21 +235,37 @@ static void load_dense(matrix *m, pool *p)
     pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
 }
 
-bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
+static matrix bind(const gguf_tensor *t, float extra_scale)
 {
-    *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale };
-    if (type_is_ternary(t->type)) {
-        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
-            return false;
-    } else {
-        load_dense(m, p);
-    }
+    return (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale, .layout = t->info->name,
+                     .data = (uint8_t *)t->data /* never written: owned is false */, .bytes = t->bytes };
+}
+
+static bool find_multiplication(matrix *m, trit_error *e)
+{
+    const gguf_tensor *t = m->source;
     m->how = multiplication_for(m->layout, m->scales != NULL);
     if (m->how)
         return true;
     matrix_free(m);
     return fail(e, "tensor %.*s has type %s, which cannot be multiplied", (int)(t->name.len < 100 ? t->name.len : 100), t->name.data,
                 t->info->name);
+}
+
+bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
+{
+    *m = bind(t, extra_scale);
+    if (!type_is_ternary(t->type))
+        load_dense(m, p);
+    else if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
+        return false;
+    return find_multiplication(m, e);
+}
+
+bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e)
+{
+    *m = bind(t, extra_scale);
+    return find_multiplication(m, e);
 }
 
 void matrix_free(matrix *m)

@@ -232,7 +232,7 @@ static bool place_tensor(const gguf *g, gguf_tensor *t, uint64_t offset, size_t 
     t->data = g->bytes + base + offset;
     t->mapped = g->mapped;
     t->fd = g->fd;
-    t->offset = (uint64_t)(t->data - g->bytes);
+    t->offset = base + offset;
     return true;
 }
 

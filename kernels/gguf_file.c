@@ -46,8 +46,8 @@ static bool map_file(gguf *g, const char *path, trit_error *e)
         else {
             g->bytes = map;
             g->size = (size_t)s.st_size;
-            g->fd = fd;
             g->mapped = good = true;
+            g->fd = fd;
         }
     }
     if (!good)

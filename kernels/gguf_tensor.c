@@ -19,49 +19,14 @@ const gguf_tensor *gguf_find(const gguf *g, const char *name)
     return (const gguf_tensor *)(const void *)gguf_search(g->tensor_index, g->tensor_count, name);
 }
 
-static size_t row_bytes(const gguf_tensor *t)
-{
-    return (size_t)(t->ne[0] / t->info->weights * t->info->bytes);
-}
-
 static const uint8_t *row_at(const gguf_tensor *t, size_t row)
 {
-    return t->data + row * row_bytes(t);
+    return t->data + row * (size_t)(t->ne[0] / t->info->weights * t->info->bytes);
 }
 
 void tensor_row_f32(const gguf_tensor *t, size_t row, float *out)
 {
     decode_f32(t->type, row_at(t, row), tensor_scale(t), out, (size_t)t->ne[0]);
-}
-
-void tensor_read(const gguf_tensor *t, size_t at, size_t n, void *out)
-{
-    uint8_t *to = out;
-    while (t->mapped && n) {
-        ssize_t got = pread(t->fd, to, n, (off_t)(t->offset + at));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break; /* what the file does not give now, its mapping may hold still */
-        to += got;
-        at += (size_t)got;
-        n -= (size_t)got;
-    }
-    memcpy(to, t->data + at, n);
-}
-
-void tensor_read_row_f32(const gguf_tensor *t, size_t row, float *out)
-{
-    enum { PIECE = 8192 };
-    uint8_t buffer[PIECE];
-    size_t left = (size_t)t->ne[0], most = PIECE / t->info->bytes * t->info->weights, at = row * row_bytes(t);
-    for (size_t n; left; left -= n, out += n) {
-        n = left < most ? left : most;
-        size_t bytes = n / t->info->weights * t->info->bytes;
-        tensor_read(t, at, bytes, buffer);
-        decode_f32(t->type, buffer, tensor_scale(t), out, n);
-        at += bytes;
-    }
 }
 
 void tensor_row_trits(const gguf_tensor *t, size_t row, int8_t *out, float *scales)
@@ -75,6 +40,38 @@ float tensor_scale(const gguf_tensor *t)
     if (t->type == TYPE_I2_S)
         memcpy(&scale, row_at(t, (size_t)t->rows), sizeof scale);
     return scale;
+}
+
+void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n)
+{
+    size_t done = 0;
+    while (t->mapped && done < n) {
+        ssize_t more = pread(t->fd, (uint8_t *)out + done, n - done, (off_t)(t->offset + at + done));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            break; /* the mapping will tell */
+        done += (size_t)more;
+    }
+    memcpy((uint8_t *)out + done, t->data + at + done, n - done);
+}
+
+void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out)
+{
+    uint8_t some[4096];
+    size_t k = (size_t)t->ne[0], block = t->info->bytes, blocks = sizeof some / block;
+    float scale = 1;
+    if (!blocks || !t->mapped) {
+        tensor_row_f32(t, row, out);
+        return;
+    }
+    if (t->type == TYPE_I2_S)
+        tensor_read(t, (size_t)t->rows * (k / t->info->weights * block), &scale, sizeof scale);
+    for (size_t i = 0, at = row * (k / t->info->weights * block); i < k; i += blocks * t->info->weights, at += blocks * block) {
+        size_t n = k - i < blocks * t->info->weights ? k - i : blocks * t->info->weights;
+        tensor_read(t, at, some, n / t->info->weights * block);
+        decode_f32(t->type, some, scale, out + i, n);
+    }
 }
 
 void tensor_drop(const gguf_tensor *t)

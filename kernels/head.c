@@ -3,7 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 64 /* rows read at once where all are wanted */, FEW = 256 /* candidates that are never too many */ };
+enum {
+    SLICE = 64, /* rows that a thread reads at once */
+    GRAIN = 4,  /* candidates it takes at least */
+    FEW = 4 * SCREEN_MOST /* candidates that are never too many */
+};
+
+const gguf_tensor *head_tensor(const gguf *g)
+{
+    const gguf_tensor *t = gguf_find(g, "output.weight");
+    return t ? t : gguf_find(g, "token_embd.weight");
+}
 
 struct chooser {
     const matrix *head;
@@ -56,14 +66,16 @@ typedef struct {
     size_t first; /* candidate */
 } job;
 
-/* True logits of rows [row, row + n) -> y[n]. */
-static void true_logits(const job *j, size_t row, size_t n, float *y, int thread)
+static uint8_t *rows_of(const chooser *c, int thread)
 {
-    const chooser *c = j->c;
-    uint8_t *rows = c->rows + (size_t)thread * ((SLICE * c->row_bytes + 63) / 64 * 64);
-    matrix part = *c->head;
-    tensor_read(c->head->source, row * c->row_bytes, n * c->row_bytes, rows);
-    part.data = rows;
+    return c->rows + (size_t)thread * ((SLICE * c->row_bytes + 63) / 64 * 64);
+}
+
+/* Logits of the n rows that a thread has read -> y[n]. */
+static void multiply_rows(const job *j, size_t n, float *y, int thread)
+{
+    matrix part = *j->c->head;
+    part.data = rows_of(j->c, thread);
     part.rows = n;
     matrix_mul_here(&part, j->a, y);
 }
@@ -71,17 +83,28 @@ static void true_logits(const job *j, size_t row, size_t n, float *y, int thread
 static void slices_task(void *arg, size_t begin, size_t end, int thread)
 {
     const job *j = arg;
+    const chooser *c = j->c;
     for (size_t n; begin < end; begin += n) {
         n = end - begin < SLICE ? end - begin : SLICE;
-        true_logits(j, begin, n, j->c->logits + begin, thread);
+        tensor_read(c->head->source, begin * c->row_bytes, rows_of(c, thread), n * c->row_bytes);
+        multiply_rows(j, n, c->logits + begin, thread);
     }
 }
 
 static void candidates_task(void *arg, size_t begin, size_t end, int thread)
 {
     const job *j = arg;
-    for (candidate *at = j->c->candidates + j->first + begin; begin < end; begin++, at++)
-        true_logits(j, (size_t)at->id, 1, &at->logit, thread);
+    const chooser *c = j->c;
+    float y[SLICE];
+    for (size_t n; begin < end; begin += n) {
+        candidate *at = c->candidates + j->first + begin;
+        n = end - begin < SLICE ? end - begin : SLICE;
+        for (size_t i = 0; i < n; i++)
+            tensor_read(c->head->source, (size_t)at[i].id * c->row_bytes, rows_of(c, thread) + i * c->row_bytes, c->row_bytes);
+        multiply_rows(j, n, y, thread);
+        for (size_t i = 0; i < n; i++)
+            at[i].logit = y[i];
+    }
 }
 
 static float bound(const screen *s, screen_error e, size_t row)
@@ -167,7 +190,7 @@ static size_t find_candidates(chooser *c, const float *x, size_t k, activations 
         return 0;
     qsort(c->candidates, k, sizeof *c->candidates, by_id);
     job j = { c, a, 0 };
-    pool_run(p, k, 4, candidates_task, &j);
+    pool_run(p, k, GRAIN, candidates_task, &j);
     counts->candidates += k;
     if (!are_near(c, e, 0, k))
         return 0;
@@ -178,7 +201,7 @@ static size_t find_candidates(chooser *c, const float *x, size_t k, activations 
     if (n > c->most)
         return 0;
     j.first = k;
-    pool_run(p, n - k, 4, candidates_task, &j);
+    pool_run(p, n - k, GRAIN, candidates_task, &j);
     counts->candidates += n - k;
     if (!are_near(c, e, k, n))
         return 0;

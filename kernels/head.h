@@ -11,6 +11,9 @@
 #include "model.h"
 #include "screen.h"
 
+/* output.weight, or the embedding where the file has none; NULL where it has neither. */
+const gguf_tensor *head_tensor(const gguf *g);
+
 typedef struct chooser chooser; /* the buffers of one session */
 
 /* s: NULL without a screen. With one, rows of the head are read by tensor_read and never stay in memory. Both must outlive it. */

@@ -125,12 +125,6 @@ static bool load_layer(binder *b, size_t n)
            load_matrix(b, n, "ffn_down", c->dim, c->ffn, &l->down);
 }
 
-static const gguf_tensor *head_of(const gguf *g)
-{
-    const gguf_tensor *t = gguf_find(g, "output.weight");
-    return t ? t : gguf_find(g, "token_embd.weight");
-}
-
 static bool wants_screen(const gguf_tensor *head, head_choice choice)
 {
     return choice == HEAD_SCREEN || (choice == HEAD_AUTO && head && screen_pays(head));
@@ -209,7 +203,7 @@ static uint64_t bytes_needed(const gguf *g, const char *layout, head_choice head
         const gguf_tensor *t = gguf_at(g, i);
         if (type_is_ternary(t->type))
             sum += packed_bytes(layout, t->rows, t->ne[0]);
-        else if (!ternary_alone && t == head_of(g) && wants_screen(t, head))
+        else if (!ternary_alone && t == head_tensor(g) && wants_screen(t, head))
             sum += screen_blob_bytes(t);
         else if (!ternary_alone)
             sum += t->bytes;

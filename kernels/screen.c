@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { BLOCK = 32, BLOCK_BYTES = 18, ALIGN = 64, LEAST_HEAD = 32 << 20 };
-static const float DEVIATIONS = 8; /* z */
+static const double DEVIATIONS = 8, LEAST_GAIN = 1.4; /* z; bytes of a head for one of its screen */
 
 static size_t rows_bytes(const gguf_tensor *head)
 {
@@ -25,55 +25,75 @@ bool screen_possible(const gguf_tensor *head)
 
 bool screen_pays(const gguf_tensor *head)
 {
-    return screen_possible(head) && head->bytes >= LEAST_HEAD && head->bytes / 7 >= screen_blob_bytes(head) / 5;
+    return screen_possible(head) && head->bytes >= LEAST_HEAD && (double)head->bytes >= LEAST_GAIN * (double)screen_blob_bytes(head);
 }
 
 /* What one row adds up while its blocks are made: squares of E(b), and of the mean squares of the weights. */
 typedef struct { double residual, magnitude; } row_sums;
 
-/* x[32] -> block. The scale makes the rounding error of no weight larger than need be: codes -8 ... 7 reach 8.5 steps on one side and
-   7.5 on the other, and the longer side is turned to where more is needed. */
+static float greater(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+static uint16_t half_of(float d)
+{
+    return f32_to_f16(d > 65504 ? 65504 : d < -65504 ? -65504 : d);
+}
+
+static float total(const float *lanes)
+{
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+/* x[32] -> block. The codes are those of the scale that makes no weight's rounding error larger than need be: -8 ... 7 reach 8.5 steps
+   on one side and 7.5 on the other, and the longer side is turned to where more is needed. Then the scale becomes the best for these
+   codes by least squares, so that the error has nothing of the weights' own direction. (Weights of a few levels, as those of a head that
+   was quantised before, would all be off to the same side.) */
 static void fill_block(const float *x, uint8_t *block, row_sums *sums)
 {
     enum { LANES = 8 };
     float high[LANES] = { 0 }, low[LANES] = { 0 };
     for (int i = 0; i < BLOCK; i += LANES)
         for (int j = 0; j < LANES; j++) {
-            high[j] = x[i + j] > high[j] ? x[i + j] : high[j];
-            low[j] = x[i + j] < low[j] ? x[i + j] : low[j];
+            high[j] = greater(x[i + j], high[j]);
+            low[j] = greater(-x[i + j], low[j]);
         }
     for (int j = 1; j < LANES; j++) {
-        high[0] = high[j] > high[0] ? high[j] : high[0];
-        low[0] = low[j] < low[0] ? low[j] : low[0];
+        high[0] = greater(high[0], high[j]);
+        low[0] = greater(low[0], low[j]);
     }
-    float up = fmaxf(high[0] / 7.5f, -low[0] / 8.5f), down = fmaxf(high[0] / 8.5f, -low[0] / 7.5f);
-    uint16_t half = f32_to_f16(fminf(fminf(up, down), 65504) * (up <= down ? 1 : -1));
-    float d = f16_to_f32(half), inverse = d == 0 ? 0 : 1 / d, code[BLOCK];
-    float most[LANES] = { 0 }, errors[LANES] = { 0 }, weights[LANES] = { 0 };
+    float up = greater(high[0] / 7.5f, low[0] / 8.5f), down = greater(high[0] / 8.5f, low[0] / 7.5f);
+    float d = f16_to_f32(half_of(up <= down ? up : -down)), inverse = d == 0 ? 0 : 1 / d, code[BLOCK];
+    float products[LANES] = { 0 }, squares[LANES] = { 0 }, weights[LANES] = { 0 };
     for (int i = 0; i < BLOCK; i += LANES)
         for (int j = 0; j < LANES; j++) {
             float q = x[i + j] * inverse + 0x1.8p23f - 0x1.8p23f; /* rounded to nearest */
             q = q > 7 ? 7 : q;
-            q = q > -8 ? q : -8;
-            code[i + j] = q + 8;
-            float e = x[i + j] - d * q;
-            e *= e;
-            most[j] = e > most[j] ? e : most[j];
-            errors[j] += e;
+            code[i + j] = q = q > -8 ? q : -8;
+            products[j] += x[i + j] * q;
+            squares[j] += q * q;
             weights[j] += x[i + j] * x[i + j];
+        }
+    float square = total(squares);
+    uint16_t half = half_of(square > 0 ? total(products) / square : 0);
+    d = f16_to_f32(half);
+    float most[LANES] = { 0 }, errors[LANES] = { 0 };
+    for (int i = 0; i < BLOCK; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            float e = x[i + j] - d * code[i + j];
+            e *= e;
+            most[j] = greater(e, most[j]);
+            errors[j] += e;
         }
     memcpy(block, &half, sizeof half);
     for (int i = 0; i < BLOCK / 2; i++)
-        block[2 + i] = (uint8_t)((int)code[i] | (int)code[i + BLOCK / 2] << 4);
-    double greatest = 0, error = 0, weight = 0;
-    for (int j = 0; j < LANES; j++) {
-        greatest = fmax(greatest, (double)most[j]);
-        error += (double)errors[j];
-        weight += (double)weights[j];
-    }
-    error = fmax(error / BLOCK, greatest / 3);
+        block[2 + i] = (uint8_t)((int)code[i] + 8 + ((int)code[i + BLOCK / 2] + 8) * 16);
+    for (int j = 1; j < LANES; j++)
+        most[0] = greater(most[0], most[j]);
+    double error = (double)greater(total(errors) / BLOCK, most[0] / 3), weight = (double)total(weights) / BLOCK;
     sums->residual += error * error;
-    sums->magnitude += weight / BLOCK * (weight / BLOCK);
+    sums->magnitude += weight * weight;
 }
 
 typedef struct {
@@ -93,7 +113,7 @@ static void fill_rows(void *arg, size_t begin, size_t end, int thread)
     float *x = (float *)(void *)(f->scratch + (size_t)thread * f->scratch_bytes);
     uint8_t *row = (uint8_t *)(x + k);
     for (size_t r = begin; r < end; r++) {
-        tensor_read(f->head, r * stored, stored, row);
+        tensor_read(f->head, r * stored, row, stored);
         if (f->head->type == TYPE_F16) { /* 0 + 1 * w is w, and vectors do it */
             memset(x, 0, k * sizeof *x);
             f->ops->mix_f16f32(x, &(float){ 1 }, (const uint16_t *)(const void *)row, 1, k);
@@ -183,6 +203,6 @@ screen_error screen_error_for(const screen *s, const float *x)
     }
     /* Sums of floats: a part in 2^14 of |w| |x| is far more than k roundings leave, and |w| <= (32 sqrt(k/32))^(1/2) magnitude. */
     double rounding = 0x1p-14 * sqrt(squares * BLOCK * sqrt((double)k / BLOCK)), scale = fabs((double)s->matrix.scale);
-    return (screen_error){ (float)(scale * (double)DEVIATIONS * sqrt(sqrt(blocks))),
-                           (float)(scale * ((double)DEVIATIONS * sqrt(sqrt(steps)) + rounding)) };
+    return (screen_error){ (float)(scale * DEVIATIONS * sqrt(sqrt(blocks))),
+                           (float)(scale * (DEVIATIONS * sqrt(sqrt(steps)) + rounding)) };
 }

@@ -1,11 +1,12 @@
 #include "head.h"
+#include "repack.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     SLICE = 64, /* rows that a thread reads at once */
-    GRAIN = 4,  /* candidates it takes at least */
+    GRAIN = 8,  /* candidates it takes at least */
     FEW = 4 * SCREEN_MOST /* candidates that are never too many */
 };
 
@@ -22,6 +23,9 @@ struct chooser {
     float *logits;           /* [rows] screened, or true */
     candidate *candidates;   /* [most], in the order of their ids once all are found */
     uint8_t *rows;           /* [threads][SLICE] rows as in the file */
+    const lane_layout *lanes;/* of block types: the full head is multiplied so, and sums in another order would be other bits */
+    uint8_t *groups;         /* [threads] of the same rows in lanes */
+    size_t groups_bytes;
 };
 
 chooser *chooser_new(const matrix *head, const screen *s, int threads, trit_error *e)
@@ -36,9 +40,12 @@ chooser *chooser_new(const matrix *head, const screen *s, int threads, trit_erro
             c->most = head->rows / 50 > FEW ? head->rows / 50 : FEW;
             c->candidates = malloc(c->most * sizeof *c->candidates);
             c->rows = aligned_alloc(64, (size_t)threads * ((SLICE * c->row_bytes + 63) / 64 * 64));
+            c->lanes = lane_layout_for(head->source->type);
+            c->groups_bytes = c->lanes ? (SLICE / LANE_ROWS * lane_group_bytes(c->lanes, head->k) + 63) / 64 * 64 : 0;
+            c->groups = c->lanes ? aligned_alloc(64, (size_t)threads * c->groups_bytes) : NULL;
         }
     }
-    if (c && c->logits && (!s || (c->candidates && c->rows)))
+    if (c && c->logits && (!s || (c->candidates && c->rows && (c->groups || !c->lanes))))
         return c;
     chooser_free(c);
     fail(e, "not enough memory for the logits of %zu tokens", head->rows);
@@ -52,6 +59,7 @@ void chooser_free(chooser *c)
     free(c->logits);
     free(c->candidates);
     free(c->rows);
+    free(c->groups);
     free(c);
 }
 
@@ -74,9 +82,17 @@ static uint8_t *rows_of(const chooser *c, int thread)
 /* Logits of the n rows that a thread has read -> y[n]. */
 static void multiply_rows(const job *j, size_t n, float *y, int thread)
 {
-    matrix part = *j->c->head;
-    part.data = rows_of(j->c, thread);
+    const chooser *c = j->c;
+    matrix part = *c->head;
+    part.data = rows_of(c, thread);
     part.rows = n;
+    if (c->lanes) {
+        uint8_t *groups = c->groups + (size_t)thread * c->groups_bytes;
+        for (size_t i = 0; i < n; i += LANE_ROWS)
+            lane_pack_group(c->lanes, part.data + i * c->row_bytes, n - i < LANE_ROWS ? n - i : LANE_ROWS, part.k,
+                            groups + i / LANE_ROWS * lane_group_bytes(c->lanes, part.k));
+        matrix_use_lanes(&part, c->lanes, groups);
+    }
     matrix_mul_here(&part, j->a, y);
 }
 

@@ -6,6 +6,7 @@
 #include "ops.h"
 #include "pool.h"
 
+struct lane_layout;    /* repack.h */
 struct multiplication; /* matmul.c: how a layout is multiplied */
 
 typedef struct {
@@ -29,6 +30,8 @@ bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extr
 uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
 /* A dense matrix whose data stay where they are: never copied to huge pages. */
 bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e);
+/* Points a matrix at rows packed side by side before (repack.h), which it does not own. */
+void matrix_use_lanes(matrix *m, const struct lane_layout *l, uint8_t *groups);
 void matrix_free(matrix *m);
 
 /* Activations in every form a matrix may want, quantised once for several matrices that share an input (q, k, v; gate, up). */

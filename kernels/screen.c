@@ -1,4 +1,5 @@
 #include "screen.h"
+#include "repack.h"
 #include "slab.h"
 #include <math.h>
 #include <stdatomic.h>
@@ -10,7 +11,8 @@ static const double DEVIATIONS = 8, LEAST_GAIN = 1.4; /* z; bytes of a head for 
 
 static size_t rows_bytes(const gguf_tensor *head)
 {
-    return (size_t)(head->rows * head->ne[0] / BLOCK * BLOCK_BYTES + ALIGN - 1) / ALIGN * ALIGN;
+    size_t groups = ((size_t)head->rows + LANE_ROWS - 1) / LANE_ROWS;
+    return (groups * lane_group_bytes(lane_layout_for(TYPE_Q4_0), (size_t)head->ne[0]) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 size_t screen_blob_bytes(const gguf_tensor *head)
@@ -101,70 +103,78 @@ typedef struct {
     const trit_ops *ops;
     uint8_t *blob;
     float *residual, *magnitude;
-    uint8_t *scratch;          /* [threads] of a row as floats and a row as stored */
+    uint8_t *scratch;          /* [threads] of a row as floats, a row as stored, a group of Q4_0 rows */
     size_t scratch_bytes;
     atomic_size_t bad;         /* 1 + a row that holds what no screen can; 0: none */
 } filling;
 
-static void fill_rows(void *arg, size_t begin, size_t end, int thread)
+static void fill_groups(void *arg, size_t begin, size_t end, int thread)
 {
     filling *f = arg;
-    size_t k = (size_t)f->head->ne[0], stored = k / f->head->info->weights * f->head->info->bytes;
+    size_t rows = (size_t)f->head->rows, k = (size_t)f->head->ne[0], stored = k / f->head->info->weights * f->head->info->bytes;
     float *x = (float *)(void *)(f->scratch + (size_t)thread * f->scratch_bytes);
-    uint8_t *row = (uint8_t *)(x + k);
-    for (size_t r = begin; r < end; r++) {
-        tensor_read(f->head, r * stored, row, stored);
-        if (f->head->type == TYPE_F16) { /* 0 + 1 * w is w, and vectors do it */
-            memset(x, 0, k * sizeof *x);
-            f->ops->mix_f16f32(x, &(float){ 1 }, (const uint16_t *)(const void *)row, 1, k);
-        } else {
-            decode_f32(f->head->type, row, 1, x, k);
+    uint8_t *row = (uint8_t *)(x + k), *group = row + stored;
+    const lane_layout *lanes = lane_layout_for(TYPE_Q4_0);
+    for (; begin < end; begin++) {
+        size_t first = begin * LANE_ROWS, count = rows - first < LANE_ROWS ? rows - first : LANE_ROWS;
+        for (size_t r = first; r < first + count; r++) {
+            tensor_read(f->head, r * stored, row, stored);
+            if (f->head->type == TYPE_F16) { /* 0 + 1 * w is w, and vectors do it */
+                memset(x, 0, k * sizeof *x);
+                f->ops->mix_f16f32(x, &(float){ 1 }, (const uint16_t *)(const void *)row, 1, k);
+            } else {
+                decode_f32(f->head->type, row, 1, x, k);
+            }
+            row_sums sums = { 0, 0 };
+            for (size_t i = 0; i < k; i += BLOCK)
+                fill_block(x + i, group + ((r - first) * k + i) / BLOCK * BLOCK_BYTES, &sums);
+            f->residual[r] = (float)sqrt(sqrt(sums.residual));
+            f->magnitude[r] = (float)sqrt(sqrt(sums.magnitude));
+            if (!isfinite(f->residual[r]) || !isfinite(f->magnitude[r]))
+                atomic_store(&f->bad, r + 1);
         }
-        row_sums sums = { 0, 0 };
-        for (size_t i = 0; i < k; i += BLOCK)
-            fill_block(x + i, f->blob + (r * k + i) / BLOCK * BLOCK_BYTES, &sums);
-        f->residual[r] = (float)sqrt(sqrt(sums.residual));
-        f->magnitude[r] = (float)sqrt(sqrt(sums.magnitude));
-        if (!isfinite(f->residual[r]) || !isfinite(f->magnitude[r]))
-            atomic_store(&f->bad, r + 1);
+        lane_pack_group(lanes, group, count, k, f->blob + begin * lane_group_bytes(lanes, k));
     }
 }
 
 bool screen_fill(const gguf_tensor *head, uint8_t *blob, const trit_ops *ops, pool *p, trit_error *e)
 {
-    size_t k = (size_t)head->ne[0], rows = rows_bytes(head), used = (size_t)head->rows * k / BLOCK * BLOCK_BYTES;
+    size_t k = (size_t)head->ne[0], groups = ((size_t)head->rows + LANE_ROWS - 1) / LANE_ROWS, rows = rows_bytes(head);
+    size_t used = groups * lane_group_bytes(lane_layout_for(TYPE_Q4_0), k);
     filling f = { .head = head, .ops = ops, .blob = blob, .residual = (float *)(void *)(blob + rows) };
     f.magnitude = f.residual + head->rows;
-    f.scratch_bytes = (k * sizeof(float) + k / head->info->weights * head->info->bytes + ALIGN - 1) / ALIGN * ALIGN;
+    f.scratch_bytes = k * sizeof(float) + k / head->info->weights * head->info->bytes + LANE_ROWS * k / BLOCK * BLOCK_BYTES;
+    f.scratch_bytes = (f.scratch_bytes + ALIGN - 1) / ALIGN * ALIGN;
     f.scratch = aligned_alloc(ALIGN, (size_t)pool_threads(p) * f.scratch_bytes);
     if (!f.scratch)
-        return fail(e, "there is no memory for a row of the output head");
+        return fail(e, "there is no memory for rows of the output head");
     memset(blob + used, 0, rows - used);
-    pool_run(p, (size_t)head->rows, 16, fill_rows, &f);
+    pool_run(p, groups, 1, fill_groups, &f);
     free(f.scratch);
     size_t bad = atomic_load(&f.bad);
     return bad ? fail(e, "row %zu of the output head holds weights that are not finite or far too large for a screen; use --head full", bad - 1)
                : true;
 }
 
-bool screen_adopt(screen *s, const gguf_tensor *head, float scale, uint8_t *blob, bool owned, pool *p, trit_error *e)
+bool screen_adopt(screen *s, const gguf_tensor *head, float scale, uint8_t *blob, bool owned, trit_error *e)
 {
     size_t rows = (size_t)head->rows;
     *s = (screen){ .tensor = *head, .bytes = screen_blob_bytes(head), .blob = owned ? blob : NULL };
     s->tensor.type = TYPE_Q4_0;
     s->tensor.info = type_of(TYPE_Q4_0);
-    s->tensor.data = blob;
-    s->tensor.bytes = rows * (size_t)head->ne[0] / BLOCK * BLOCK_BYTES;
     s->tensor.mapped = false;
     s->residual = (const float *)(const void *)(blob + rows_bytes(head));
     s->magnitude = s->residual + rows;
     bool finite = true;
     for (size_t i = 0; i < 2 * rows; i++)
         finite &= s->residual[i] >= 0 && s->residual[i] <= 3e38f;
-    if (finite && matrix_load(&s->matrix, &s->tensor, "", scale, p, e))
-        return true;
-    screen_free(s);
-    return finite ? false : fail(e, "the screen of the output head is damaged: an error bound is no number");
+    if (!finite) {
+        screen_free(s);
+        return fail(e, "the screen of the output head is damaged: an error bound is no number");
+    }
+    s->matrix = (matrix){ .source = &s->tensor, .rows = rows, .k = (size_t)head->ne[0], .scale = scale };
+    matrix_use_lanes(&s->matrix, lane_layout_for(TYPE_Q4_0), blob);
+    return true;
 }
 
 bool screen_make(screen *s, const gguf_tensor *head, float scale, const trit_ops *ops, pool *p, trit_error *e)
@@ -173,7 +183,7 @@ bool screen_make(screen *s, const gguf_tensor *head, float scale, const trit_ops
     if (!blob)
         return fail(e, "the screen of the output head does not fit into memory: it takes %zu bytes", screen_blob_bytes(head));
     if (screen_fill(head, blob, ops, p, e))
-        return screen_adopt(s, head, scale, blob, true, p, e);
+        return screen_adopt(s, head, scale, blob, true, e);
     slab_free(blob);
     return false;
 }

@@ -13,8 +13,8 @@
 #include "pack.h"
 
 typedef struct {
-    gguf_tensor tensor;       /* the Q4_0 rows in memory */
-    matrix matrix;            /* the same, as it is multiplied */
+    gguf_tensor tensor;       /* says Q4_0 */
+    matrix matrix;            /* its rows side by side (repack.h) */
     const float *residual;    /* [rows] |E|^(1/2) */
     const float *magnitude;   /* [rows] likewise of the weights, with the mean of the squares for E(b) */
     size_t bytes;             /* read for one choice */
@@ -25,14 +25,14 @@ typedef struct {
 bool screen_possible(const gguf_tensor *head);
 bool screen_pays(const gguf_tensor *head);
 
-/* A screen as one run of bytes, which depends on the head's weights alone: Q4_0 rows, zeros up to a multiple of 64, residual[rows],
-   magnitude[rows]. */
+/* A screen as one run of bytes, which depends on the head's weights alone: Q4_0 rows side by side as repack.h has
+   them, zeros up to a multiple of 64, residual[rows], magnitude[rows]. */
 size_t screen_blob_bytes(const gguf_tensor *head);
 /* Makes it; reads the head in rows, on the pool. Errors: weights that are not finite or far too large; memory. */
 bool screen_fill(const gguf_tensor *head, uint8_t *blob, const trit_ops *ops, pool *p, trit_error *e);
 /* Takes a blob (64-byte aligned) for the screen of a head whose products are multiplied by `scale`. The blob must outlive it, unless
-   owned: then screen_free gives it to slab_free. Errors: damaged bounds; memory. */
-bool screen_adopt(screen *s, const gguf_tensor *head, float scale, uint8_t *blob, bool owned, pool *p, trit_error *e);
+   owned: then screen_free gives it to slab_free. Errors: damaged bounds. */
+bool screen_adopt(screen *s, const gguf_tensor *head, float scale, uint8_t *blob, bool owned, trit_error *e);
 /* Both, in memory of its own. */
 bool screen_make(screen *s, const gguf_tensor *head, float scale, const trit_ops *ops, pool *p, trit_error *e);
 void screen_free(screen *s);

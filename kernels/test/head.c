@@ -192,11 +192,11 @@ static void check_blobs(const float *w)
     }
     pool *p = pool_new(1, NULL, &e);
     screen s;
-    EXPECT(screen_adopt(&s, &tensor, 1, first, false, p, &e), "%s", e.text);
+    EXPECT(screen_adopt(&s, &tensor, 1, first, false, &e), "%s", e.text);
     screen_free(&s);
     float bad = NAN;
     memcpy(first + bytes - sizeof bad, &bad, sizeof bad);
-    EXPECT(!screen_adopt(&s, &tensor, 1, first, false, p, &e) && strstr(e.text, "damaged"), "%s", e.text);
+    EXPECT(!screen_adopt(&s, &tensor, 1, first, false, &e) && strstr(e.text, "damaged"), "%s", e.text);
     float *broken = malloc(sizeof *w * ROWS * K);
     memcpy(broken, w, sizeof *w * ROWS * K);
     broken[5 * K + 3] = INFINITY;

@@ -21,7 +21,7 @@ static void embed_task(void *arg, size_t begin, size_t end, int thread)
     step *a = arg;
     (void)thread;
     for (size_t t = begin; t < end; t++)
-        tensor_row_f32(a->s->model->embedding, (size_t)a->tokens[t], a->s->x + t * a->s->model->config.dim);
+        tensor_fetch_row_f32(a->s->model->embedding, (size_t)a->tokens[t], a->s->x + t * a->s->model->config.dim);
 }
 
 /* x += branch; normed = rmsnorm(x). */
@@ -109,12 +109,18 @@ void forward_layers(session *s, const int32_t *tokens, size_t n)
     }
 }
 
-void forward_head(session *s, size_t first, size_t n, float *logits)
+const float *forward_final(session *s, size_t first, size_t n)
 {
     const model *m = s->model;
     size_t dim = m->config.dim;
     step a = { .s = s, .add = s->branch, .weight = m->output_norm };
     add_norm_task(&a, first, first + n, 0);
     activations_set(s->activations, s->normed + first * dim, n, dim);
-    multiply(s, &m->head, logits);
+    return s->normed + first * dim;
+}
+
+void forward_head(session *s, size_t first, size_t n, float *logits)
+{
+    forward_final(s, first, n);
+    multiply(s, &s->model->head, logits);
 }

@@ -231,6 +231,8 @@ static bool place_tensor(const gguf *g, gguf_tensor *t, uint64_t offset, size_t 
                     name, t->bytes, room);
     t->data = g->bytes + base + offset;
     t->mapped = g->mapped;
+    t->fd = g->fd;
+    t->offset = base + offset;
     return true;
 }
 

@@ -17,6 +17,8 @@ typedef struct {
     const uint8_t *data;     /* inside the mapping, whole tensor checked to be there */
     size_t bytes;            /* as stored, I2_S trailer included */
     bool mapped;             /* data is a file's mapping, not memory handed to gguf_parse */
+    int fd;                  /* where mapped: the file, in which data lies at `offset` */
+    uint64_t offset;
 } gguf_tensor;
 
 typedef struct gguf gguf;
@@ -56,6 +58,10 @@ void tensor_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* One row as trits: out[ne[0]], scales[ne[0]/256] for TQ types (or NULL). The I2_S scale: tensor_scale. */
 void tensor_row_trits(const gguf_tensor *t, size_t row, int8_t *out, float *scales);
 float tensor_scale(const gguf_tensor *t); /* I2_S trailer; 1 for other types */
+/* Bytes [at, at + n) of the tensor, read from the file where there is one: touching a mapping makes up to 64 KB around each place resident. */
+void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n);
+/* tensor_row_f32 by way of tensor_read. */
+void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* Tells the kernel that the pages of the tensor are not needed any more (they come back from the file on touch). */
 void tensor_drop(const gguf_tensor *t);
 #endif

@@ -47,9 +47,11 @@ static bool map_file(gguf *g, const char *path, trit_error *e)
             g->bytes = map;
             g->size = (size_t)s.st_size;
             g->mapped = good = true;
+            g->fd = fd;
         }
     }
-    close(fd);
+    if (!good)
+        close(fd);
     return good;
 }
 
@@ -70,8 +72,10 @@ void gguf_close(gguf *g)
 {
     if (!g)
         return;
-    if (g->mapped)
+    if (g->mapped) {
         munmap((void *)(uintptr_t)g->bytes, g->size);
+        close(g->fd);
+    }
     free(g->keys);
     free(g->key_index);
     free(g->tensors);

@@ -19,6 +19,7 @@ struct gguf {
     const uint8_t *bytes;
     size_t size;
     bool mapped;
+    int fd;                     /* of the mapped file */
     gguf_key *keys;             /* in file order */
     gguf_tensor *tensors;       /* in file order */
     size_t key_count, tensor_count;

@@ -1,9 +1,10 @@
 /* Activations in the forms the kernels want, and the multiplication of a matrix with them on the pool. */
 #include "pack.h"
+#include "repack.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 48, ROWS = 64 }; /* tile of results: its activations and weights stay in the second-level cache */
+enum { TOKENS = 48, LANE_TOKENS = 128, ROWS = 64 }; /* tile of results: its activations and weights stay in the second-level cache */
 
 struct activations {
     const float *x;
@@ -17,6 +18,7 @@ struct activations {
     /* One scale a block of 32: q[n][k], d[n][k/32]. */
     int8_t *block_q;
     float *block_d;
+    int16_t *block_sums;     /* of 16: [n][k/16] */
     const trit_ops *ops;     /* of the multiplication that is asking */
 };
 
@@ -47,7 +49,8 @@ activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
         a->chunk_sums = aligned(max_tokens * chunks * sizeof(int32_t));
         a->block_q = aligned(max_tokens * k);
         a->block_d = aligned(max_tokens * (k / 32) * sizeof(float));
-        if (a->row_q && a->row_d && a->row_sums && a->chunk_sums && a->block_q && a->block_d)
+        a->block_sums = aligned(max_tokens * (k / 16) * sizeof(int16_t));
+        if (a->row_q && a->row_d && a->row_sums && a->chunk_sums && a->block_q && a->block_d && a->block_sums)
             return a;
     }
     activations_free(a);
@@ -65,6 +68,7 @@ void activations_free(activations *a)
     free(a->chunk_sums);
     free(a->block_q);
     free(a->block_d);
+    free(a->block_sums);
     free(a);
 }
 
@@ -106,8 +110,16 @@ static void quantise_blocks(void *arg, size_t begin, size_t end, int thread)
 {
     activations *a = arg;
     (void)thread;
-    for (size_t t = begin; t < end; t++)
-        a->ops->quant_f32q8(a->x + t * a->k, a->block_q + t * a->k, a->block_d + t * (a->k / 32), a->k);
+    for (size_t t = begin; t < end; t++) {
+        int8_t *q = a->block_q + t * a->k;
+        a->ops->quant_f32q8(a->x + t * a->k, q, a->block_d + t * (a->k / 32), a->k);
+        for (size_t i = 0; i < a->k / 16; i++) {
+            int16_t sum = 0;
+            for (size_t j = 0; j < 16; j++)
+                sum = (int16_t)(sum + q[16 * i + j]);
+            a->block_sums[t * (a->k / 16) + i] = sum;
+        }
+    }
 }
 
 static void want(activations *a, bool *have, pool_task task, pool *p)
@@ -256,6 +268,42 @@ GEMM(q4_0)
 GEMM(q4_k)
 GEMM(q6_k)
 
+/* Groups of 16 rows side by side. Rows of a last group that is not full go through a tile. */
+static void multiply_lanes(const product *j, lane_gemm gemm, size_t begin, size_t end)
+{
+    const matrix *m = j->m;
+    const activations *a = j->a;
+    size_t whole = least(end, m->rows / LANE_ROWS), blocks = m->k / 32, group = m->bytes / m->groups;
+    for (size_t t = 0; t < a->n; t += LANE_TOKENS) {
+        size_t tokens = least(LANE_TOKENS, a->n - t);
+        const int8_t *q = a->block_q + t * m->k;
+        const float *d = a->block_d + t * blocks;
+        const int16_t *sums = a->block_sums + t * 2 * blocks;
+        float *y = j->y + t * m->rows;
+        if (whole > begin)
+            gemm(m->data + begin * group, whole - begin, m->k, q, d, sums, y + begin * LANE_ROWS, m->rows, tokens);
+        if (end > whole) {
+            float last[LANE_TOKENS][LANE_ROWS];
+            gemm(m->data + whole * group, 1, m->k, q, d, sums, last[0], LANE_ROWS, tokens);
+            for (size_t i = 0; i < tokens; i++)
+                memcpy(y + i * m->rows + whole * LANE_ROWS, last[i], m->rows % LANE_ROWS * sizeof(float));
+        }
+    }
+    scale_rows(j, begin * LANE_ROWS, least(end * LANE_ROWS, m->rows));
+}
+
+#define LANES(name)                                                                                                          \
+    static void name##_groups(void *arg, size_t begin, size_t end, int thread)                                               \
+    {                                                                                                                        \
+        const product *j = arg;                                                                                              \
+        (void)thread;                                                                                                        \
+        multiply_lanes(j, j->ops->gemm_##name##q8, begin, end);                                                              \
+    }
+LANES(q8_0x16)
+LANES(q4_0x16)
+LANES(q4_kx16)
+LANES(q6_kx16)
+
 /* Which form of the activations a layout wants, and the task that multiplies units of `rows` rows. */
 struct multiplication {
     const char *layout;
@@ -276,6 +324,10 @@ static const struct multiplication table[] = {
     { "q4_0", false, 1, want_block, q4_0_rows },
     { "q4_k", false, 1, want_block, q4_k_rows },
     { "q6_k", false, 1, want_block, q6_k_rows },
+    { "q8_0x16", false, LANE_ROWS, want_block, q8_0x16_groups },
+    { "q4_0x16", false, LANE_ROWS, want_block, q4_0x16_groups },
+    { "q4_kx16", false, LANE_ROWS, want_block, q4_kx16_groups },
+    { "q6_kx16", false, LANE_ROWS, want_block, q6_kx16_groups },
 };
 
 const struct multiplication *multiplication_for(const char *layout, bool with_scales)
@@ -286,13 +338,25 @@ const struct multiplication *multiplication_for(const char *layout, bool with_sc
     return NULL;
 }
 
-void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p)
+void matrix_prepare(const matrix *m, activations *a, const trit_ops *ops, pool *p)
 {
     a->ops = ops;
     m->how->prepare(a, p);
+}
+
+void matrix_mul_here(const matrix *m, const activations *a, float *y)
+{
+    product job = { m, a, y, a->ops };
+    m->how->task(&job, 0, (m->rows + m->how->rows - 1) / m->how->rows, 0);
+}
+
+void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p)
+{
+    matrix_prepare(m, a, ops, p);
     product job = { m, a, y, ops };
     /* A few slices a thread, so that a slow core takes fewer; at most ROWS rows each; whole tiles of 4 rows. */
     size_t units = (m->rows + m->how->rows - 1) / m->how->rows, rows = m->rows / ((size_t)pool_threads(p) * 6);
     rows = rows > ROWS ? ROWS : rows < 4 ? 4 : rows / 4 * 4;
-    pool_run(p, units, rows / m->how->rows, m->how->task, &job);
+    size_t grain = rows / m->how->rows;
+    pool_run(p, units, grain ? grain : 1, m->how->task, &job);
 }

@@ -18,13 +18,20 @@ typedef struct {
 typedef struct model model;
 typedef struct session session;
 
+/* How the next token is chosen from the head: from all logits, or in two stages with the same result (head.h). HEAD_AUTO: in two stages
+   where that reads much less. With HEAD_SCREEN session_eval is slower where logits are asked for. */
+typedef enum { HEAD_FULL, HEAD_SCREEN, HEAD_AUTO } head_choice;
+bool head_named(const char *name, head_choice *out); /* "full", "screen", "auto"; NULL is full */
+
 /* Binds and packs. layout: of ternary matrices, as layout_named returns it; "auto" measures where they are large. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
-model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e);
+model *model_load(const gguf *g, const char *layout, head_choice head, const trit_ops *ops, pool *p, trit_error *e);
 void model_free(model *m);
 /* Runs on another pool from now on, which must outlive the model. Sessions made before must not be used any more. */
 void model_set_pool(model *m, pool *p);
 const model_config *model_get_config(const model *m);
 size_t model_weight_bytes(const model *m);          /* as held in memory, read once each a token (embedding row not counted) */
+const char *model_head(const model *m);             /* "full" or "screen": the head in use */
+size_t model_head_bytes(const model *m);            /* those of its weight bytes */
 const char *model_layouts(const model *m);          /* "t2 f16": packed layouts in use */
 
 /* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
@@ -33,7 +40,7 @@ void session_free(session *s);
 void session_reset(session *s);
 size_t session_length(const session *s);
 size_t session_context(const session *s);
-size_t session_bytes_per_token(const session *s);   /* weights + KV read by the next decode step */
+size_t session_bytes_per_token(const session *s);   /* weights, KV and rows of the head read by the last decode step */
 
 /* Appends n tokens. logits: NULL (none wanted), or [vocab] of the last position, or [n][vocab] where all is true.
    Errors: id outside the vocabulary, context full. */
@@ -41,5 +48,17 @@ bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bo
 
 /* Sampling: temperature 0 = greedy (lowest id wins ties); then top-k (0 = off), then top-p (1 = off). State is the seed. */
 typedef struct { float temperature; int top_k; float top_p; uint64_t state; } sampler;
-int32_t sample(sampler *s, float *logits /* [vocab], overwritten */, size_t vocab);
+int32_t sample(sampler *s, const float *logits /* [vocab] */, size_t vocab);
+/* The same from n >= 1 candidates in the order of their ids, none NaN; c is overwritten. With temperature 0 or top_k <= n the result is
+   that of sample() if the candidates hold all that the choice depends on: the greatest logit, or the top_k of by_rank in sampler.c. */
+typedef struct { float logit; int32_t id; } candidate;
+int32_t sample_among(sampler *s, candidate *c, size_t n);
+
+/* Chooses the token that follows the last position, whose logits session_eval was not asked for. The same as sample() of them.
+   Errors: no such position; memory. */
+bool session_next(session *s, sampler *how, int32_t *token, trit_error *e);
+/* Since the session began: tokens chosen by session_next, and with a screen the rows of the head read as candidates for them and how
+   often the full head was read after all. */
+typedef struct { size_t tokens, candidates, full; } head_counts;
+head_counts session_head_counts(const session *s);
 #endif

@@ -11,6 +11,7 @@
 typedef struct {
     model *m;
     const char *layout; /* of ternary matrices */
+    head_choice head;
     bool *used; /* [gguf_count]: a tensor nobody asked for would mean a graph that is not the one computed here */
     trit_error *e;
 } binder;
@@ -82,6 +83,8 @@ static bool pack_matrix(binder *b, const gguf_tensor *t, float scale, matrix *ou
     model *m = b->m;
     if (!matrix_load(out, t, b->layout, scale, m->pool, b->e))
         return false;
+    if (out == &m->head)
+        m->head_bytes = out->bytes;
     m->weight_bytes += out->bytes;
     if (!out->owned)
         m->mapped_bytes += out->bytes;
@@ -122,6 +125,33 @@ static bool load_layer(binder *b, size_t n)
            load_matrix(b, n, "ffn_down", c->dim, c->ffn, &l->down);
 }
 
+static bool wants_screen(const gguf_tensor *head, head_choice choice)
+{
+    return choice == HEAD_SCREEN || (choice == HEAD_AUTO && head && screen_pays(head));
+}
+
+static bool load_head(binder *b, const gguf_tensor *t, float scale)
+{
+    model *m = b->m;
+    if (!wants_screen(t, b->head))
+        return pack_matrix(b, t, scale, &m->head);
+    if (!screen_possible(t))
+        return fail(b->e, "%s: the output head has type %s and rows of %" PRIu64 " weights, of which there is no screen; use --head full",
+                    gguf_path(m->gguf), t->info->name, t->ne[0]);
+    screen *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail(b->e, "not enough memory to load a model");
+    if (!screen_make(s, t, scale, m->ops, m->pool, b->e)) {
+        free(s);
+        return b->head == HEAD_AUTO && pack_matrix(b, t, scale, &m->head);
+    }
+    m->screen = s;
+    m->head_bytes = s->bytes;
+    m->weight_bytes += s->bytes;
+    note_layout(m, s->matrix.layout);
+    return matrix_map(&m->head, t, scale, b->e);
+}
+
 /* Embedding, head and the vocabulary's size, which is the number of embedding rows. */
 static bool bind_ends(binder *b)
 {
@@ -150,7 +180,7 @@ static bool bind_ends(binder *b)
     bool untied = gguf_find(m->gguf, "output.weight") != NULL;
     const gguf_tensor *head = untied ? demand(b, "output.weight", c->vocab, c->dim) : m->embedding;
     float scale;
-    return head && load_scale(b, "output.scale", &scale) && pack_matrix(b, head, scale, &m->head);
+    return head && load_scale(b, "output.scale", &scale) && load_head(b, head, scale);
 }
 
 static bool check_all_used(binder *b)
@@ -165,24 +195,26 @@ static bool check_all_used(binder *b)
     return true;
 }
 
-/* Bytes the weights will take: the ternary ones packed, the rest as in the file. */
-static uint64_t bytes_needed(const gguf *g, const char *layout, bool ternary_alone)
+/* Bytes the weights will take: the ternary ones packed, the head its screen, the rest as in the file. */
+static uint64_t bytes_needed(const gguf *g, const char *layout, head_choice head, bool ternary_alone)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < gguf_count(g); i++) {
         const gguf_tensor *t = gguf_at(g, i);
         if (type_is_ternary(t->type))
             sum += packed_bytes(layout, t->rows, t->ne[0]);
+        else if (!ternary_alone && t == head_tensor(g) && wants_screen(t, head))
+            sum += screen_blob_bytes(t);
         else if (!ternary_alone)
             sum += t->bytes;
     }
     return sum;
 }
 
-static bool check_memory(const gguf *g, const char *layout, trit_error *e)
+static bool check_memory(const gguf *g, const char *layout, head_choice head, trit_error *e)
 {
     int64_t available = memory_available();
-    uint64_t needed = bytes_needed(g, layout, false);
+    uint64_t needed = bytes_needed(g, layout, head, false);
     if (available >= 0 && needed > (uint64_t)available)
         return fail(e, "%s: the weights need %.0f MB of memory, but only %.0f MB are available", gguf_path(g),
                     (double)needed / 1e6, (double)available / 1e6);
@@ -195,14 +227,14 @@ static const char *settle_layout(const gguf *g, const char *layout, const trit_o
     enum { LARGE = 32 << 20 };
     if (strcmp(layout, "auto"))
         return layout;
-    return bytes_needed(g, "t2", true) < LARGE ? "t2" : layout_measure(ops, p);
+    return bytes_needed(g, "t2", HEAD_FULL, true) < LARGE ? "t2" : layout_measure(ops, p);
 }
 
-model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e)
+model *model_load(const gguf *g, const char *layout, head_choice head, const trit_ops *ops, pool *p, trit_error *e)
 {
     model *m = calloc(1, sizeof *m);
     bool *used = calloc(gguf_count(g) + 1, sizeof *used);
-    binder b = { m, layout, used, e };
+    binder b = { m, layout, head, used, e };
     bool ok = m && used;
     if (!ok)
         fail(e, "not enough memory to load a model");
@@ -212,7 +244,7 @@ model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *
         m->pool = p;
         ok = config_read(&m->config, g, e);
         b.layout = ok ? settle_layout(g, layout, ops, p) : layout;
-        ok = ok && check_memory(g, b.layout, e);
+        ok = ok && check_memory(g, b.layout, head, e);
     }
     if (ok) {
         m->frequency = malloc((m->config.rope_dim / 2 + 1) * sizeof *m->frequency);
@@ -246,6 +278,9 @@ void model_free(model *m)
         free(l->ffn_sub_norm);
     }
     matrix_free(&m->head);
+    if (m->screen)
+        screen_free(m->screen);
+    free(m->screen);
     free(m->layers);
     free(m->output_norm);
     free(m->frequency);
@@ -260,6 +295,27 @@ const model_config *model_get_config(const model *m)
 size_t model_weight_bytes(const model *m)
 {
     return m->weight_bytes;
+}
+
+const char *model_head(const model *m)
+{
+    return m->screen ? "screen" : "full";
+}
+
+size_t model_head_bytes(const model *m)
+{
+    return m->head_bytes;
+}
+
+bool head_named(const char *name, head_choice *out)
+{
+    static const char *const names[] = { "full", "screen", "auto" }; /* by head_choice */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name ? name : "full", names[i])) {
+            *out = (head_choice)i;
+            return true;
+        }
+    return false;
 }
 
 const char *model_layouts(const model *m)

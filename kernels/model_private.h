@@ -2,7 +2,7 @@
    attention.c compute. */
 #ifndef TRIT_MODEL_PRIVATE_H
 #define TRIT_MODEL_PRIVATE_H
-#include "model.h"
+#include "head.h"
 
 typedef struct {
     float *attn_norm, *ffn_norm;          /* [dim] */
@@ -19,9 +19,11 @@ struct model {
     layer *layers;                 /* [config.layers] */
     const gguf_tensor *embedding;  /* [vocab][dim] */
     matrix head;                   /* [vocab][dim]; the embedding again where it is tied */
+    screen *screen;                /* of the head, which then stays in the file; NULL: none */
     float *output_norm;            /* [dim] */
     double *frequency;             /* [rope_dim/2] radians a position */
     size_t weight_bytes, mapped_bytes; /* read once a token; those of them that live in the file's mapping */
+    size_t head_bytes;             /* likewise, of the head or its screen */
     char layouts[64];
 };
 
@@ -38,6 +40,10 @@ struct session {
     float *scores;                 /* [threads][context] */
     size_t score_rows;
     activations *activations;
+    size_t last;                   /* 1 + row of x whose logits nobody took yet; 0: none */
+    chooser *chooser;              /* made when first needed */
+    head_counts counts;
+    size_t candidate_bytes;        /* rows of the head that the last choice read */
     void *kv_memory, *buffer_memory;
     size_t kv_bytes, buffer_bytes;
 };
@@ -49,7 +55,9 @@ bool config_frequencies(const model_config *c, const gguf *g, double *frequency,
 
 /* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length. */
 void forward_layers(session *s, const int32_t *tokens, size_t n);
-/* Final norm and head of positions [first, first + n) of the batch: logits[n][vocab]. */
+/* Final norm of positions [first, first + n) of the batch, once; sets the activations to them and returns them: [n][dim]. */
+const float *forward_final(session *s, size_t first, size_t n);
+/* The same and the head: logits[n][vocab]. */
 void forward_head(session *s, size_t first, size_t n, float *logits);
 
 /* Fills cosine and sine for n positions from session.length on. */

@@ -27,6 +27,10 @@ enum { T5_CHUNK = 320, T5_MOST_CHUNKS = 66051 / T5_CHUNK };
 typedef void (*ternary_gemm)(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums,
                              int32_t *y, size_t ldy, size_t n);
 
+/* w: groups of 16 rows of k weights; q, d: n rows as above; a result depends neither on groups nor on n. */
+typedef void (*lane_gemm)(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y,
+                          size_t ldy, size_t n);
+
 typedef struct trit_ops {
     /* int8 activations of one token: x[n] -> q[n] and *sum = sum of q; returns the scale d, x ~ q * d. With m = max|x|:
        d = m / 127, q = round-half-even(x * (127 / m)). m below 1e-30 counts as zero: q = 0, d = 0. Any x that is not finite: q = 0,
@@ -49,6 +53,12 @@ typedef struct trit_ops {
     void (*gemm_q4_0q8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
     void (*gemm_q4_kq8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
     void (*gemm_q6_kq8)(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n);
+
+    /* The same types with 16 rows side by side (repack.h): y[t*ldy + r] for r in [0, groups*16). sums[t*k/16 + i/16]: sums of 16 q. */
+    lane_gemm gemm_q8_0x16q8;
+    lane_gemm gemm_q4_0x16q8;
+    lane_gemm gemm_q4_kx16q8;
+    lane_gemm gemm_q6_kx16q8;
 
     /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
     void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);

@@ -1,5 +1,6 @@
 #include "clock.h"
 #include "pack.h"
+#include "repack.h"
 #include "slab.h"
 #include <inttypes.h>
 #include <math.h>
@@ -204,6 +205,43 @@ static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_
     return true;
 }
 
+typedef struct { matrix *m; const lane_layout *l; } lane_packing;
+
+static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
+{
+    const lane_packing *p = arg;
+    const matrix *m = p->m;
+    size_t group = lane_group_bytes(p->l, m->k), row = m->k / m->source->info->weights * m->source->info->bytes;
+    gguf_tensor slice = *m->source;
+    (void)thread;
+    for (size_t g = begin; g < end; g++) {
+        size_t count = m->rows - g * LANE_ROWS < LANE_ROWS ? m->rows - g * LANE_ROWS : LANE_ROWS;
+        lane_pack_group(p->l, m->source->data + g * LANE_ROWS * row, count, m->k, m->data + g * group);
+    }
+    slice.data += begin * LANE_ROWS * row;
+    slice.bytes = (end * LANE_ROWS < m->rows ? end * LANE_ROWS : m->rows) * row - begin * LANE_ROWS * row;
+    tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
+}
+
+/* Block types with 16 rows side by side, where there is memory for it; else they are read as they stand in the file. */
+static bool load_lanes(matrix *m, const lane_layout *l, pool *p)
+{
+    size_t groups = whole(m->rows, LANE_ROWS), bytes = groups * lane_group_bytes(l, m->k);
+    int64_t available = memory_available();
+    if (available >= 0 && (uint64_t)available < bytes)
+        return false;
+    m->data = slab_alloc(bytes);
+    if (!m->data)
+        return false;
+    m->layout = l->name;
+    m->groups = groups;
+    m->bytes = bytes;
+    m->owned = true;
+    lane_packing job = { m, l };
+    pool_run(p, groups, 8, pack_lanes, &job);
+    return true;
+}
+
 enum { COPY_SLICE = 4 << 20, COPY_SPARE = 512 << 20 };
 
 static void copy_slices(void *arg, size_t begin, size_t end, int thread)
@@ -224,11 +262,8 @@ static void copy_slices(void *arg, size_t begin, size_t end, int thread)
    mapped where memory is short, for the system can drop and read such pages again. */
 static void load_dense(matrix *m, pool *p)
 {
-    m->layout = m->source->info->name;
-    m->data = (uint8_t *)m->source->data; /* never written: owned is false */
-    m->bytes = m->source->bytes;
     int64_t available = memory_available();
-    if (m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
+    if (!m->source->mapped || m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
         return;
     uint8_t *copy = slab_alloc(m->bytes);
     if (!copy)
@@ -238,21 +273,48 @@ static void load_dense(matrix *m, pool *p)
     pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
 }
 
-bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
+static matrix bind(const gguf_tensor *t, float extra_scale)
 {
-    *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale };
-    if (type_is_ternary(t->type)) {
-        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
-            return false;
-    } else {
-        load_dense(m, p);
-    }
+    return (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale, .layout = t->info->name,
+                     .data = (uint8_t *)t->data /* never written: owned is false */, .bytes = t->bytes };
+}
+
+static bool find_multiplication(matrix *m, trit_error *e)
+{
+    const gguf_tensor *t = m->source;
     m->how = multiplication_for(m->layout, m->scales != NULL);
     if (m->how)
         return true;
     matrix_free(m);
     return fail(e, "tensor %.*s has type %s, which cannot be multiplied", (int)(t->name.len < 100 ? t->name.len : 100), t->name.data,
                 t->info->name);
+}
+
+bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
+{
+    *m = bind(t, extra_scale);
+    if (type_is_ternary(t->type)) {
+        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
+            return false;
+    } else if (!lane_layout_for(t->type) || !load_lanes(m, lane_layout_for(t->type), p)) {
+        load_dense(m, p);
+    }
+    return find_multiplication(m, e);
+}
+
+bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e)
+{
+    *m = bind(t, extra_scale);
+    return find_multiplication(m, e);
+}
+
+void matrix_use_lanes(matrix *m, const lane_layout *l, uint8_t *groups)
+{
+    m->layout = l->name;
+    m->groups = whole(m->rows, LANE_ROWS);
+    m->bytes = m->groups * lane_group_bytes(l, m->k);
+    m->data = groups;
+    m->how = multiplication_for(l->name, false);
 }
 
 void matrix_free(matrix *m)

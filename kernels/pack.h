@@ -6,6 +6,7 @@
 #include "ops.h"
 #include "pool.h"
 
+struct lane_layout;    /* repack.h */
 struct multiplication; /* matmul.c: how a layout is multiplied */
 
 typedef struct {
@@ -27,6 +28,10 @@ typedef struct {
 bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e);
 /* Bytes that a ternary matrix takes in a layout. */
 uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
+/* A dense matrix whose data stay where they are: never copied to huge pages. */
+bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e);
+/* Points a matrix at rows packed side by side before (repack.h), which it does not own. */
+void matrix_use_lanes(matrix *m, const struct lane_layout *l, uint8_t *groups);
 void matrix_free(matrix *m);
 
 /* Activations in every form a matrix may want, quantised once for several matrices that share an input (q, k, v; gate, up). */
@@ -42,4 +47,8 @@ const struct multiplication *multiplication_for(const char *layout, bool with_sc
 /* y[n][m->rows] = x[n][k] * m^T, on the pool. A result depends on its row and its token alone: not on n, nor on the threads; for
    ternary types neither on the ISA nor on the type. */
 void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p);
+/* The same in two steps, for tasks on a pool that multiply rows of their own: quantises what m wants ... */
+void matrix_prepare(const matrix *m, activations *a, const trit_ops *ops, pool *p);
+/* ... and multiplies on the calling thread, any part of that matrix. */
+void matrix_mul_here(const matrix *m, const activations *a, float *y);
 #endif

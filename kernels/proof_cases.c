@@ -1,5 +1,6 @@
 /* Inputs of each kernel, how to call it, and how close it must be. A row of kernels.inc without functions here does not compile. */
 #include "proof_private.h"
+#include "repack.h"
 #include "types.h"
 #include <float.h>
 #include <math.h>
@@ -139,14 +140,11 @@ static void draw_gemm_t5i8(input *in, random_source *r, int number, placer place
     sum_rows(in, chunks * T5_CHUNK, place);
 }
 
-static void draw_gemm(uint32_t type, input *in, random_source *r, int number, placer place)
+/* rows of n weights, and activations of tokens. */
+static void draw_blocks(uint32_t type, input *in, random_source *r, placer place)
 {
     const type_info *info = type_of(type);
-    size_t blocks = number % 7 == 6 ? 2560 / info->weights : 1 + random_below(r, 7);
-    in->n = blocks * info->weights;
-    in->rows = 1 + random_below(r, 9);
-    in->tokens = number % 3 ? 1 + random_below(r, 9) : 1;
-    in->ldy = in->rows + random_below(r, 5);
+    size_t blocks = in->n / info->weights;
     /* Offsets of the f16 scales in a block; everything else may be any byte. */
     size_t scales[2] = { type == TYPE_Q6_K ? 208 : 0, type == TYPE_Q4_K ? 2 : type == TYPE_Q6_K ? 208 : 0 };
     size_t bytes = in->rows * blocks * info->bytes;
@@ -161,6 +159,16 @@ static void draw_gemm(uint32_t type, input *in, random_source *r, int number, pl
     in->w = w;
     in->q = draw_int8(r, in->flavour, in->tokens * in->n, place);
     in->d = draw_floats(r, in->flavour == HUGE_VALUES ? NORMAL : in->flavour, in->tokens * in->n / 32, place);
+}
+
+static void draw_gemm(uint32_t type, input *in, random_source *r, int number, placer place)
+{
+    const type_info *info = type_of(type);
+    in->n = (number % 7 == 6 ? 2560 / info->weights : 1 + random_below(r, 7)) * info->weights;
+    in->rows = 1 + random_below(r, 9);
+    in->tokens = number % 3 ? 1 + random_below(r, 9) : 1;
+    in->ldy = in->rows + random_below(r, 5);
+    draw_blocks(type, in, r, place);
 }
 
 /* Sum of |weight * activation| behind result i; the two terms of a Q4_K weight count each by themselves. */
@@ -206,6 +214,49 @@ GEMM_CASE(q8_0, TYPE_Q8_0)
 GEMM_CASE(q4_0, TYPE_Q4_0)
 GEMM_CASE(q4_k, TYPE_Q4_K)
 GEMM_CASE(q6_k, TYPE_Q6_K)
+
+
+/* The same rows, packed. */
+static void draw_lanes(uint32_t type, input *in, random_source *r, int number, placer place)
+{
+    const lane_layout *l = lane_layout_for(type);
+    const type_info *info = type_of(type);
+    bool many = number % 5 == 3; /* several tiles of matrix units */
+    in->n = (number % 7 == 6 ? 2560 / info->weights : 1 + random_below(r, 7)) * info->weights;
+    in->rows = 1 + random_below(r, many ? 80 : 20);
+    in->tokens = many ? 15 + random_below(r, 50) : number % 3 ? 1 + random_below(r, 23) : 1;
+    draw_blocks(type, in, r, place);
+    size_t group = lane_group_bytes(l, in->n), groups = (in->rows + LANE_ROWS - 1) / LANE_ROWS, row = in->n / info->weights * info->bytes;
+    uint8_t *packed = place(groups * group);
+    for (size_t g = 0; g < groups; g++)
+        lane_pack_group(l, (const uint8_t *)in->w + g * LANE_ROWS * row, g + 1 < groups ? LANE_ROWS : in->rows - g * LANE_ROWS, in->n,
+                        packed + g * group);
+    in->packed = packed;
+    in->ldy = groups * LANE_ROWS + random_below(r, 5);
+    int16_t *parts = place(in->tokens * in->n / 16 * sizeof *parts);
+    for (size_t i = 0; i < in->tokens * in->n / 16; i++) {
+        parts[i] = 0;
+        for (size_t j = 0; j < 16; j++)
+            parts[i] = (int16_t)(parts[i] + in->q[16 * i + j]);
+    }
+    in->parts = parts;
+}
+#define LANE_CASE(name, TYPE)                                                                                                \
+    static void draw_gemm_##name##q8(input *in, random_source *r, int number, placer place)                                  \
+    {                                                                                                                        \
+        draw_lanes(TYPE, in, r, number, place);                                                                              \
+    }                                                                                                                        \
+    static void run_gemm_##name##q8(const trit_ops *o, const input *in, output *out)                                         \
+    {                                                                                                                        \
+        size_t groups = (in->rows + LANE_ROWS - 1) / LANE_ROWS;                                                              \
+        out->floats = (in->tokens - 1) * in->ldy + groups * LANE_ROWS;                                                       \
+        memset(out->f, 0, out->floats * sizeof(float));                                                                      \
+        o->gemm_##name##q8(in->packed, groups, in->n, in->q, in->d, in->parts, out->f, in->ldy, in->tokens);                 \
+    }
+LANE_CASE(q8_0x16, TYPE_Q8_0)
+LANE_CASE(q4_0x16, TYPE_Q4_0)
+LANE_CASE(q4_kx16, TYPE_Q4_K)
+LANE_CASE(q6_kx16, TYPE_Q6_K)
 
 static void run_quant_f32i8(const trit_ops *o, const input *in, output *out)
 {
@@ -366,6 +417,10 @@ const kernel_case kernel_cases[KERNELS] = {
     CASE(gemm_q4_0q8, draw_gemm_q4_0q8, 80, 1e-5f, sum_gemm_q4_0q8),
     CASE(gemm_q4_kq8, draw_gemm_q4_kq8, 80, 1e-5f, sum_gemm_q4_kq8),
     CASE(gemm_q6_kq8, draw_gemm_q6_kq8, 80, 1e-5f, sum_gemm_q6_kq8),
+    CASE(gemm_q8_0x16q8, draw_gemm_q8_0x16q8, 80, 1e-5f, sum_gemm_q8_0q8),
+    CASE(gemm_q4_0x16q8, draw_gemm_q4_0x16q8, 80, 1e-5f, sum_gemm_q4_0q8),
+    CASE(gemm_q4_kx16q8, draw_gemm_q4_kx16q8, 80, 1e-5f, sum_gemm_q4_kq8),
+    CASE(gemm_q6_kx16q8, draw_gemm_q6_kx16q8, 80, 1e-5f, sum_gemm_q6_kq8),
     CASE(rmsnorm_f32, draw_vector, 80, 1e-5f, NULL),
     CASE(mix_f16f32, draw_rows, 80, 3e-6f, sum_mix_f16f32),
     CASE(f32_to_f16, draw_vector, 120, 0, NULL),

@@ -19,7 +19,8 @@ typedef struct {
     const uint16_t *h;
     const int8_t *q;
     const int32_t *sums;
-    const void *w;
+    const void *w, *packed; /* packed: w with 16 rows side by side */
+    const int16_t *parts;   /* sums of 16 q */
 } input;
 
 /* Results: floats (compared by the bound), then integers of one width (compared exactly). */

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct { float p; int32_t id; } candidate;
-
 /* splitmix64 (Steele, Lea, Flood 2014): any state is a good state. Returns a number in [0, 1). */
 static double draw(uint64_t *state)
 {
@@ -23,12 +21,12 @@ static int32_t greedy(const float *logits, size_t vocab)
     return (int32_t)best;
 }
 
-/* More probable first, then the lower id: a total order, so the result does not depend on qsort. */
+/* Likelier first, then the lower id: a total order, so the result does not depend on qsort. */
 static int by_rank(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
-    if (x->p != y->p)
-        return x->p > y->p ? -1 : 1;
+    if (x->logit != y->logit)
+        return x->logit > y->logit ? -1 : 1;
     return (x->id > y->id) - (x->id < y->id);
 }
 
@@ -60,69 +58,93 @@ static void select_top(candidate *c, size_t n, size_t k)
     }
 }
 
-/* Weights e^((x - max)/temperature) in place; returns their sum. NaN counts as impossible. */
-static double to_weights(float *logits, size_t vocab, float temperature)
+/* Turns logits into weights e^((logit - max)/temperature) in place, drops those that are 0 (max may be infinite), keeps the order.
+   Returns how many are left. */
+static size_t to_weights(candidate *c, size_t n, float max, float temperature)
 {
-    float max = logits[greedy(logits, vocab)];
-    double sum = 0;
-    for (size_t i = 0; i < vocab; i++) {
-        float w = expf((logits[i] - max) / temperature);
-        logits[i] = isfinite(w) ? w : 0;
-        sum += (double)logits[i];
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        float w = expf((c[i].logit - max) / temperature);
+        if (isfinite(w) && w > 0)
+            c[kept++] = (candidate){ w, c[i].id };
     }
+    return kept;
+}
+
+static double mass_of(const candidate *c, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)c[i].logit;
     return sum;
 }
 
+/* Drops weights too small to reach the mass that top-p keeps, even together: they need no sorting. */
+static size_t drop_tail(candidate *c, size_t n, double floor)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((double)c[i].logit >= floor)
+            c[kept++] = c[i];
+    return kept;
+}
+
+/* Draws one of n weights. */
 static int32_t pick(const candidate *c, size_t n, double point)
 {
     for (size_t i = 0; i < n; i++) {
-        point -= (double)c[i].p;
+        point -= (double)c[i].logit;
         if (point < 0)
             return c[i].id;
     }
     return c[n - 1].id; /* rounding left a rest */
 }
 
-int32_t sample(sampler *s, float *logits, size_t vocab)
+int32_t sample_among(sampler *s, candidate *c, size_t n)
 {
+    candidate best = c[0];
+    for (size_t i = 1; i < n; i++)
+        if (by_rank(&c[i], &best) < 0)
+            best = c[i];
     if (!(s->temperature > 0))
-        return greedy(logits, vocab);
-    int32_t best = greedy(logits, vocab);
-    double sum = to_weights(logits, vocab, s->temperature);
-    candidate *c = malloc(vocab * sizeof *c);
-    if (!c || !(sum > 0)) {
-        free(c);
-        return best;
-    }
-    /* With top-p alone, weights too small to reach the kept mass even together need no sorting. */
-    bool nucleus = s->top_p < 1, top = s->top_k > 0 && (size_t)s->top_k < vocab;
-    double floor = nucleus && !top ? (1 - (double)s->top_p) * sum / (double)vocab : 0;
-    size_t n = 0;
-    for (size_t i = 0; i < vocab; i++)
-        if (logits[i] > 0 && (double)logits[i] >= floor)
-            c[n++] = (candidate){ logits[i], (int32_t)i };
-    if (top && (size_t)s->top_k < n) {
+        return best.id;
+    bool nucleus = s->top_p < 1, top = s->top_k > 0 && (size_t)s->top_k <= n;
+    if (top) {
         select_top(c, n, (size_t)s->top_k);
         n = (size_t)s->top_k;
-    }
-    double mass = sum;
-    if (top) {
-        mass = 0;
         qsort(c, n, sizeof *c, by_rank); /* one order, so one sum, whatever the selection left */
-        for (size_t i = 0; i < n; i++)
-            mass += (double)c[i].p;
     }
+    size_t all = n;
+    n = to_weights(c, n, best.logit, s->temperature);
+    if (!n)
+        return best.id;
+    double mass = mass_of(c, n);
     if (nucleus) {
-        if (!top)
+        if (!top) {
+            n = drop_tail(c, n, (1 - (double)s->top_p) * mass / (double)all);
             qsort(c, n, sizeof *c, by_rank);
+        }
         double kept = 0;
         size_t keep = 0;
         while (keep < n && (keep == 0 || kept < (double)s->top_p * mass))
-            kept += (double)c[keep++].p;
+            kept += (double)c[keep++].logit;
         n = keep;
         mass = kept;
     }
-    int32_t id = n ? pick(c, n, draw(&s->state) * mass) : best;
+    return pick(c, n, draw(&s->state) * mass);
+}
+
+int32_t sample(sampler *s, const float *logits, size_t vocab)
+{
+    int32_t best = greedy(logits, vocab);
+    if (!(s->temperature > 0))
+        return best;
+    candidate *c = malloc(vocab * sizeof *c);
+    size_t n = 0;
+    for (size_t i = 0; c && i < vocab; i++)
+        if (!isnan(logits[i]))
+            c[n++] = (candidate){ logits[i], (int32_t)i };
+    int32_t id = n ? sample_among(s, c, n) : best;
     free(c);
     return id;
 }

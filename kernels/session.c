@@ -103,12 +103,13 @@ void session_free(session *s)
     if (s->buffer_memory)
         munmap(s->buffer_memory, s->buffer_bytes);
     activations_free(s->activations);
+    chooser_free(s->chooser);
     free(s);
 }
 
 void session_reset(session *s)
 {
-    s->length = 0;
+    s->length = s->last = 0;
 }
 
 size_t session_length(const session *s)
@@ -124,7 +125,7 @@ size_t session_context(const session *s)
 size_t session_bytes_per_token(const session *s)
 {
     const model_config *c = &s->model->config;
-    return s->model->weight_bytes + c->layers * c->kv_heads * c->head_dim * 2 * sizeof(uint16_t) * (s->length + 1);
+    return s->model->weight_bytes + s->candidate_bytes + c->layers * c->kv_heads * c->head_dim * 2 * sizeof(uint16_t) * s->length;
 }
 
 bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bool all, trit_error *e)
@@ -143,8 +144,32 @@ bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bo
             forward_head(s, 0, batch, logits + done * vocab);
         else if (logits && last)
             forward_head(s, batch - 1, 1, logits);
+        s->last = logits && (all || last) ? 0 : batch;
         s->length += batch;
         done += batch;
     }
     return true;
+}
+
+bool session_next(session *s, sampler *how, int32_t *token, trit_error *e)
+{
+    const model *m = s->model;
+    if (!s->last)
+        return fail(e, "there is no position to choose a token for");
+    if (!s->chooser && !(s->chooser = chooser_new(&m->head, m->screen, pool_threads(m->pool), e)))
+        return false;
+    head_counts before = s->counts;
+    const float *x = forward_final(s, s->last - 1, 1);
+    *token = chooser_next(s->chooser, x, s->activations, how, &s->counts, m->ops, m->pool);
+    s->last = 0;
+    s->candidate_bytes = 0;
+    if (m->screen)
+        s->candidate_bytes = (s->counts.candidates - before.candidates) * (m->head.bytes / m->head.rows) +
+                             (s->counts.full - before.full) * m->head.bytes;
+    return true;
+}
+
+head_counts session_head_counts(const session *s)
+{
+    return s->counts;
 }

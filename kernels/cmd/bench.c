@@ -16,15 +16,17 @@ typedef struct {
     bench_setup setup;
     session *session;
     int32_t *tokens;   /* the longest prompt */
-    float *logits;     /* [vocab] */
     bool first_row;
 } bench;
 
 /* Greedy choice; its time belongs to the decode step, as it does in real use. */
-static int32_t choose(bench *b)
+static bool choose(bench *b, bench_row *row, int32_t *token, trit_error *e)
 {
-    sampler s = { 0 };
-    return sample(&s, b->logits, model_get_config(b->l.model)->vocab);
+    sampler greedy = { 0 };
+    if (!session_next(b->session, &greedy, token, e))
+        return false;
+    row->hash = hash_token(row->hash, *token);
+    return true;
 }
 
 /* One repetition from an empty context. Returns its nanoseconds, -1 after a failure. */
@@ -32,21 +34,23 @@ static int64_t repetition(bench *b, size_t n_prompt, size_t n_gen, bench_row *ro
 {
     session_reset(b->session);
     row->hash = HASH_START;
+    head_counts before = session_head_counts(b->session);
+    int32_t token;
     int64_t start = clock_ns();
-    if (n_prompt) {
-        if (!session_eval(b->session, b->tokens, n_prompt, b->logits, false, e))
-            return -1;
-        row->hash = hash_token(row->hash, choose(b));
-    }
-    int32_t token = b->tokens[0];
+    if (n_prompt && (!session_eval(b->session, b->tokens, n_prompt, NULL, false, e) || !choose(b, row, &token, e)))
+        return -1;
+    token = b->tokens[0];
     for (size_t i = 0; i < n_gen; i++) {
-        row->bytes_per_token += (double)session_bytes_per_token(b->session) / (double)n_gen;
-        if (!session_eval(b->session, &token, 1, b->logits, false, e))
+        if (!session_eval(b->session, &token, 1, NULL, false, e) || !choose(b, row, &token, e))
             return -1;
-        token = choose(b);
-        row->hash = hash_token(row->hash, token);
+        row->bytes_per_token += (double)session_bytes_per_token(b->session) / (double)n_gen;
     }
-    return clock_ns() - start;
+    int64_t ns = clock_ns() - start;
+    head_counts after = session_head_counts(b->session);
+    row->head.tokens += after.tokens - before.tokens;
+    row->head.candidates += after.candidates - before.candidates;
+    row->head.full += after.full - before.full;
+    return ns;
 }
 
 /* A warm-up and the counted repetitions of one test, printed as one row. */
@@ -58,6 +62,8 @@ static bool measure(bench *b, size_t n_prompt, size_t n_gen, size_t repetitions,
     bench_row row = { .n_prompt = n_prompt, .n_gen = n_gen, .samples = samples, .count = repetitions, .time = time(NULL) };
     bool ok = true;
     for (size_t i = 0; ok && i < repetitions + 1; i++) {
+        if (i == 1)
+            row.head = (head_counts){ 0 };
         row.bytes_per_token = 0;
         int64_t ns = repetition(b, n_prompt, n_gen, &row, e);
         ok = ns >= 0;
@@ -99,8 +105,7 @@ static bool run_all(bench *b, const model_options *o, list threads, list prompts
     uint64_t bos = 0;
     bool has_bos = gguf_u64(b->l.gguf, "tokenizer.ggml.bos_token_id", &bos) && bos < c->vocab;
     b->tokens = malloc((size_t)context * sizeof *b->tokens);
-    b->logits = malloc(c->vocab * sizeof *b->logits);
-    if (!b->tokens || !b->logits)
+    if (!b->tokens)
         return fail(e, "not enough memory for the prompt");
     random_prompt(NULL, c->vocab, has_bos ? (int32_t)bos : -1, 1, b->tokens, (size_t)context);
     for (size_t i = 0; i < gens.count; i++)
@@ -120,7 +125,7 @@ static bool run_all(bench *b, const model_options *o, list threads, list prompts
 
 int cmd_bench(int argc, char **argv)
 {
-    model_options o = { 0 };
+    model_options o = { .head = "auto" };
     const char *threads_text = NULL, *prompt_text = "512", *gen_text = "64", *format = "md";
     int64_t repetitions = 5;
     const option table[] = {
@@ -129,6 +134,7 @@ int cmd_bench(int argc, char **argv)
         { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         { "isa", 0, OPTION_TEXT, &o.isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 },
         { "layout", 0, OPTION_TEXT, &o.layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 },
+        HEAD_OPTION(o),
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
         { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },
@@ -164,7 +170,6 @@ int cmd_bench(int argc, char **argv)
         unload_all(&b.l);
     }
     free(b.tokens);
-    free(b.logits);
     free(threads.values);
     free(prompts.values);
     free(gens.values);

@@ -172,6 +172,11 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_text(s, "compiler_flags", trit_flags);
     put_text(s, "isa", ops_isa(u->loaded->ops));
     put_text(s, "layouts", model_layouts(u->loaded->model));
+    bool screen = !strcmp(model_head(u->loaded->model), "screen");
+    put_text(s, "head", model_head(u->loaded->model));
+    put_number(s, "head_bytes", (double)model_head_bytes(u->loaded->model), -1);
+    put_number(s, "head_candidates", screen ? (double)r->head.candidates / (double)r->head.tokens : NAN, 1);
+    put_number(s, "head_fallbacks", screen ? (double)r->head.full : NAN, -1);
     put_text(s, "cpus", pool_cpus(u->loaded->pool));
     put_number(s, "load_ns", (double)u->loaded->load_ns, -1);
     put_number(s, "bytes_per_token", r->n_gen ? r->bytes_per_token : NAN, 0);

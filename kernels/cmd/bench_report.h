@@ -20,6 +20,7 @@ typedef struct {
     const int64_t *samples; size_t count; /* nanoseconds of each repetition */
     time_t time;                          /* when the test began */
     double bytes_per_token;               /* mean over the decode steps; 0 for prefill */
+    head_counts head;                     /* of the counted repetitions */
     uint64_t hash;                        /* of the tokens chosen */
 } bench_row;
 

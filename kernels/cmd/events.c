@@ -2,6 +2,7 @@
 #include "../json.h"
 #include "../version.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -63,6 +64,8 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
 #undef KERNEL
     json_close(&w, '}');
     json_text(&w, "layouts", model_layouts(l->model));
+    json_text(&w, "head", model_head(l->model));
+    json_integer(&w, "head_bytes", (int64_t)model_head_bytes(l->model));
     json_integer(&w, "threads", pool_threads(l->pool));
     json_text(&w, "cpus", pool_cpus(l->pool));
     write_model(&w, l, o);
@@ -108,6 +111,8 @@ void event_done(const char *id, const generation *g)
     json_text(&w, "hash", hash);
     json_string(&w, "text_tail", g->tail, g->tail_len);
     json_number(&w, "bytes_per_token", g->bytes_per_token);
+    json_number(&w, "head_candidates", g->screen && g->head.tokens ? (double)g->head.candidates / (double)g->head.tokens : NAN);
+    amount(&w, "head_fallbacks", g->screen ? (int64_t)g->head.full : -1);
     difference(&w, "minor_faults", g->before.minor_faults, g->after.minor_faults);
     difference(&w, "major_faults", g->before.major_faults, g->after.major_faults);
     difference(&w, "decode_minor_faults", g->prefilled.minor_faults, g->after.minor_faults);

@@ -13,6 +13,7 @@ typedef struct {
     const char *tail; size_t tail_len; /* bytes of a character that was never finished */
     double bytes_per_token;         /* mean over the decode steps */
     process_usage before, prefilled, after;
+    bool screen; head_counts head;  /* whether the head has one; of this request */
 } generation;
 
 void event_ready(const loaded *l, const model_options *o, const session *s);

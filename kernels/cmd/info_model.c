@@ -1,5 +1,6 @@
 /* What `trit info -m` prints. */
 #include "info_model.h"
+#include "../head.h"
 #include "../json.h"
 #include "options.h"
 #include <inttypes.h>
@@ -89,6 +90,37 @@ static void key_json(json_writer *w, const gguf *g, str key, const char *text)
         json_text(w, name, text);
 }
 
+/* The output head, and what is read of it for a token where --head auto chooses. */
+static void head_json(json_writer *w, const gguf *g)
+{
+    const gguf_tensor *t = head_tensor(g);
+    if (!t) {
+        json_null(w, "head");
+        return;
+    }
+    json_open(w, "head", '{');
+    json_string(w, "tensor", t->name.data, t->name.len);
+    json_text(w, "type", t->info->name);
+    json_integer(w, "bytes", (int64_t)t->bytes);
+    json_text(w, "auto", screen_pays(t) ? "screen" : "full");
+    if (screen_possible(t))
+        json_integer(w, "screen_bytes", (int64_t)screen_blob_bytes(t));
+    else
+        json_null(w, "screen_bytes");
+    json_close(w, '}');
+}
+
+static void head_text(const gguf *g)
+{
+    const gguf_tensor *t = head_tensor(g);
+    if (!t)
+        return;
+    printf("head      %.*s, %s, %.1f MB", (int)t->name.len, t->name.data, t->info->name, (double)t->bytes * 1e-6);
+    if (screen_pays(t))
+        printf("; tokens are chosen through a screen of %.1f MB", (double)screen_blob_bytes(t) * 1e-6);
+    printf("\n");
+}
+
 void info_model_json(const gguf *g, bool hash)
 {
     json_writer w;
@@ -109,6 +141,7 @@ void info_model_json(const gguf *g, bool hash)
     json_open(&w, "types", '[');
     by_type(g, type_json, &w);
     json_close(&w, ']');
+    head_json(&w, g);
     json_open(&w, "tensors", '[');
     for (size_t i = 0; i < gguf_count(g); i++) {
         const gguf_tensor *t = gguf_at(g, i);
@@ -148,6 +181,7 @@ void info_model_text(const gguf *g, bool hash)
     char text[160];
     printf("file      %s, %.1f MB\n", gguf_path(g), (double)gguf_size(g) * 1e-6);
     by_type(g, type_text, NULL);
+    head_text(g);
     printf("\n");
     for (size_t i = 0; gguf_key_at(g, i, &key, text, sizeof text); i++) {
         print_plain(key.data, key.len, 44);

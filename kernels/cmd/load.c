@@ -24,9 +24,14 @@ bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
         l->status = complain(NULL, 2, "layout \"%s\" is unknown; use t2, t5 or auto", o->layout && *o->layout ? o->layout : "of TRIT_LAYOUT");
         return false;
     }
+    head_choice head;
+    if (!head_named(o->head, &head)) {
+        l->status = complain(NULL, 2, "head \"%s\" is unknown; use full, screen or auto", o->head);
+        return false;
+    }
     if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&
         (!want_tokenizer || (l->tokenizer = tokenizer_load(l->gguf, &e))) &&
-        (l->model = model_load(l->gguf, layout, l->ops, l->pool, &e))) {
+        (l->model = model_load(l->gguf, layout, head, l->ops, l->pool, &e))) {
         l->load_ns = clock_ns() - start;
         return true;
     }

@@ -21,7 +21,7 @@ typedef struct {
 int options_parse(int argc, char **argv, const option *table, size_t count, const char *synopsis, const char *about);
 
 /* The options every model-running command has: -m --model, -t --threads, --cpus, --isa, --layout, -c --context. */
-typedef struct { const char *model, *cpus, *isa, *layout; int64_t threads, context; } model_options;
+typedef struct { const char *model, *cpus, *isa, *layout, *head /* NULL: full */; int64_t threads, context; } model_options;
 #define MODEL_OPTIONS(o) \
     { "model", 'm', OPTION_TEXT, &(o).model, "FILE", "GGUF model", 0, 0 }, \
     { "threads", 't', OPTION_INT, &(o).threads, "N", "threads (0: one for each fast core)", 0, 512 }, \
@@ -29,6 +29,9 @@ typedef struct { const char *model, *cpus, *isa, *layout; int64_t threads, conte
     { "isa", 0, OPTION_TEXT, &(o).isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 }, \
     { "layout", 0, OPTION_TEXT, &(o).layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 }, \
     { "context", 'c', OPTION_INT, &(o).context, "N", "context length (0: the model's, at most 4096)", 0, 1048576 }
+/* Of commands that choose tokens and want no logits. */
+#define HEAD_OPTION(o) \
+    { "head", 0, OPTION_TEXT, &(o).head, "NAME", "all logits, or the same choice from few: full, screen, auto (auto)", 0, 0 }
 
 /* Opens everything a command needs; on failure prints one sentence to stderr and returns false. */
 struct gguf; struct tokenizer; struct model; struct pool; struct trit_ops;

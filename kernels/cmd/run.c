@@ -1,5 +1,6 @@
 /* trit run: text from a prompt, streamed to standard output; a summary of the timing on standard error. */
 #include "../clock.h"
+#include "../head.h"
 #include "../model.h"
 #include "../text_stream.h"
 #include "options.h"
@@ -33,7 +34,6 @@ static void watch_interrupts(void)
 typedef struct {
     loaded l;
     session *session;
-    float *logits;              /* [vocab] */
     sampler sampler;
     size_t max_tokens;          /* 0: until the text or the context ends */
     bool ignore_eos;
@@ -49,7 +49,7 @@ static bool prefill(run *r, const int32_t *ids, size_t n, trit_error *e)
         return fail(e, "the prompt has %zu tokens, but the context only holds %zu", n, session_context(r->session));
     for (size_t done = 0; done < n && !interrupted;) {
         size_t batch = n - done < BATCH ? n - done : BATCH;
-        if (!session_eval(r->session, ids + done, batch, done + batch == n ? r->logits : NULL, false, e))
+        if (!session_eval(r->session, ids + done, batch, NULL, false, e))
             return false;
         done += batch;
     }
@@ -59,7 +59,9 @@ static bool prefill(run *r, const int32_t *ids, size_t n, trit_error *e)
 static bool decode(run *r, text_stream *text, trit_error *e)
 {
     while (!interrupted && (!r->max_tokens || r->n_gen < r->max_tokens)) {
-        int32_t id = sample(&r->sampler, r->logits, model_get_config(r->l.model)->vocab);
+        int32_t id;
+        if (!session_next(r->session, &r->sampler, &id, e))
+            return false;
         if (!r->ignore_eos && tokenizer_is_end(r->l.tokenizer, id))
             return true;
         r->last_ns = clock_ns();
@@ -75,7 +77,7 @@ static bool decode(run *r, text_stream *text, trit_error *e)
         }
         if (r->n_gen == r->max_tokens || session_length(r->session) == session_context(r->session))
             return true;
-        if (!session_eval(r->session, &id, 1, r->logits, false, e))
+        if (!session_eval(r->session, &id, 1, NULL, false, e))
             return false;
     }
     return true;
@@ -92,6 +94,9 @@ static void print_summary(const run *r)
             (double)r->n_prompt / prefill_s, r->n_gen);
     if (r->n_gen > 1)
         fprintf(stderr, ", %.1f tokens/s", (double)(r->n_gen - 1) / decode_s);
+    head_counts h = session_head_counts(r->session);
+    if (h.candidates)
+        fprintf(stderr, "; head: %.1f candidates a token, %zu times full", (double)h.candidates / (double)h.tokens, h.full);
     fprintf(stderr, "; load %.2f s, %d threads, %s\n", (double)r->l.load_ns / 1e9, pool_threads(r->l.pool), ops_isa(r->l.ops));
 }
 
@@ -121,29 +126,29 @@ static bool generate(run *r, const int32_t *ids, size_t n, size_t context, trit_
 {
     text_stream text = { 0 };
     r->session = session_new(r->l.model, context, BATCH, e);
-    r->logits = r->session ? malloc(model_get_config(r->l.model)->vocab * sizeof *r->logits) : NULL;
-    bool ok = r->logits || (r->session ? fail(e, "not enough memory for the logits") : false);
-    ok = ok && prefill(r, ids, n, e) && decode(r, &text, e);
+    bool ok = r->session && prefill(r, ids, n, e) && decode(r, &text, e);
     if (text.len)
         fwrite(text.bytes, 1, text.len, stdout);
     if (ok)
         putchar('\n');
     fflush(stdout);
     text_stream_free(&text);
-    free(r->logits);
+    if (ok)
+        print_summary(r);
     session_free(r->session);
     return ok;
 }
 
 int cmd_run(int argc, char **argv)
 {
-    model_options o = { 0 };
+    model_options o = { .head = "auto" };
     const char *prompt = NULL, *system = NULL;
     int64_t n = 128, top_k = 0, seed = 1;
     double temperature = 0, top_p = 1;
     bool chat = false, ignore_eos = false;
     const option table[] = {
         MODEL_OPTIONS(o),
+        HEAD_OPTION(o),
         { "prompt", 'p', OPTION_TEXT, &prompt, "TEXT", "the prompt (-: standard input)", 0, 0 },
         { "n-predict", 'n', OPTION_INT, &n, "N", "generate at most N tokens (128; 0: to the end)", 0, 1048576 },
         { "temperature", 0, OPTION_FLOAT, &temperature, "T", "0: always the likeliest token (0)", 0, 1000 },
@@ -171,6 +176,8 @@ int cmd_run(int argc, char **argv)
     }
     run r = { .sampler = { (float)temperature, (int)top_k, (float)top_p, (uint64_t)seed }, .max_tokens = (size_t)n,
               .ignore_eos = ignore_eos };
+    if (!sampler_takes_screen(&r.sampler) && !strcmp(o.head, "auto"))
+        o.head = "full";
     if (!load_all(&r.l, &o, true)) {
         free(input);
         return r.l.status;
@@ -180,8 +187,6 @@ int cmd_run(int argc, char **argv)
     size_t count;
     watch_interrupts();
     bool ok = encode(&r, prompt, len, chat, system, &ids, &count, &e) && generate(&r, ids, count, (size_t)o.context, &e);
-    if (ok)
-        print_summary(&r);
     status = !ok ? complain(NULL, 1, "%s", e.text) : interrupted ? INTERRUPTED : 0;
     free(ids);
     free(input);

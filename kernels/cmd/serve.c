@@ -14,7 +14,6 @@ typedef struct { serve_request request; int64_t received_ns; } pending;
 typedef struct {
     loaded l;
     session *session;
-    float *logits;                 /* [vocab] */
     line_reader input;
     pending queue[QUEUE];          /* generate requests that wait for their turn, oldest first */
     size_t queued;
@@ -99,22 +98,23 @@ static void attend(server *v, int timeout_ms)
     }
 }
 
-static bool prefill(server *v, const int32_t *tokens, size_t n, trit_error *e)
+/* Evaluates the prompt and chooses the first token. */
+static bool prefill(server *v, serve_request *r, const int32_t *tokens, size_t n, int32_t *id, trit_error *e)
 {
     for (size_t done = 0; done < n && !v->cancelled;) {
         size_t batch = n - done < BATCH ? n - done : BATCH;
-        if (!session_eval(v->session, tokens + done, batch, done + batch == n ? v->logits : NULL, false, e))
+        if (!session_eval(v->session, tokens + done, batch, NULL, false, e))
             return false;
         done += batch;
         if (done < n)
             attend(v, 0);
     }
-    return true;
+    return v->cancelled || session_next(v->session, &r->sampler, id, e);
 }
 
-/* Samples, reports and evaluates until something stops it; fills g. A token's time stamp is taken when it is known, before it is
+/* Reports, evaluates and chooses until something stops it; fills g. A token's time stamp is taken when it is known, before it is
    written. */
-static bool decode(server *v, serve_request *r, generation *g, text_stream *text, trit_error *e)
+static bool decode(server *v, serve_request *r, int32_t id, generation *g, text_stream *text, trit_error *e)
 {
     double bytes = 0;
     for (g->stop = NULL; !g->stop;) {
@@ -126,7 +126,6 @@ static bool decode(server *v, serve_request *r, generation *g, text_stream *text
             g->stop = "length";
             break;
         }
-        int32_t id = sample(&r->sampler, v->logits, model_get_config(v->l.model)->vocab);
         int64_t now = clock_ns();
         if (!r->ignore_eos && tokenizer_is_end(v->l.tokenizer, id)) {
             g->stop = "end";
@@ -149,9 +148,9 @@ static bool decode(server *v, serve_request *r, generation *g, text_stream *text
             g->stop = "context";
             break;
         }
-        bytes += (double)session_bytes_per_token(v->session);
-        if (!session_eval(v->session, &id, 1, v->logits, false, e))
+        if (!session_eval(v->session, &id, 1, NULL, false, e) || !session_next(v->session, &r->sampler, &id, e))
             return false;
+        bytes += (double)session_bytes_per_token(v->session);
     }
     g->bytes_per_token = g->n_gen > 1 ? bytes / (double)(g->n_gen - 1) : (double)session_bytes_per_token(v->session);
     return true;
@@ -162,7 +161,8 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
     trit_error e = { "" };
     generation g = { .request_ns = received_ns, .hash = HASH_START, .before = usage_now() };
     text_stream text = { 0 };
-    int32_t *tokens = NULL;
+    int32_t *tokens = NULL, first = 0;
+    head_counts before = session_head_counts(v->session);
     v->running = r->id;
     v->cancelled = false;
     session_reset(v->session);
@@ -173,11 +173,14 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
         int64_t start = clock_ns();
         event_start(r->id, g.n_prompt, start);
         start = clock_ns();
-        ok = prefill(v, tokens, g.n_prompt, &e);
+        ok = prefill(v, r, tokens, g.n_prompt, &first, &e);
         g.prefill_ns = clock_ns() - start;
         g.prefilled = usage_now();
     }
-    ok = ok && decode(v, r, &g, &text, &e);
+    ok = ok && decode(v, r, first, &g, &text, &e);
+    head_counts after = session_head_counts(v->session);
+    g.head = (head_counts){ after.tokens - before.tokens, after.candidates - before.candidates, after.full - before.full };
+    g.screen = !strcmp(model_head(v->l.model), "screen");
     g.after = usage_now();
     g.tail = text.bytes ? text.bytes : "";
     g.tail_len = text.len;
@@ -208,8 +211,8 @@ static void serve(server *v)
 
 int cmd_serve(int argc, char **argv)
 {
-    model_options o = { 0 };
-    const option table[] = { MODEL_OPTIONS(o) };
+    model_options o = { .head = "auto" };
+    const option table[] = { MODEL_OPTIONS(o), HEAD_OPTION(o) };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options]",
                                "Answers NDJSON requests on stdin with NDJSON events on stdout (see README.md).");
     if (status >= 0)
@@ -224,21 +227,19 @@ int cmd_serve(int argc, char **argv)
     }
     trit_error e = { "" };
     v->session = session_new(v->l.model, (size_t)o.context, BATCH, &e);
-    v->logits = malloc(model_get_config(v->l.model)->vocab * sizeof *v->logits);
-    if (v->session && v->logits) {
+    if (v->session) {
         v->input = (line_reader){ .fd = 0, .limit = REQUEST_MAX_LINE };
         event_ready(&v->l, &o, v->session);
         serve(v);
         status = 0;
     } else {
-        status = complain(NULL, 1, "%s", v->session ? "not enough memory for the logits" : e.text);
+        status = complain(NULL, 1, "%s", e.text);
     }
     while (v->queued) {
         serve_request_free(&v->queue[0].request);
         remove_pending(v, 0);
     }
     lines_free(&v->input);
-    free(v->logits);
     session_free(v->session);
     unload_all(&v->l);
     free(v);

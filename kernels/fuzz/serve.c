@@ -34,7 +34,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     file = ok ? gguf_open(path, &e) : NULL;
     unlink(path);
     words = file ? tokenizer_load(file, &e) : NULL;
-    tiny = words ? model_load(file, "t2", ops_for("auto"), threads, &e) : NULL;
+    tiny = words ? model_load(file, "t2", HEAD_SCREEN, ops_for("auto"), threads, &e) : NULL;
     talk = tiny ? session_new(tiny, CONTEXT, 8, &e) : NULL;
     logits = talk ? malloc(model_get_config(tiny)->vocab * sizeof *logits) : NULL;
     if (!logits) {
@@ -60,16 +60,16 @@ static void generate(serve_request *r, const int32_t *tokens, size_t n)
         demand(!session_eval(talk, tokens, n, logits, false, &e) && *e.text);
         return;
     }
-    demand(session_eval(talk, tokens, n, logits, false, &e) && session_length(talk) == n);
+    demand(session_eval(talk, tokens, n, NULL, false, &e) && session_length(talk) == n);
     for (size_t i = 0; i < r->max_tokens && i < GENERATED && session_length(talk) < CONTEXT; i++) {
-        int32_t id = sample(&r->sampler, logits, vocab);
-        demand(id >= 0 && (size_t)id < vocab);
+        int32_t id = -1;
+        demand(session_next(talk, &r->sampler, &id, &e) && id >= 0 && (size_t)id < vocab);
         demand(text_stream_add(&text, words, id));
         size_t whole = text_stream_whole(&text);
         demand(text.len - whole <= 3);
         if (whole)
             text_stream_drop(&text, whole);
-        demand(session_eval(talk, &id, 1, logits, false, &e));
+        demand(session_eval(talk, &id, 1, NULL, false, &e));
     }
     text_stream_free(&text);
 }

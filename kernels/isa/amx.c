@@ -188,10 +188,13 @@ static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8
     SETTLE();
 }
 
+#include "lanes_amx.h"
+
 void isa_amx(trit_ops *ops)
 {
     trit_ops below = { 0 };
     isa_avx512vnni(&below);
     few_tokens = below.gemm_t2i8;
     ops->gemm_t2i8 = gemm_t2i8;
+    overlay_amx_lane_kernels(ops, &below);
 }

@@ -358,6 +358,9 @@ BLOCK_KERNEL(q8_0, 272, 0)
 BLOCK_KERNEL(q6_k, 210, 32)
 BLOCK_KERNEL(q4_k, 144, -1)
 
+#include "lanes_avx2.h"
+#include "lane_kernels.h"
+
 void isa_avx2(trit_ops *ops)
 {
     *ops = (trit_ops){
@@ -379,4 +382,5 @@ void isa_avx2(trit_ops *ops)
         .swiglu_f32 = swiglu_f32,
         .relu2_f32 = relu2_f32,
     };
+    overlay_lane_kernels(ops);
 }

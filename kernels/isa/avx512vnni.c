@@ -298,8 +298,12 @@ BLOCK_KERNEL(q8_0, 272, 128)
 BLOCK_KERNEL(q6_k, 210, 32)
 BLOCK_KERNEL(q4_k, 144, -1)
 
+#include "lanes_avx512.h"
+#include "lane_kernels.h"
+
 void isa_avx512vnni(trit_ops *ops)
 {
+    overlay_lane_kernels(ops);
     ops->gemm_t2i8 = gemm_t2i8;
     ops->gemm_t5i8 = gemm_t5i8;
     ops->dot_f32f32 = dot_f32f32;

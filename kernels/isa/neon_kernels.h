@@ -315,8 +315,12 @@ BLOCK_KERNEL(q8_0, 272, 0)
 BLOCK_KERNEL(q6_k, 210, 1)
 BLOCK_KERNEL(q4_k, 144, -1)
 
+#include "lanes_neon.h"
+#include "lane_kernels.h"
+
 static void overlay_integer_kernels(trit_ops *ops)
 {
+    overlay_lane_kernels(ops);
     ops->gemm_t2i8 = gemm_t2i8;
     ops->gemm_t5i8 = gemm_t5i8;
     ops->gemm_q8_0q8 = gemm_q8_0q8;

@@ -1,6 +1,7 @@
 /* The specification of every kernel of ops.h, in the shortest readable form. Other ISAs are proved against it. Sums of floats run in
    double, so that the order in which an ISA adds shows as its own error. */
 #include "../ops.h"
+#include "../repack.h"
 #include "../types.h"
 #include <math.h>
 #include <string.h>
@@ -127,6 +128,66 @@ static void gemm_q6_kq8(const void *w, size_t rows, size_t k, const int8_t *q, c
     gemm_blocks(TYPE_Q6_K, w, rows, k, q, d, y, ldy, n);
 }
 
+/* The same with 16 rows side by side: repack.h. Code of row r, weight j of a block of nibbles. */
+static int nibble(const uint8_t *block, size_t r, size_t j)
+{
+    return block[j % 16 / 4 * 64 + 4 * r + j % 4] >> j / 16 * 4 & 15;
+}
+
+static float half_at(const uint8_t *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return f16_to_f32(h);
+}
+
+static float weight_q8_0(const uint8_t *w, size_t r, size_t b, size_t j)
+{
+    const uint8_t *unit = w + b / 2 * 1088;
+    return half_at(unit + 1024 + (b % 2 * 16 + r) * 2) * (float)(int8_t)unit[b % 2 * 512 + j / 4 * 64 + 4 * r + j % 4];
+}
+
+static float weight_q4_0(const uint8_t *w, size_t r, size_t b, size_t j)
+{
+    const uint8_t *unit = w + b / 2 * 576;
+    return half_at(unit + 512 + (b % 2 * 16 + r) * 2) * (float)(nibble(unit + b % 2 * 256, r, j) - 8);
+}
+
+static float weight_q4_k(const uint8_t *w, size_t r, size_t b, size_t j)
+{
+    const uint8_t *unit = w + b / 8 * 2368, *scale = unit + 2048 + b % 8 * 32 + r, *d = unit + 2304 + 2 * r;
+    return half_at(d) * (float)*scale * (float)nibble(unit + b % 8 * 256, r, j) - half_at(d + 32) * (float)scale[16];
+}
+
+static float weight_q6_k(const uint8_t *w, size_t r, size_t b, size_t j)
+{
+    const uint8_t *unit = w + b / 8 * 3392, *block = unit + b % 8 * 384;
+    int bits = block[256 + j / 16 * 64 + 4 * r + j % 4] >> j / 4 % 4 * 2 & 3;
+    float d;
+    memcpy(&d, unit + 3328 + 4 * r, sizeof d);
+    return d * (float)(int8_t)unit[3072 + (b % 8 * 2 + j / 16) * 16 + r] * (float)((nibble(block, r, j) | bits << 4) - 32);
+}
+
+#define LANE_GEMM(name, type)                                                                                               \
+    static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, \
+                                size_t ldy, size_t n)                                                                       \
+    {                                                                                                                       \
+        size_t stride = lane_group_bytes(lane_layout_named(#name), k);                                                      \
+        (void)sums;                                                                                                         \
+        for (size_t t = 0; t < n; t++)                                                                                      \
+            for (size_t r = 0; r < groups * LANE_ROWS; r++) {                                                               \
+                double sum = 0;                                                                                             \
+                for (size_t i = 0; i < k; i++)                                                                              \
+                    sum += (double)weight_##type(w + r / LANE_ROWS * stride, r % LANE_ROWS, i / 32, i % 32) *                \
+                           (double)((float)q[t * k + i] * d[(t * k + i) / 32]);                                             \
+                y[t * ldy + r] = (float)sum;                                                                                \
+            }                                                                                                               \
+    }
+LANE_GEMM(q8_0x16, q8_0)
+LANE_GEMM(q4_0x16, q4_0)
+LANE_GEMM(q4_kx16, q4_k)
+LANE_GEMM(q6_kx16, q6_k)
+
 static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
 {
     double squares = 0;
@@ -190,6 +251,10 @@ void isa_scalar(trit_ops *ops)
         .gemm_q4_0q8 = gemm_q4_0q8,
         .gemm_q4_kq8 = gemm_q4_kq8,
         .gemm_q6_kq8 = gemm_q6_kq8,
+        .gemm_q8_0x16q8 = gemm_q8_0x16q8,
+        .gemm_q4_0x16q8 = gemm_q4_0x16q8,
+        .gemm_q4_kx16q8 = gemm_q4_kx16q8,
+        .gemm_q6_kx16q8 = gemm_q6_kx16q8,
         .rmsnorm_f32 = rmsnorm_f32,
         .mix_f16f32 = mix_f16f32,
         .f32_to_f16 = f32_to_f16_row,

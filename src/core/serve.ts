@@ -14,6 +14,8 @@ export const EngineEvent = z.discriminatedUnion('event', [
     isa: z.string(),
     kernels: z.record(z.string(), z.string()),
     layouts: z.string(),
+    head: z.string().optional(), // "full" or "screen"
+    head_bytes: z.number().optional(),
     threads: z.int(),
     cpus: z.string(),
     chat: z.string().optional(), // format of its messages
@@ -40,6 +42,8 @@ export const EngineEvent = z.discriminatedUnion('event', [
     /** Bytes of an unfinished character at the end, made printable. */
     text_tail: z.string().optional(),
     bytes_per_token: z.number(),
+    head_candidates: amount.optional(),
+    head_fallbacks: amount.optional(),
     minor_faults: amount,
     major_faults: amount,
     decode_minor_faults: amount.optional(),

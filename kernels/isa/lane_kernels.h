@@ -1,0 +1,79 @@
+/* The kernels of the layouts with 16 rows side by side (repack.h), written once. A file that includes this defines before:
+     li, lf, lc            vectors of L_ROWS int32, L_ROWS floats, and 4*L_ROWS codes: a line of L_ROWS rows
+     l_low(p), l_high(p), l_bytes(p)    codes of a line: nibbles of the bytes at p, signed bytes
+     l_bits(c, p, j)       codes c with bits 2j, 2j+1 of the bytes at p as their bits 4, 5
+     l_dot_<type>(i, c, lines, q)       i + products of `lines` lines with 4*lines activations q
+     l_sums(s, a, b)       a*s[0] + b*s[1] in each lane, for sums s of 16 activations
+     l_zero() l_set(f) l_mul(a, b) l_fma(a, b, c) = a*b + c, l_fnma(a, b, c) = c - a*b, l_float(li), l_store(p, v)
+     l_halves(p), l_unsigned(p), l_signed(p), l_floats(p)   L_ROWS floats from f16, u8, int8, f32
+     l_prefetch(p)         software prefetch some kB ahead
+     BIAS_<type>           what codes are too large by
+     L_ROWS                 lanes of a vector
+     L_TOKENS, L_SOME             tokens that share decoded weights, as many as registers hold and fewer */
+#include "lane_blocks.h"
+
+#define MULTIPLY_WHOLE(name, i, x, q, sums) (i)[0] = l_dot_##name(l_sums(sums, -BIAS_##name, -BIAS_##name), (x)->line, 8, q)
+#define MULTIPLY_q4_0(i, x, q, sums) MULTIPLY_WHOLE(q4_0, i, x, q, sums)
+#define MULTIPLY_q8_0(i, x, q, sums) MULTIPLY_WHOLE(q8_0, i, x, q, sums)
+#define MULTIPLY_q4_k(i, x, q, sums) MULTIPLY_WHOLE(q4_k, i, x, q, sums)
+#define MULTIPLY_q6_k(i, x, q, sums)                                                                                                   \
+    (i)[0] = l_dot_q6_k(l_sums(sums, -BIAS_q6_k, 0), (x)->line, 4, q);                                                                 \
+    (i)[1] = l_dot_q6_k(l_sums(sums, 0, -BIAS_q6_k), (x)->line + 4, 4, (q) + 16)
+
+/* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order; with more, the
+   registers hold L_ROWS rows. */
+#define LANE_KERNEL(name, type, bytes)                                                                                                 \
+    INLINE void lanes_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, size_t ldy,   \
+                             const int tokens)                                                                                         \
+    {                                                                                                                                  \
+        const int parts = tokens == 1 ? LANE_ROWS / L_ROWS : 1;                                                                         \
+        for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                                    \
+            lf s[LANE_ROWS / L_ROWS][L_TOKENS];                                                                                      \
+            UNROLL for (int p = 0; p < parts; p++)                                                                                     \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                                \
+                    s[p][t] = l_zero();                                                                                                \
+            for (size_t b = 0; b < k / 32; b++) {                                                                                      \
+                for (size_t line = 0; line < (bytes); line += 64)                                                                      \
+                    l_prefetch(w + b * (bytes) + line);                                                                                \
+                UNROLL for (int p = 0; p < parts; p++) {                                                                               \
+                    lane_block x;                                                                                                      \
+                    block_##type(&x, w, b, first + (size_t)(p * L_ROWS));                                                               \
+                    UNROLL for (int t = 0; t < tokens; t++) {                                                                          \
+                        size_t at = (size_t)t * (k / 32) + b;                                                                          \
+                        li i[2];                                                                                                       \
+                        MULTIPLY_##type(i, &x, q + at * 32, sums + at * 2);                                                            \
+                        s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i);                                             \
+                    }                                                                                                                  \
+                }                                                                                                                      \
+            }                                                                                                                          \
+            UNROLL for (int p = 0; p < parts; p++)                                                                                     \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                                \
+                    l_store(y + (size_t)t * ldy + first + (size_t)(p * L_ROWS), s[p][t]);                                           \
+        }                                                                                                                              \
+    }                                                                                                                                  \
+    static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums,       \
+                                float *y, size_t ldy, size_t n)                                                                        \
+    {                                                                                                                                  \
+        size_t stride = (k / 32 + LANE_UNIT_##type - 1) / LANE_UNIT_##type * LANE_UNIT_##type * (bytes);                               \
+        for (; groups; groups--, w += stride, y += LANE_ROWS) {                                                                        \
+            size_t t = 0;                                                                                                              \
+            for (; t + L_TOKENS <= n; t += L_TOKENS)                                                                             \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_TOKENS);                   \
+            for (; t + L_SOME <= n; t += L_SOME)                                                                                 \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_SOME);                     \
+            for (; t < n; t++)                                                                                                         \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, 1);                             \
+        }                                                                                                                              \
+    }
+LANE_KERNEL(q4_0x16, q4_0, 288)
+LANE_KERNEL(q8_0x16, q8_0, 544)
+LANE_KERNEL(q4_kx16, q4_k, 296)
+LANE_KERNEL(q6_kx16, q6_k, 424)
+
+static void overlay_lane_kernels(trit_ops *ops)
+{
+    ops->gemm_q4_0x16q8 = gemm_q4_0x16q8;
+    ops->gemm_q8_0x16q8 = gemm_q8_0x16q8;
+    ops->gemm_q4_kx16q8 = gemm_q4_kx16q8;
+    ops->gemm_q6_kx16q8 = gemm_q6_kx16q8;
+}

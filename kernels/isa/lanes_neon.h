@@ -1,0 +1,94 @@
+/* The words of lane_kernels.h for 16-byte vectors of arm64: a line is four vectors of 4 rows. */
+#include "inline.h"
+#include <arm_neon.h>
+#include <string.h>
+
+typedef int32x4_t li;
+typedef float32x4_t lf;
+typedef int8x16_t lc;
+enum { L_ROWS = 4, L_TOKENS = 8, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
+
+INLINE lc l_low(const uint8_t *p)
+{
+    return vreinterpretq_s8_u8(vandq_u8(vld1q_u8(p), vdupq_n_u8(15)));
+}
+
+INLINE lc l_high(const uint8_t *p)
+{
+    return vreinterpretq_s8_u8(vshrq_n_u8(vld1q_u8(p), 4));
+}
+
+#define l_bytes(p) vreinterpretq_s8_u8(vld1q_u8(p))
+
+INLINE lc l_bits(lc c, const uint8_t *p, const int j)
+{
+    uint8x16_t bits = vandq_u8(vshlq_u8(vld1q_u8(p), vdupq_n_s8((int8_t)(4 - 2 * j))), vdupq_n_u8(0x30));
+    return vorrq_s8(c, vreinterpretq_s8_u8(bits));
+}
+
+/* Without SDOT products gather in 16 bits as long as they fit: `most` lines of codes of at most 15, 63 or 128. */
+INLINE li l_gather(li sum, const lc *c, const int lines, const int most, const int8_t *q)
+{
+#ifdef __ARM_FEATURE_DOTPROD
+    (void)most;
+    UNROLL
+    for (int j = 0; j < lines; j += 4) {
+        int8x16_t x = vld1q_s8(q + 4 * j);
+        sum = vdotq_laneq_s32(sum, c[j], x, 0);
+        sum = vdotq_laneq_s32(sum, c[j + 1], x, 1);
+        sum = vdotq_laneq_s32(sum, c[j + 2], x, 2);
+        sum = vdotq_laneq_s32(sum, c[j + 3], x, 3);
+    }
+    return sum;
+#else
+    UNROLL
+    for (int j = 0; j < lines; j += most) {
+        int16x8_t low = vdupq_n_s16(0), high = low; /* products of rows 0 and 1, of rows 2 and 3 */
+        UNROLL
+        for (int m = j; m < j + most; m++) {
+            int32_t four;
+            memcpy(&four, q + 4 * m, sizeof four);
+            int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
+            low = vmlal_s8(low, vget_low_s8(c[m]), vget_low_s8(x));
+            high = vmlal_high_s8(high, c[m], x);
+        }
+        sum = vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
+    }
+    return sum;
+#endif
+}
+#define l_dot_q4_0(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
+#define l_dot_q4_k(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
+#define l_dot_q6_k(sum, c, lines, q) l_gather(sum, c, lines, 4, q)
+#define l_dot_q8_0(sum, c, lines, q) l_gather(sum, c, lines, 2, q)
+
+#define l_sums(s, a, b) vdupq_n_s32((a) * (s)[0] + (b) * (s)[1])
+
+INLINE lf l_halves(const uint8_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+INLINE lf l_unsigned(const uint8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+
+INLINE lf l_signed(const uint8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four)))));
+}
+
+#define l_floats(p) vreinterpretq_f32_u8(vld1q_u8(p))
+#define l_store(p, v) vst1q_f32(p, v)
+#define l_zero() vdupq_n_f32(0)
+#define l_set(a) vdupq_n_f32(a)
+#define l_mul(a, b) vmulq_f32(a, b)
+#define l_fma(a, b, c) vfmaq_f32(c, a, b)
+#define l_fnma(a, b, c) vfmsq_f32(c, a, b)
+#define l_float(i) vcvtq_f32_s32(i)
+#define l_prefetch(p) __builtin_prefetch((const char *)(p) + 1024)

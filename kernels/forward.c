@@ -21,7 +21,7 @@ static void embed_task(void *arg, size_t begin, size_t end, int thread)
     step *a = arg;
     (void)thread;
     for (size_t t = begin; t < end; t++)
-        tensor_row_f32(a->s->model->embedding, (size_t)a->tokens[t], a->s->x + t * a->s->model->config.dim);
+        tensor_fetch_row_f32(a->s->model->embedding, (size_t)a->tokens[t], a->s->x + t * a->s->model->config.dim);
 }
 
 /* x += branch; normed = rmsnorm(x). */

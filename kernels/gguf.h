@@ -17,6 +17,8 @@ typedef struct {
     const uint8_t *data;     /* inside the mapping, whole tensor checked to be there */
     size_t bytes;            /* as stored, I2_S trailer included */
     bool mapped;             /* data is a file's mapping, not memory handed to gguf_parse */
+    int fd;                  /* where mapped: the file, in which data lies at `offset` */
+    uint64_t offset;
 } gguf_tensor;
 
 typedef struct gguf gguf;
@@ -29,6 +31,8 @@ void gguf_close(gguf *g);
 
 const char *gguf_path(const gguf *g);   /* "" for gguf_parse */
 size_t gguf_size(const gguf *g);        /* bytes of the file */
+int64_t gguf_changed_ns(const gguf *g); /* time of the file's last change, nanoseconds since 1970; 0 for gguf_parse */
+uint64_t gguf_description_hash(const gguf *g); /* of all that stands before the data of the tensors: keys, names, shapes */
 size_t gguf_count(const gguf *g);       /* tensors */
 const gguf_tensor *gguf_at(const gguf *g, size_t i);
 const gguf_tensor *gguf_find(const gguf *g, const char *name);
@@ -56,6 +60,10 @@ void tensor_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* One row as trits: out[ne[0]], scales[ne[0]/256] for TQ types (or NULL). The I2_S scale: tensor_scale. */
 void tensor_row_trits(const gguf_tensor *t, size_t row, int8_t *out, float *scales);
 float tensor_scale(const gguf_tensor *t); /* I2_S trailer; 1 for other types */
+/* Bytes [at, at + n) of the tensor, read from the file where there is one: touching a mapping makes up to 64 KB around each place resident. */
+void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n);
+/* tensor_row_f32 by way of tensor_read. */
+void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* Tells the kernel that the pages of the tensor are not needed any more (they come back from the file on touch). */
 void tensor_drop(const gguf_tensor *t);
 #endif

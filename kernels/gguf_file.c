@@ -47,9 +47,12 @@ static bool map_file(gguf *g, const char *path, trit_error *e)
             g->bytes = map;
             g->size = (size_t)s.st_size;
             g->mapped = good = true;
+            g->fd = fd;
+            g->changed_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
         }
     }
-    close(fd);
+    if (!good)
+        close(fd);
     return good;
 }
 
@@ -70,12 +73,19 @@ void gguf_close(gguf *g)
 {
     if (!g)
         return;
-    if (g->mapped)
+    if (g->mapped) {
         munmap((void *)(uintptr_t)g->bytes, g->size);
+        close(g->fd);
+    }
     free(g->keys);
     free(g->key_index);
     free(g->tensors);
     free(g->tensor_index);
     free(g->path);
     free(g);
+}
+
+int64_t gguf_changed_ns(const gguf *g)
+{
+    return g->changed_ns;
 }

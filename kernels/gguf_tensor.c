@@ -1,4 +1,6 @@
 #include "gguf_private.h"
+#include "hash.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,6 +18,11 @@ const gguf_tensor *gguf_at(const gguf *g, size_t i)
 const gguf_tensor *gguf_find(const gguf *g, const char *name)
 {
     return (const gguf_tensor *)(const void *)gguf_search(g->tensor_index, g->tensor_count, name);
+}
+
+uint64_t gguf_description_hash(const gguf *g)
+{
+    return hash_of(g->bytes, g->data_at);
 }
 
 static const uint8_t *row_at(const gguf_tensor *t, size_t row)
@@ -39,6 +46,38 @@ float tensor_scale(const gguf_tensor *t)
     if (t->type == TYPE_I2_S)
         memcpy(&scale, row_at(t, (size_t)t->rows), sizeof scale);
     return scale;
+}
+
+void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n)
+{
+    size_t done = 0;
+    while (t->mapped && done < n) {
+        ssize_t more = pread(t->fd, (uint8_t *)out + done, n - done, (off_t)(t->offset + at + done));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            break; /* the mapping will tell */
+        done += (size_t)more;
+    }
+    memcpy((uint8_t *)out + done, t->data + at + done, n - done);
+}
+
+void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out)
+{
+    uint8_t some[4096];
+    size_t k = (size_t)t->ne[0], block = t->info->bytes, blocks = sizeof some / block;
+    float scale = 1;
+    if (!blocks || !t->mapped) {
+        tensor_row_f32(t, row, out);
+        return;
+    }
+    if (t->type == TYPE_I2_S)
+        tensor_read(t, (size_t)t->rows * (k / t->info->weights * block), &scale, sizeof scale);
+    for (size_t i = 0, at = row * (k / t->info->weights * block); i < k; i += blocks * t->info->weights, at += blocks * block) {
+        size_t n = k - i < blocks * t->info->weights ? k - i : blocks * t->info->weights;
+        tensor_read(t, at, some, n / t->info->weights * block);
+        decode_f32(t->type, some, scale, out + i, n);
+    }
 }
 
 void tensor_drop(const gguf_tensor *t)

@@ -18,14 +18,25 @@ typedef struct {
 typedef struct model model;
 typedef struct session session;
 
-/* Binds and packs. layout: of ternary matrices, as layout_named returns it; "auto" measures where they are large. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
-model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e);
+typedef struct {
+    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as measured */
+    const char *cache;  /* folder of the packed cache; "off": none; NULL: for large models, beside the file or in the user's cache folder */
+    load_mode load;
+} load_options;
+
+/* Binds and packs, or maps what was packed before. g and p must outlive the model. Errors name the key or tensor; refuses what does not
+   fit in available memory. A cache that cannot be used or made is no error: see model_note. */
+model *model_load(const gguf *g, const load_options *o, const trit_ops *ops, pool *p, trit_error *e);
 void model_free(model *m);
 /* Runs on another pool from now on, which must outlive the model. Sessions made before must not be used any more. */
 void model_set_pool(model *m, pool *p);
 const model_config *model_get_config(const model *m);
 size_t model_weight_bytes(const model *m);          /* as held in memory, read once each a token (embedding row not counted) */
 const char *model_layouts(const model *m);          /* "t2 f16": packed layouts in use */
+
+const char *model_load_way(const model *m);         /* of ternary weights: "mmap" or "copy" of a cache, or "packed" anew */
+const char *model_note(const model *m);             /* a sentence about the cache for the user, "" where there is nothing to say */
+const cache *model_cache(const model *m);           /* NULL: none */
 
 /* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
 session *session_new(model *m, size_t context, size_t max_batch, trit_error *e);

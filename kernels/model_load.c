@@ -2,15 +2,22 @@
 #include "clock.h"
 #include "layout.h"
 #include "model_private.h"
+#include "slab.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Matrices are bound first and loaded when all of the file is known to be right. */
+typedef struct { matrix *to; const gguf_tensor *from; float scale; } bound;
+
 typedef struct {
     model *m;
     const char *layout; /* of ternary matrices */
+    bound *matrices;    /* [gguf_count] */
+    size_t count;
     bool *used; /* [gguf_count]: a tensor nobody asked for would mean a graph that is not the one computed here */
     trit_error *e;
 } binder;
@@ -77,15 +84,9 @@ static void note_layout(model *m, const char *layout)
     snprintf(m->layouts + have, sizeof m->layouts - have, "%s%s", have ? " " : "", layout);
 }
 
-static bool pack_matrix(binder *b, const gguf_tensor *t, float scale, matrix *out)
+static bool bind_matrix(binder *b, const gguf_tensor *t, float scale, matrix *out)
 {
-    model *m = b->m;
-    if (!matrix_load(out, t, b->layout, scale, m->pool, b->e))
-        return false;
-    m->weight_bytes += out->bytes;
-    if (!out->owned)
-        m->mapped_bytes += out->bytes;
-    note_layout(m, out->layout);
+    b->matrices[b->count++] = (bound){ out, t, scale };
     return true;
 }
 
@@ -97,7 +98,7 @@ static bool load_matrix(binder *b, size_t n, const char *part, size_t rows, size
     snprintf(scale_name, sizeof scale_name, "blk.%zu.%s.scale", n, part);
     const gguf_tensor *t = demand(b, name, rows, k);
     float scale;
-    return t && load_scale(b, scale_name, &scale) && pack_matrix(b, t, scale, out);
+    return t && load_scale(b, scale_name, &scale) && bind_matrix(b, t, scale, out);
 }
 
 static bool load_norm(binder *b, size_t n, const char *part, size_t size, float **out)
@@ -150,7 +151,7 @@ static bool bind_ends(binder *b)
     bool untied = gguf_find(m->gguf, "output.weight") != NULL;
     const gguf_tensor *head = untied ? demand(b, "output.weight", c->vocab, c->dim) : m->embedding;
     float scale;
-    return head && load_scale(b, "output.scale", &scale) && pack_matrix(b, head, scale, &m->head);
+    return head && load_scale(b, "output.scale", &scale) && bind_matrix(b, head, scale, &m->head);
 }
 
 static bool check_all_used(binder *b)
@@ -179,31 +180,102 @@ static uint64_t bytes_needed(const gguf *g, const char *layout, bool ternary_alo
     return sum;
 }
 
+/* Mapped weights take address space when they are mapped, not here. */
 static bool check_memory(const gguf *g, const char *layout, trit_error *e)
 {
-    int64_t available = memory_available();
-    uint64_t needed = bytes_needed(g, layout, false);
-    if (available >= 0 && needed > (uint64_t)available)
-        return fail(e, "%s: the weights need %.0f MB of memory, but only %.0f MB are available", gguf_path(g),
-                    (double)needed / 1e6, (double)available / 1e6);
+    int64_t available = memory_available(), space = address_space_left();
+    uint64_t needed = bytes_needed(g, layout, false), new_space = bytes_needed(g, layout, true);
+    if ((available >= 0 && needed > (uint64_t)available) || (space >= 0 && new_space > (uint64_t)space))
+        return fail(e, "%s: the weights need %.0f MB of memory, but only %.0f MB are available", gguf_path(g), (double)needed / 1e6,
+                    (double)(space >= 0 && (available < 0 || space < available) ? space : available) / 1e6);
     return true;
 }
 
-/* Weights that a cache may hold are not worth a measurement. */
+enum { LARGE = 32 << 20 }; /* bytes of ternary weights: less is packed in no time, and may stay in a CPU's caches */
+
 static const char *settle_layout(const gguf *g, const char *layout, const trit_ops *ops, pool *p)
 {
-    enum { LARGE = 32 << 20 };
     if (strcmp(layout, "auto"))
         return layout;
     return bytes_needed(g, "t2", true) < LARGE ? "t2" : layout_measure(ops, p);
 }
 
-model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *p, trit_error *e)
+/* Packs all ternary matrices into a file, a piece at a time, and opens it. */
+static cache *make_cache(binder *b, const char *path, trit_error *e)
+{
+    const gguf *g = b->m->gguf;
+    cache_out *o = cache_create(path, g, bytes_needed(g, b->layout, true), e);
+    bool ok = o != NULL;
+    for (size_t i = 0; ok && i < b->count; i++)
+        ok = !type_is_ternary(b->matrices[i].from->type) || matrix_pack(o, b->matrices[i].from, b->layout, b->m->pool, e);
+    if (ok)
+        return cache_commit(o, b->m->pool, e) ? cache_open(path, g, e) : NULL;
+    cache_discard(o);
+    return NULL;
+}
+
+/* Opens or makes the cache: in the folder asked for, else beside the model, else in the user's folder of caches. Without one the model
+   works as well. What a user should know of it goes to m->note. */
+static void find_cache(binder *b, const char *where)
+{
+    model *m = b->m;
+    char folder[PATH_MAX], beside[PATH_MAX], own[PATH_MAX];
+    trit_error e = { "" };
+    if (where && !strcmp(where, "off"))
+        return;
+    if (!bytes_needed(m->gguf, b->layout, true) || (!where && bytes_needed(m->gguf, b->layout, true) < LARGE))
+        return;
+    bool has_beside = cache_place(m->gguf, b->layout, where, beside, sizeof beside);
+    bool has_own = !where && cache_folder(folder, sizeof folder, false) && cache_place(m->gguf, b->layout, folder, own, sizeof own);
+    if (has_beside)
+        m->cache = cache_open(beside, m->gguf, &e);
+    if (!m->cache && has_own)
+        m->cache = cache_open(own, m->gguf, &e);
+    if (m->cache || !(has_beside || has_own))
+        return;
+    bool elsewhere = has_own && !(has_beside && cache_writable(beside)) && cache_folder(folder, sizeof folder, true);
+    m->cache = make_cache(b, elsewhere ? own : beside, &e);
+    if (m->cache)
+        snprintf(m->note, sizeof m->note, "the packed weights (%.0f MB) are kept in %s for the next start; --cache off does without",
+                 (double)cache_size(m->cache) / 1e6, cache_path(m->cache));
+    else
+        snprintf(m->note, sizeof m->note, "the packed weights are not kept for the next start: %s", e.text);
+}
+
+/* Mapped files stream as fast as anonymous memory where both come in huge pages. Where only memory does, a copy pays, if there is room. */
+static load_mode settle_load(const model *m, load_mode load)
+{
+    if (load != LOAD_AUTO || !m->cache)
+        return load;
+    int64_t available = memory_available();
+    bool ample = available >= 0 && (uint64_t)available >= 2 * (uint64_t)cache_size(m->cache) + ((uint64_t)512 << 20);
+    return cache_is_huge(m->cache) || !slab_is_huge() || !ample ? LOAD_MMAP : LOAD_COPY;
+}
+
+static bool load_matrices(binder *b, load_mode load)
+{
+    model *m = b->m;
+    load_mode packed = settle_load(m, load);
+    for (size_t i = 0; i < b->count; i++) {
+        const bound *x = &b->matrices[i];
+        matrix_options o = { b->layout, x->scale, type_is_ternary(x->from->type) ? packed : load, m->cache };
+        if (!matrix_load(x->to, x->from, &o, m->pool, b->e))
+            return false;
+        m->weight_bytes += x->to->bytes;
+        if (!x->to->owned)
+            m->mapped_bytes += x->to->bytes;
+        note_layout(m, x->to->layout);
+    }
+    m->load = !m->cache ? "packed" : packed == LOAD_COPY ? "copy" : "mmap";
+    return true;
+}
+
+model *model_load(const gguf *g, const load_options *o, const trit_ops *ops, pool *p, trit_error *e)
 {
     model *m = calloc(1, sizeof *m);
     bool *used = calloc(gguf_count(g) + 1, sizeof *used);
-    binder b = { m, layout, used, e };
-    bool ok = m && used;
+    binder b = { .m = m, .layout = o->layout, .matrices = calloc(gguf_count(g) + 1, sizeof *b.matrices), .used = used, .e = e };
+    bool ok = m && used && b.matrices;
     if (!ok)
         fail(e, "not enough memory to load a model");
     if (ok) {
@@ -211,8 +283,6 @@ model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *
         m->ops = ops;
         m->pool = p;
         ok = config_read(&m->config, g, e);
-        b.layout = ok ? settle_layout(g, layout, ops, p) : layout;
-        ok = ok && check_memory(g, b.layout, e);
     }
     if (ok) {
         m->frequency = malloc((m->config.rope_dim / 2 + 1) * sizeof *m->frequency);
@@ -224,7 +294,16 @@ model *model_load(const gguf *g, const char *layout, const trit_ops *ops, pool *
     for (size_t i = 0; ok && i < m->config.layers; i++)
         ok = load_layer(&b, i);
     ok = ok && check_all_used(&b);
+    if (ok) {
+        b.layout = settle_layout(g, o->layout, ops, p);
+        ok = check_memory(g, b.layout, e);
+    }
+    if (ok) {
+        find_cache(&b, o->cache);
+        ok = load_matrices(&b, o->load);
+    }
     free(used);
+    free(b.matrices);
     if (ok)
         return m;
     model_free(m);
@@ -249,6 +328,7 @@ void model_free(model *m)
     free(m->layers);
     free(m->output_norm);
     free(m->frequency);
+    cache_close(m->cache);
     free(m);
 }
 
@@ -270,4 +350,19 @@ const char *model_layouts(const model *m)
 void model_set_pool(model *m, pool *p)
 {
     m->pool = p;
+}
+
+const char *model_load_way(const model *m)
+{
+    return m->load;
+}
+
+const char *model_note(const model *m)
+{
+    return m->note;
+}
+
+const cache *model_cache(const model *m)
+{
+    return m->cache;
 }

@@ -23,6 +23,9 @@ struct model {
     double *frequency;             /* [rope_dim/2] radians a position */
     size_t weight_bytes, mapped_bytes; /* read once a token; those of them that live in the file's mapping */
     char layouts[64];
+    cache *cache;                  /* NULL: none */
+    const char *load;
+    char note[1024];
 };
 
 struct session {

@@ -1,3 +1,4 @@
+#include "cache.h"
 #include "clock.h"
 #include "pack.h"
 #include "slab.h"
@@ -45,8 +46,10 @@ static size_t whole(size_t n, size_t unit)
 }
 
 typedef struct {
-    matrix *m;
+    const matrix *m;
     const layout *l;
+    uint8_t *out;              /* where group `first` goes */
+    size_t first;
     size_t blocks;             /* scales of a row */
     float *scales;             /* [groups*rows][blocks], or NULL for I2_S */
     atomic_size_t bad_code, bad_scale; /* 1 + a row that holds one; 0: none */
@@ -84,14 +87,15 @@ static void decode_piece(packing *p, size_t row, size_t at, size_t n, int8_t *tr
     }
 }
 
+/* Groups [begin, end) from p->first on. */
 static void pack_groups(void *arg, size_t begin, size_t end, int thread)
 {
     packing *p = arg;
     const matrix *m = p->m;
     int8_t trits[PIECE];
     (void)thread;
-    for (size_t row = begin * T2_ROWS; row < end * T2_ROWS; row++) {
-        uint8_t *out = m->data + (row / T2_ROWS * m->chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
+    for (size_t row = (p->first + begin) * T2_ROWS; row < (p->first + end) * T2_ROWS; row++) {
+        uint8_t *out = p->out + ((row / T2_ROWS - p->first) * m->chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
         for (size_t c = 0, at = 0; c < m->chunks; at += PIECE) {
             size_t n = row >= m->rows || at >= m->k ? 0 : m->k - at < PIECE ? m->k - at : PIECE;
             memset(trits + n, 0, PIECE - n);
@@ -145,114 +149,227 @@ uint64_t packed_bytes(const char *name, uint64_t rows, uint64_t k)
     return whole(rows, T2_ROWS) * T2_ROWS * whole(k, chunk) * T2_BYTES;
 }
 
-/* One scale for the whole matrix if all blocks that matter agree. */
-static void settle_scales(matrix *m, float *scales, size_t count, float extra)
+/* Whether blocks that matter have different scales; if not, *common is theirs. */
+static bool scales_differ(const float *scales, size_t count, float *common)
 {
-    float common = 0;
     bool differ = false;
+    *common = 0;
     for (size_t i = 0; i < count; i++) {
-        if (scales[i] != 0 && common == 0)
-            common = scales[i];
-        differ |= scales[i] != 0 && scales[i] != common;
+        if (scales[i] != 0 && *common == 0)
+            *common = scales[i];
+        differ |= scales[i] != 0 && scales[i] != *common;
     }
-    if (differ) {
-        for (size_t i = 0; i < count; i++)
-            scales[i] *= extra;
-        m->scales = scales;
-    } else {
-        m->scale = common * extra;
-        free(scales);
-    }
+    return differ;
+}
+
+/* The padded shape in a layout. */
+static void shape(matrix *m, const layout *l)
+{
+    m->layout = l->name;
+    m->chunks = whole(m->k, l->chunk);
+    m->groups = whole(m->rows, T2_ROWS);
+    m->bytes = m->groups * m->chunks * T2_ROWS * T2_BYTES;
+}
+
+static size_t count_scales(const matrix *m)
+{
+    return m->groups * T2_ROWS * whole(m->k, SCALE_BLOCK);
+}
+
+static bool begin_packing(packing *job, const matrix *m, const layout *l)
+{
+    *job = (packing){ .m = m, .l = l, .blocks = whole(m->k, SCALE_BLOCK) };
+    if (m->source->type == TYPE_I2_S)
+        return true;
+    job->scales = calloc(count_scales(m), sizeof *job->scales); /* 0 in rows of the pad */
+    return job->scales != NULL;
+}
+
+static int name_length(const gguf_tensor *t)
+{
+    return (int)(t->name.len < 100 ? t->name.len : 100);
+}
+
+/* Says what was wrong with the weights, and whether they need a scale for each block; if not, *scale is that of all. */
+static bool end_packing(packing *job, float *scale, bool *differ, trit_error *e)
+{
+    const gguf_tensor *t = job->m->source;
+    size_t bad_code = atomic_load(&job->bad_code), bad_scale = atomic_load(&job->bad_scale);
+    *differ = false;
+    *scale = tensor_scale(t);
+    if (!job->scales && !isfinite(*scale))
+        bad_scale = 1;
+    if (job->scales)
+        *differ = scales_differ(job->scales, count_scales(job->m), scale);
+    tensor_drop(t);
+    if (bad_code)
+        return fail(e, "tensor %.*s is not ternary: row %zu holds a code other than -1, 0, +1", name_length(t), t->name.data, bad_code - 1);
+    if (bad_scale)
+        return fail(e, "tensor %.*s has a scale that is not a finite number (row %zu)", name_length(t), t->name.data, bad_scale - 1);
+    return true;
+}
+
+/* Hands over `scales`, of each block, or NULL for the one of all. */
+static void set_scales(matrix *m, float *scales, float scale, float extra)
+{
+    for (size_t i = 0; scales && i < count_scales(m); i++)
+        scales[i] *= extra;
+    m->scales = scales;
+    m->scale = scale * extra;
 }
 
 static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_error *e)
 {
     const gguf_tensor *t = m->source;
-    int name = (int)(t->name.len < 100 ? t->name.len : 100);
-    m->layout = l->name;
-    m->chunks = whole(m->k, l->chunk);
-    m->groups = whole(m->rows, T2_ROWS);
-    m->bytes = m->groups * m->chunks * T2_ROWS * T2_BYTES;
+    packing job;
+    float scale;
+    bool differ;
+    shape(m, l);
     m->owned = true;
     m->data = slab_alloc(m->bytes);
-    packing job = { .m = m, .l = l, .blocks = whole(m->k, SCALE_BLOCK) };
-    size_t count = m->groups * T2_ROWS * job.blocks;
-    bool one_scale = t->type == TYPE_I2_S;
-    if (!one_scale)
-        job.scales = calloc(count, sizeof *job.scales); /* 0 in rows of the pad */
-    if (!m->data || (!one_scale && !job.scales)) {
+    if (!begin_packing(&job, m, l) || !m->data) {
         free(job.scales);
         matrix_free(m);
-        return fail(e, "tensor %.*s does not fit into memory: packing it takes %zu bytes", name, t->name.data, m->bytes);
+        return fail(e, "tensor %.*s does not fit into memory: packing it takes %zu bytes", name_length(t), t->name.data, m->bytes);
     }
+    job.out = m->data;
     pool_run(p, m->groups, 8, pack_groups, &job);
-    tensor_drop(t);
-    size_t bad_code = atomic_load(&job.bad_code), bad_scale = atomic_load(&job.bad_scale);
-    if (one_scale && !isfinite(tensor_scale(t)))
-        bad_scale = 1;
-    if (bad_code || bad_scale) {
-        free(job.scales);
-        matrix_free(m);
-        if (bad_code)
-            return fail(e, "tensor %.*s is not ternary: row %zu holds a code other than -1, 0, +1", name, t->name.data, bad_code - 1);
-        return fail(e, "tensor %.*s has a scale that is not a finite number (row %zu)", name, t->name.data, bad_scale - 1);
+    bool ok = end_packing(&job, &scale, &differ, e);
+    if (ok && differ) {
+        set_scales(m, job.scales, 1, extra);
+        return true;
     }
-    if (one_scale)
-        m->scale = tensor_scale(t) * extra;
+    free(job.scales);
+    if (ok)
+        set_scales(m, NULL, scale, extra);
     else
-        settle_scales(m, job.scales, count, extra);
-    return true;
+        matrix_free(m);
+    return ok;
+}
+
+bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout_name, pool *p, trit_error *e)
+{
+    enum { AT_ONCE = 4 << 20 };
+    const layout *l = layout_for(layout_name, t);
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0] };
+    shape(&m, l);
+    size_t group = m.chunks * T2_ROWS * T2_BYTES, groups = AT_ONCE / group ? AT_ONCE / group : 1;
+    groups = groups < m.groups ? groups : m.groups;
+    packing job;
+    float scale;
+    bool differ, ok = begin_packing(&job, &m, l);
+    job.out = malloc(groups * group);
+    if (!ok || !job.out)
+        ok = fail(e, "there is no memory to pack tensor %.*s", name_length(t), t->name.data);
+    ok = ok && cache_begin(o, t, l->name, m.rows, m.k, p, e);
+    for (; ok && job.first < m.groups; job.first += groups) {
+        size_t n = m.groups - job.first < groups ? m.groups - job.first : groups;
+        pool_run(p, n, 8, pack_groups, &job);
+        ok = cache_append(o, job.out, n * group, e);
+    }
+    ok = ok && end_packing(&job, &scale, &differ, e);
+    if (ok && !differ)
+        cache_set_scale(o, scale);
+    else if (ok)
+        ok = cache_begin(o, t, "scales", m.rows, m.k, p, e) && cache_append(o, job.scales, count_scales(&m) * sizeof *job.scales, e);
+    free(job.out);
+    free(job.scales);
+    return ok;
+}
+
+/* A ternary matrix as it lies in a cache. False: there is none that fits, and *m is as it was. */
+static bool find_packed(matrix *m, const cache *c, const char *layout_name, float extra)
+{
+    const gguf_tensor *t = m->source;
+    for (size_t i = sizeof layouts / sizeof *layouts; c && i-- > 0;) {
+        const layout *l = &layouts[i];
+        const cache_entry *x = !i || !strcmp(l->name, layout_name) ? cache_find(c, t->name, l->name) : NULL;
+        matrix packed = *m;
+        shape(&packed, l);
+        if (!x || x->rows != m->rows || x->k != m->k || x->bytes != packed.bytes || packed.chunks > l->most_chunks)
+            continue;
+        const cache_entry *s = cache_find(c, t->name, "scales");
+        float *scales = NULL;
+        if (s) {
+            size_t bytes = count_scales(&packed) * sizeof *scales;
+            if (!l->block_scales || s->bytes != bytes || !(scales = malloc(bytes)))
+                continue;
+            memcpy(scales, s->data, bytes);
+            bool finite = true;
+            for (size_t j = 0; j < bytes / sizeof *scales; j++)
+                finite &= isfinite(scales[j]);
+            if (!finite) {
+                free(scales);
+                continue;
+            }
+        }
+        packed.data = (uint8_t *)(uintptr_t)x->data; /* never written: owned is false */
+        set_scales(&packed, scales, x->scale, extra);
+        *m = packed;
+        return true;
+    }
+    return false;
 }
 
 enum { COPY_SLICE = 4 << 20, COPY_SPARE = 512 << 20 };
 
+typedef struct { const uint8_t *from; uint8_t *to; size_t bytes; const gguf_tensor *source; } copying;
+
 static void copy_slices(void *arg, size_t begin, size_t end, int thread)
 {
-    matrix *m = arg;
+    copying *c = arg;
     (void)thread;
     for (; begin < end; begin++) {
-        size_t at = begin * COPY_SLICE, n = m->bytes - at < COPY_SLICE ? m->bytes - at : COPY_SLICE;
-        gguf_tensor slice = *m->source;
-        slice.data += at;
+        size_t at = begin * COPY_SLICE, n = c->bytes - at < COPY_SLICE ? c->bytes - at : COPY_SLICE;
+        memcpy(c->to + at, c->from + at, n);
+        gguf_tensor slice = *c->source;
+        slice.data = c->from + at;
         slice.bytes = n;
-        memcpy(m->data + at, slice.data, n);
         tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
     }
 }
 
-/* Dense weights stream 15 % faster from huge pages than from a mapped file: they are copied where there is ample memory. Files stay
-   mapped where memory is short, for the system can drop and read such pages again. */
-static void load_dense(matrix *m, pool *p)
+/* Moves a mapped matrix to huge pages. Without memory for it, it stays where it is. */
+static void copy_matrix(matrix *m, pool *p)
 {
-    m->layout = m->source->info->name;
-    m->data = (uint8_t *)m->source->data; /* never written: owned is false */
-    m->bytes = m->source->bytes;
-    int64_t available = memory_available();
-    if (m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
+    copying c = { m->data, slab_alloc(m->bytes), m->bytes, m->source };
+    if (!c.to)
         return;
-    uint8_t *copy = slab_alloc(m->bytes);
-    if (!copy)
-        return;
-    m->data = copy;
+    pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, &c);
+    m->data = c.to;
     m->owned = true;
-    pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
 }
 
-bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
+/* Whether a dense matrix is worth a copy: it streams 15 % faster from huge pages than from a mapped file, but files stay mapped where
+   memory is short, for the system can drop and read such pages again. */
+static bool deserves_copy(const matrix *m)
 {
-    *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale };
+    int64_t available = memory_available();
+    return m->bytes >= COPY_SLICE && slab_is_huge() && available >= 0 && (uint64_t)available >= 2 * (uint64_t)m->bytes + COPY_SPARE;
+}
+
+bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e)
+{
+    *m = (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = o->scale };
     if (type_is_ternary(t->type)) {
-        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
+        if (find_packed(m, o->cache, o->layout, o->scale)) {
+            if (o->load == LOAD_COPY)
+                copy_matrix(m, p);
+        } else if (!load_ternary(m, layout_for(o->layout, t), o->scale, p, e)) {
             return false;
+        }
     } else {
-        load_dense(m, p);
+        m->layout = t->info->name;
+        m->data = (uint8_t *)(uintptr_t)t->data; /* never written: owned is false */
+        m->bytes = t->bytes;
+        if (o->load == LOAD_COPY || (o->load == LOAD_AUTO && deserves_copy(m)))
+            copy_matrix(m, p);
     }
     m->how = multiplication_for(m->layout, m->scales != NULL);
     if (m->how)
         return true;
     matrix_free(m);
-    return fail(e, "tensor %.*s has type %s, which cannot be multiplied", (int)(t->name.len < 100 ? t->name.len : 100), t->name.data,
-                t->info->name);
+    return fail(e, "tensor %.*s has type %s, which cannot be multiplied", name_length(t), t->name.data, t->info->name);
 }
 
 void matrix_free(matrix *m)

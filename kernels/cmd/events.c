@@ -63,6 +63,8 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
 #undef KERNEL
     json_close(&w, '}');
     json_text(&w, "layouts", model_layouts(l->model));
+    json_text(&w, "load", model_load_way(l->model));
+    json_text(&w, "cache", model_cache(l->model) ? cache_path(model_cache(l->model)) : "");
     json_integer(&w, "threads", pool_threads(l->pool));
     json_text(&w, "cpus", pool_cpus(l->pool));
     write_model(&w, l, o);

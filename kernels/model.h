@@ -19,7 +19,7 @@ typedef struct model model;
 typedef struct session session;
 
 typedef struct {
-    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as measured */
+    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as tuned, else t2 */
     const char *cache;  /* folder of the packed cache; "off": none; NULL: for large models, beside the file or in the user's cache folder */
     load_mode load;
 } load_options;

@@ -193,11 +193,20 @@ static bool check_memory(const gguf *g, const char *layout, trit_error *e)
 
 enum { LARGE = 32 << 20 }; /* bytes of ternary weights: less is packed in no time, and may stay in a CPU's caches */
 
-static const char *settle_layout(const gguf *g, const char *layout, const trit_ops *ops, pool *p)
+static bool fits_memory(const gguf *g, const char *layout)
+{
+    int64_t available = memory_available();
+    return available < 0 || bytes_needed(g, layout, false) <= (uint64_t)available;
+}
+
+/* What was tuned, else the default; the smaller one where only that fits. */
+static const char *settle_layout(model *m, const char *layout)
 {
     if (strcmp(layout, "auto"))
         return layout;
-    return bytes_needed(g, "t2", true) < LARGE ? "t2" : layout_measure(ops, p);
+    m->tuned = bytes_needed(m->gguf, "t2", true) >= LARGE && tune_find(m->gguf, m->ops, pool_threads(m->pool), &m->tuning);
+    const char *chosen = m->tuned ? m->tuning.layout : "t2";
+    return fits_memory(m->gguf, chosen) || !fits_memory(m->gguf, "t5") ? chosen : "t5";
 }
 
 /* Packs all ternary matrices into a file, a piece at a time, and opens it. */
@@ -242,11 +251,13 @@ static void find_cache(binder *b, const char *where)
         snprintf(m->note, sizeof m->note, "the packed weights are not kept for the next start: %s", e.text);
 }
 
-/* Mapped files stream as fast as anonymous memory where both come in huge pages. Where only memory does, a copy pays, if there is room. */
+/* What was tuned. Else: mapped files stream as fast as anonymous memory where both come in huge pages. Where only memory does, a copy pays, if there is room. */
 static load_mode settle_load(const model *m, load_mode load)
 {
     if (load != LOAD_AUTO || !m->cache)
         return load;
+    if (m->tuned && m->tuning.load != LOAD_AUTO)
+        return m->tuning.load;
     int64_t available = memory_available();
     bool ample = available >= 0 && (uint64_t)available >= 2 * (uint64_t)cache_size(m->cache) + ((uint64_t)512 << 20);
     return cache_is_huge(m->cache) || !slab_is_huge() || !ample ? LOAD_MMAP : LOAD_COPY;
@@ -295,7 +306,7 @@ model *model_load(const gguf *g, const load_options *o, const trit_ops *ops, poo
         ok = load_layer(&b, i);
     ok = ok && check_all_used(&b);
     if (ok) {
-        b.layout = settle_layout(g, o->layout, ops, p);
+        b.layout = settle_layout(m, o->layout);
         ok = check_memory(g, b.layout, e);
     }
     if (ok) {
@@ -365,4 +376,9 @@ const char *model_note(const model *m)
 const cache *model_cache(const model *m)
 {
     return m->cache;
+}
+
+const tuning *model_tuning(const model *m)
+{
+    return m->tuned ? &m->tuning : NULL;
 }

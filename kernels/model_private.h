@@ -3,6 +3,7 @@
 #ifndef TRIT_MODEL_PRIVATE_H
 #define TRIT_MODEL_PRIVATE_H
 #include "model.h"
+#include "tune.h"
 
 typedef struct {
     float *attn_norm, *ffn_norm;          /* [dim] */
@@ -25,6 +26,8 @@ struct model {
     char layouts[64];
     cache *cache;                  /* NULL: none */
     const char *load;
+    bool tuned;
+    tuning tuning;                 /* the record that was used, if tuned */
     char note[1024];
 };
 

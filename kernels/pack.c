@@ -134,19 +134,28 @@ static bool has_one_scale(const gguf_tensor *t)
     return true;
 }
 
-static const layout *layout_for(const char *name, const gguf_tensor *t)
+static const layout *find_layout(const char *name)
 {
-    const layout *l = &layouts[0];
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (!strcmp(layouts[i].name, name))
-            l = &layouts[i];
+            return &layouts[i];
+    return &layouts[0];
+}
+
+static const layout *layout_for(const char *name, const gguf_tensor *t)
+{
+    const layout *l = find_layout(name);
     return whole((size_t)t->ne[0], l->chunk) <= l->most_chunks && (l->block_scales || has_one_scale(t)) ? l : &layouts[0];
+}
+
+const char *packed_layout(size_t i)
+{
+    return i < sizeof layouts / sizeof *layouts ? layouts[i].name : NULL;
 }
 
 uint64_t packed_bytes(const char *name, uint64_t rows, uint64_t k)
 {
-    size_t chunk = strcmp(name, "t5") ? T2_CHUNK : T5_CHUNK;
-    return whole(rows, T2_ROWS) * T2_ROWS * whole(k, chunk) * T2_BYTES;
+    return whole(rows, T2_ROWS) * T2_ROWS * whole(k, find_layout(name)->chunk) * T2_BYTES;
 }
 
 /* Whether blocks that matter have different scales; if not, *common is theirs. */
@@ -346,6 +355,14 @@ static bool deserves_copy(const matrix *m)
 {
     int64_t available = memory_available();
     return m->bytes >= COPY_SLICE && slab_is_huge() && available >= 0 && (uint64_t)available >= 2 * (uint64_t)m->bytes + COPY_SPARE;
+}
+
+matrix matrix_of_packed(const gguf_tensor *t, const char *layout_name, const uint8_t *data)
+{
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = 1, .data = (uint8_t *)(uintptr_t)data };
+    shape(&m, find_layout(layout_name));
+    m.how = multiplication_for(m.layout, false);
+    return m;
 }
 
 bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e)

@@ -38,6 +38,10 @@ typedef struct {
 bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e);
 /* Packs a ternary tensor into a cache as matrix_load would, in pieces of a few MB. */
 bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout, pool *p, trit_error *e);
+/* A matrix of the shape of t over packed bytes that are there already: packed_bytes of them; data may be NULL to learn the size. */
+matrix matrix_of_packed(const gguf_tensor *t, const char *layout, const uint8_t *data);
+/* The packed layouts, in order; NULL behind the last. */
+const char *packed_layout(size_t i);
 /* Bytes that a ternary matrix takes in a layout. */
 uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
 void matrix_free(matrix *m);

@@ -66,4 +66,6 @@ void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n);
 void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* Tells the kernel that the pages of the tensor are not needed any more (they come back from the file on touch). */
 void tensor_drop(const gguf_tensor *t);
+/* Tells it that all of the tensor will be read again and again: file systems with large folios then read and map 2 MB at once. */
+void tensor_stream(const gguf_tensor *t);
 #endif

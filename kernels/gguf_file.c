@@ -46,9 +46,6 @@ static bool map_file(gguf *g, const char *path, trit_error *e)
         else {
             g->bytes = map;
             g->size = (size_t)s.st_size;
-#ifdef MADV_HUGEPAGE
-            madvise(map, g->size, MADV_HUGEPAGE); /* file systems with large folios read and map 2 MB at once */
-#endif
             g->mapped = good = true;
             g->fd = fd;
             g->changed_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;

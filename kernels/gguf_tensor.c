@@ -80,13 +80,28 @@ void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out)
     }
 }
 
-void tensor_drop(const gguf_tensor *t)
+/* Gives advice for the whole pages of this tensor alone. */
+static void advise(const gguf_tensor *t, int advice)
 {
     long page = sysconf(_SC_PAGESIZE);
     if (!t->mapped || page <= 0) /* memory of gguf_parse would be lost */
         return;
     uintptr_t mask = (uintptr_t)page - 1, begin = ((uintptr_t)t->data + mask) & ~mask,
               end = ((uintptr_t)t->data + t->bytes) & ~mask;
-    if (begin < end) /* whole pages of this tensor alone */
-        madvise((void *)begin, end - begin, MADV_DONTNEED);
+    if (begin < end)
+        madvise((void *)begin, end - begin, advice);
+}
+
+void tensor_drop(const gguf_tensor *t)
+{
+    advise(t, MADV_DONTNEED);
+}
+
+void tensor_stream(const gguf_tensor *t)
+{
+#ifdef MADV_HUGEPAGE
+    advise(t, MADV_HUGEPAGE);
+#else
+    (void)t;
+#endif
 }

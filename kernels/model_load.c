@@ -55,7 +55,7 @@ static bool load_vector(binder *b, const char *name, size_t n, float **out)
     *out = malloc(n * sizeof(float));
     if (!*out)
         return fail(b->e, "not enough memory for tensor %s", name);
-    tensor_row_f32(t, 0, *out);
+    tensor_fetch_row_f32(t, 0, *out);
     b->m->weight_bytes += n * sizeof(float);
     return true;
 }

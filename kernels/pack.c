@@ -381,6 +381,8 @@ bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool 
         m->bytes = t->bytes;
         if (o->load == LOAD_COPY || (o->load == LOAD_AUTO && deserves_copy(m)))
             copy_matrix(m, p);
+        if (!m->owned)
+            tensor_stream(t);
     }
     m->how = multiplication_for(m->layout, m->scales != NULL);
     if (m->how)

@@ -37,6 +37,7 @@ const char *model_layouts(const model *m);          /* "t2 f16": packed layouts 
 const char *model_load_way(const model *m);         /* of ternary weights: "mmap" or "copy" of a cache, or "packed" anew */
 const char *model_note(const model *m);             /* a sentence about the cache for the user, "" where there is nothing to say */
 const cache *model_cache(const model *m);           /* NULL: none */
+bool model_cache_made(const model *m);              /* by this load, which took the longer for it */
 
 /* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
 session *session_new(model *m, size_t context, size_t max_batch, trit_error *e);

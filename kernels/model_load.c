@@ -244,6 +244,7 @@ static void find_cache(binder *b, const char *where)
         return;
     bool elsewhere = has_own && !(has_beside && cache_writable(beside)) && cache_folder(folder, sizeof folder, true);
     m->cache = make_cache(b, elsewhere ? own : beside, &e);
+    m->cache_made = m->cache != NULL;
     if (m->cache)
         snprintf(m->note, sizeof m->note, "the packed weights (%.0f MB) are kept in %s for the next start; --cache off does without",
                  (double)cache_size(m->cache) / 1e6, cache_path(m->cache));
@@ -376,6 +377,11 @@ const char *model_note(const model *m)
 const cache *model_cache(const model *m)
 {
     return m->cache;
+}
+
+bool model_cache_made(const model *m)
+{
+    return m->cache_made;
 }
 
 const tuning *model_tuning(const model *m)

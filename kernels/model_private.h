@@ -26,7 +26,7 @@ struct model {
     char layouts[64];
     cache *cache;                  /* NULL: none */
     const char *load;
-    bool tuned;
+    bool tuned, cache_made;
     tuning tuning;                 /* the record that was used, if tuned */
     char note[1024];
 };

@@ -66,6 +66,7 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
     json_text(&w, "layouts", model_layouts(l->model));
     json_text(&w, "load", model_load_way(l->model));
     json_text(&w, "cache", model_cache(l->model) ? cache_path(model_cache(l->model)) : "");
+    json_bool(&w, "cache_made", model_cache_made(l->model));
     json_bool(&w, "tuned", model_tuning(l->model) != NULL);
     json_integer(&w, "threads", pool_threads(l->pool));
     json_text(&w, "cpus", pool_cpus(l->pool));

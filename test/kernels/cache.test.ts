@@ -36,7 +36,10 @@ describe('the packed cache', () => {
       const cache = fresh(`same-${layout}`);
       const made = logits('--cache', cache, '--layout', layout);
       assert.equal(made.out, wanted);
-      assert.match(made.note, /^trit logits: the packed weights \(\d+ MB\) are kept in [^\n]*\.trit-cache for the next start; --cache off does without\n$/);
+      assert.match(
+        made.note,
+        /^trit logits: the packed weights \(\d+ MB\) are kept in [^\n]*\.trit-cache for the next start; --cache off does without\n$/,
+      );
       assert.equal(readdirSync(cache).length, 1);
       for (const load of ['auto', 'mmap', 'copy']) {
         const again = logits('--cache', cache, '--layout', layout, '--load', load);
@@ -132,7 +135,14 @@ describe('trit tune', () => {
     const done = tune('--cache', fresh('tuned'), '-o', 'json');
     if (/MB are available/.test(done.stderr)) return; // a machine with more cache than memory to spare
     assert.equal(done.status, 0, done.stderr);
-    const result = JSON.parse(done.stdout) as { threads: number; layout: string; load: string; layout_ratio: number; load_ratio: number; record: string };
+    const result = JSON.parse(done.stdout) as {
+      threads: number;
+      layout: string;
+      load: string;
+      layout_ratio: number;
+      load_ratio: number;
+      record: string;
+    };
     assert.equal(result.threads, 1);
     assert.ok(['t2', 't5'].includes(result.layout) && ['mmap', 'copy'].includes(result.load), done.stdout);
     assert.ok(result.layout_ratio > 0 && result.load_ratio > 0, done.stdout);

@@ -53,6 +53,11 @@ bool config_read(model_config *c, const gguf *g, trit_error *e);
 /* Radians a position for each rotated pair, frequency[rope_dim/2]: base, linear scaling, rope_freqs.weight. Marks no tensor. */
 bool config_frequencies(const model_config *c, const gguf *g, double *frequency, trit_error *e);
 
+/* A matrix and the tensor it is to be loaded from, times a scale. */
+typedef struct { matrix *to; const gguf_tensor *from; float scale; } bound;
+/* Loads all of them; sets what the model tells of its weights. Errors: memory, weights that are not what their type says. */
+bool weights_load(model *m, const bound *matrices, size_t count, const load_options *o, trit_error *e);
+
 /* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length. */
 void forward_layers(session *s, const int32_t *tokens, size_t n);
 /* Final norm and head of positions [first, first + n) of the batch: logits[n][vocab]. */

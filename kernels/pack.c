@@ -357,6 +357,19 @@ static bool deserves_copy(const matrix *m)
     return m->bytes >= COPY_SLICE && slab_is_huge() && available >= 0 && (uint64_t)available >= 2 * (uint64_t)m->bytes + COPY_SPARE;
 }
 
+uint64_t kept_bytes(const gguf_tensor *t, const char *layout_name)
+{
+    return type_is_ternary(t->type) ? packed_bytes(layout_name, t->rows, t->ne[0]) : 0;
+}
+
+bool matrix_is_kept(const cache *c, const gguf_tensor *t, const char *layout_name)
+{
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0] };
+    bool found = find_packed(&m, c, layout_name, 1);
+    free(m.scales);
+    return found;
+}
+
 matrix matrix_of_packed(const gguf_tensor *t, const char *layout_name, const uint8_t *data)
 {
     matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = 1, .data = (uint8_t *)(uintptr_t)data };

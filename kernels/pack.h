@@ -36,7 +36,11 @@ typedef struct {
 
 /* Packs and copies on the pool's threads. Refuses codes that are no trits and scales that are no numbers. */
 bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e);
-/* Packs a ternary tensor into a cache as matrix_load would, in pieces of a few MB. */
+/* Bytes a tensor takes in a packed cache; 0: it stays as it is in the model's file. */
+uint64_t kept_bytes(const gguf_tensor *t, const char *layout);
+/* Whether matrix_load would take the tensor from this cache. */
+bool matrix_is_kept(const cache *c, const gguf_tensor *t, const char *layout);
+/* Packs a tensor that is kept into a cache as matrix_load would, in pieces of a few MB. */
 bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout, pool *p, trit_error *e);
 /* A matrix of the shape of t over packed bytes that are there already: packed_bytes of them; data may be NULL to learn the size. */
 matrix matrix_of_packed(const gguf_tensor *t, const char *layout, const uint8_t *data);

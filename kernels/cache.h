@@ -30,7 +30,7 @@ size_t cache_count(const cache *c);
 const cache_entry *cache_at(const cache *c, size_t i);
 /* NULL: there is none. */
 const cache_entry *cache_find(const cache *c, str name, const char *layout);
-/* Whether the system maps the file in huge pages, as seen on its first ones. */
+/* Whether the system maps most of the file in huge pages, as seen at some places of it. Small files: false. */
 bool cache_is_huge(const cache *c);
 /* Compares every byte with the hashes, that of the cache and that of the model. Errors name the first difference. */
 bool cache_verify(const cache *c, const gguf *g, pool *p, trit_error *e);

@@ -68,7 +68,7 @@ async function oneLaunch(at: Context, launch: number): Promise<void> {
     const { ready } = engine;
     const where = { prompt: null, launch, repetition: 0, warmup: false };
     at.journal.write({ kind: 'engine', engine: ready });
-    sample(at, 'load_time', ready.load_ns / 1e9, where);
+    sample(at, 'load_time', ready.load_ns / 1e9, { ...where, warmup: ready.cache_made === true }); // writing the cache is no part of a load
     sample(at, 'model_bytes', ready.model.bytes, where);
     at.journal.sync();
     const of: Launch = { ...at, engine, launch };

@@ -70,9 +70,10 @@ static void lower(int64_t *value, int64_t candidate)
         *value = candidate;
 }
 
-/* What one cgroup directory still grants: limit - used, where used does not count the page cache it can give back. */
-static void cap_by_group(const char *dir, const char *limit_file, const char *used_file, const char *cache_key,
-                         int64_t *available)
+/* What one cgroup directory still grants: limit - used, where used does not count the page cache it can give back: MemAvailable does so for
+   the whole machine. */
+static void cap_by_group(const char *dir, const char *limit_file, const char *used_file,
+                         const char *const cache_keys[2], int64_t *available)
 {
     char path[PATH_MAX + 64];
     int64_t limit, used, cache;
@@ -83,14 +84,16 @@ static void cap_by_group(const char *dir, const char *limit_file, const char *us
     if (!read_number(path, "", &used))
         return;
     snprintf(path, sizeof path, "%s/memory.stat", dir);
-    if (read_number(path, cache_key, &cache) && cache > 0 && cache <= used)
-        used -= cache;
+    for (size_t i = 0; i < 2; i++)
+        if (read_number(path, cache_keys[i], &cache) && cache > 0 && cache <= used)
+            used -= cache;
     lower(available, limit - used);
 }
 
 /* Walks this process's cgroups (v1 memory controller and v2) from the leaf to the root: every level may limit. */
 static void cap_by_cgroups(int64_t *available)
 {
+    static const char *const v1_cache[] = { "total_inactive_file ", "total_active_file " }, *const v2_cache[] = { "inactive_file ", "active_file " };
     FILE *f = fopen("/proc/self/cgroup", "r");
     if (!f)
         return;
@@ -110,9 +113,9 @@ static void cap_by_cgroups(int64_t *available)
             char dir[PATH_MAX + 32];
             snprintf(dir, sizeof dir, "/sys/fs/cgroup%s%s", v2 ? "" : "/memory", path);
             if (v2)
-                cap_by_group(dir, "memory.max", "memory.current", "inactive_file ", available);
+                cap_by_group(dir, "memory.max", "memory.current", v2_cache, available);
             else
-                cap_by_group(dir, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", available);
+                cap_by_group(dir, "memory.limit_in_bytes", "memory.usage_in_bytes", v1_cache, available);
             char *slash = strrchr(path, '/');
             if (!slash || !*path)
                 break;
@@ -128,9 +131,14 @@ int64_t memory_available(void)
     if (read_number("/proc/meminfo", "MemAvailable:", &kb))
         available = kb * 1024;
     cap_by_cgroups(&available);
-    struct rlimit r;
-    int64_t pages;
-    if (!getrlimit(RLIMIT_AS, &r) && r.rlim_cur != RLIM_INFINITY && read_number("/proc/self/statm", "", &pages))
-        lower(&available, (int64_t)r.rlim_cur - pages * (int64_t)sysconf(_SC_PAGESIZE));
     return available;
+}
+
+int64_t address_space_left(void)
+{
+    int64_t left = -1, pages;
+    struct rlimit r;
+    if (!getrlimit(RLIMIT_AS, &r) && r.rlim_cur != RLIM_INFINITY && read_number("/proc/self/statm", "", &pages))
+        lower(&left, (int64_t)r.rlim_cur - pages * (int64_t)sysconf(_SC_PAGESIZE));
+    return left;
 }

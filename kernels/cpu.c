@@ -2,6 +2,7 @@
 #include "ops.h"
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct { const char *name; bool present; } feature;
@@ -111,4 +112,40 @@ void cpu_features(char *text, size_t size)
     for (size_t i = 0; i < count; i++)
         if (found[i].present && used < size)
             used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", found[i].name);
+}
+
+void cpu_name(char *text, size_t size)
+{
+    static const char *const keys[] = { "model name", "Hardware", "Model", "cpu model", "uarch" };
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    *text = 0;
+    while (f && !*text && fgets(line, sizeof line, f))
+        for (size_t i = 0; i < sizeof keys / sizeof *keys && !*text; i++) {
+            char *value = strchr(line, ':');
+            if (!strncmp(line, keys[i], strlen(keys[i])) && value) {
+                value += 1 + strspn(value + 1, " \t");
+                snprintf(text, size, "%.*s", (int)strcspn(value, "\n"), value);
+            }
+        }
+    if (f)
+        fclose(f);
+}
+
+size_t cpu_cache_bytes(void)
+{
+    size_t largest = 0;
+    for (int i = 0; i < 8; i++) {
+        char path[80], text[32] = "", *unit;
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+        FILE *f = fopen(path, "r");
+        if (!f)
+            continue;
+        unsigned long long n = fgets(text, sizeof text, f) ? strtoull(text, &unit, 10) : 0;
+        fclose(f);
+        n *= n && *unit == 'K' ? 1024 : n && *unit == 'M' ? 1 << 20 : 1;
+        if (n > largest && n < (unsigned long long)1 << 31)
+            largest = (size_t)n;
+    }
+    return largest;
 }

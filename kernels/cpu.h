@@ -8,4 +8,8 @@
 bool cpu_has(const char *features);
 /* All features found, space separated, into text. */
 void cpu_features(char *text, size_t size);
+/* The CPU's name as Linux tells it, "" elsewhere. */
+void cpu_name(char *text, size_t size);
+/* Bytes of its largest cache, as Linux tells it; 0: not known. */
+size_t cpu_cache_bytes(void);
 #endif

@@ -252,6 +252,7 @@ static bool read_tensors(gguf *g, cursor *c, uint64_t *offsets, trit_error *e)
     if (alignment < 8 || alignment > 1u << 20 || (alignment & (alignment - 1)))
         return fail(e, "key general.alignment is %" PRIu64 ", not a power of two from 8 to 1048576", alignment);
     size_t header = (size_t)(c->at - g->bytes), base = header + (size_t)(-(uint64_t)header & (alignment - 1));
+    g->data_at = base < g->size ? base : g->size;
     for (size_t i = 0; i < g->tensor_count; i++)
         if (!place_tensor(g, &g->tensors[i], offsets[i], base, alignment, e))
             return false;

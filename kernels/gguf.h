@@ -31,6 +31,8 @@ void gguf_close(gguf *g);
 
 const char *gguf_path(const gguf *g);   /* "" for gguf_parse */
 size_t gguf_size(const gguf *g);        /* bytes of the file */
+int64_t gguf_changed_ns(const gguf *g); /* time of the file's last change, nanoseconds since 1970; 0 for gguf_parse */
+uint64_t gguf_description_hash(const gguf *g); /* of all that stands before the data of the tensors: keys, names, shapes */
 size_t gguf_count(const gguf *g);       /* tensors */
 const gguf_tensor *gguf_at(const gguf *g, size_t i);
 const gguf_tensor *gguf_find(const gguf *g, const char *name);
@@ -64,4 +66,6 @@ void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n);
 void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out);
 /* Tells the kernel that the pages of the tensor are not needed any more (they come back from the file on touch). */
 void tensor_drop(const gguf_tensor *t);
+/* Tells it that all of the tensor will be read again and again: file systems with large folios then read and map 2 MB at once. */
+void tensor_stream(const gguf_tensor *t);
 #endif

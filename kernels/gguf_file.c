@@ -48,6 +48,7 @@ static bool map_file(gguf *g, const char *path, trit_error *e)
             g->size = (size_t)s.st_size;
             g->mapped = good = true;
             g->fd = fd;
+            g->changed_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
         }
     }
     if (!good)
@@ -82,4 +83,9 @@ void gguf_close(gguf *g)
     free(g->tensor_index);
     free(g->path);
     free(g);
+}
+
+int64_t gguf_changed_ns(const gguf *g)
+{
+    return g->changed_ns;
 }

@@ -20,6 +20,8 @@ struct gguf {
     size_t size;
     bool mapped;
     int fd;                     /* of the mapped file */
+    int64_t changed_ns;
+    size_t data_at;             /* where the data of the tensors begins */
     gguf_key *keys;             /* in file order */
     gguf_tensor *tensors;       /* in file order */
     size_t key_count, tensor_count;

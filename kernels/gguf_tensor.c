@@ -1,4 +1,5 @@
 #include "gguf_private.h"
+#include "hash.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,11 @@ const gguf_tensor *gguf_at(const gguf *g, size_t i)
 const gguf_tensor *gguf_find(const gguf *g, const char *name)
 {
     return (const gguf_tensor *)(const void *)gguf_search(g->tensor_index, g->tensor_count, name);
+}
+
+uint64_t gguf_description_hash(const gguf *g)
+{
+    return hash_of(g->bytes, g->data_at);
 }
 
 static const uint8_t *row_at(const gguf_tensor *t, size_t row)
@@ -74,13 +80,28 @@ void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out)
     }
 }
 
-void tensor_drop(const gguf_tensor *t)
+/* Gives advice for the whole pages of this tensor alone. */
+static void advise(const gguf_tensor *t, int advice)
 {
     long page = sysconf(_SC_PAGESIZE);
     if (!t->mapped || page <= 0) /* memory of gguf_parse would be lost */
         return;
     uintptr_t mask = (uintptr_t)page - 1, begin = ((uintptr_t)t->data + mask) & ~mask,
               end = ((uintptr_t)t->data + t->bytes) & ~mask;
-    if (begin < end) /* whole pages of this tensor alone */
-        madvise((void *)begin, end - begin, MADV_DONTNEED);
+    if (begin < end)
+        madvise((void *)begin, end - begin, advice);
+}
+
+void tensor_drop(const gguf_tensor *t)
+{
+    advise(t, MADV_DONTNEED);
+}
+
+void tensor_stream(const gguf_tensor *t)
+{
+#ifdef MADV_HUGEPAGE
+    advise(t, MADV_HUGEPAGE);
+#else
+    (void)t;
+#endif
 }

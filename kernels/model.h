@@ -23,8 +23,16 @@ typedef struct session session;
 typedef enum { HEAD_FULL, HEAD_SCREEN, HEAD_AUTO } head_choice;
 bool head_named(const char *name, head_choice *out); /* "full", "screen", "auto"; NULL is full */
 
-/* Binds and packs. layout: of ternary matrices, as layout_named returns it; "auto" measures where they are large. g and p must outlive the model. Errors name the key or tensor; refuses what does not fit in available memory. */
-model *model_load(const gguf *g, const char *layout, head_choice head, const trit_ops *ops, pool *p, trit_error *e);
+typedef struct {
+    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as tuned, else t2 */
+    const char *cache;  /* folder of the packed cache; "off": none; NULL: for large models, beside the file or in the user's cache folder */
+    load_mode load;
+    head_choice head;
+} load_options;
+
+/* Binds and packs, or maps what was packed before. g and p must outlive the model. Errors name the key or tensor; refuses what does not
+   fit in available memory. A cache that cannot be used or made is no error: see model_note. */
+model *model_load(const gguf *g, const load_options *o, const trit_ops *ops, pool *p, trit_error *e);
 void model_free(model *m);
 /* Runs on another pool from now on, which must outlive the model. Sessions made before must not be used any more. */
 void model_set_pool(model *m, pool *p);
@@ -33,6 +41,11 @@ size_t model_weight_bytes(const model *m);          /* as held in memory, read o
 const char *model_head(const model *m);             /* "full" or "screen": the head in use */
 size_t model_head_bytes(const model *m);            /* those of its weight bytes */
 const char *model_layouts(const model *m);          /* "t2 f16": packed layouts in use */
+
+const char *model_load_way(const model *m);         /* of ternary weights: "mmap" or "copy" of a cache, or "packed" anew */
+const char *model_note(const model *m);             /* a sentence about the cache for the user, "" where there is nothing to say */
+const cache *model_cache(const model *m);           /* NULL: none */
+bool model_cache_made(const model *m);              /* by this load, which took the longer for it */
 
 /* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
 session *session_new(model *m, size_t context, size_t max_batch, trit_error *e);

@@ -1,6 +1,4 @@
 /* Binds the tensors of a GGUF to a model: every name and shape is checked, every tensor of the file must be of use. */
-#include "clock.h"
-#include "layout.h"
 #include "model_private.h"
 #include <inttypes.h>
 #include <math.h>
@@ -10,8 +8,10 @@
 
 typedef struct {
     model *m;
-    const char *layout; /* of ternary matrices */
-    head_choice head;
+    head_choice choice;
+    bound head;      /* with a screen, which is loaded last */
+    bound *matrices; /* [gguf_count]; loaded when all of the file is known to be right */
+    size_t count;
     bool *used; /* [gguf_count]: a tensor nobody asked for would mean a graph that is not the one computed here */
     trit_error *e;
 } binder;
@@ -49,7 +49,7 @@ static bool load_vector(binder *b, const char *name, size_t n, float **out)
     *out = malloc(n * sizeof(float));
     if (!*out)
         return fail(b->e, "not enough memory for tensor %s", name);
-    tensor_row_f32(t, 0, *out);
+    tensor_fetch_row_f32(t, 0, *out);
     b->m->weight_bytes += n * sizeof(float);
     return true;
 }
@@ -67,28 +67,9 @@ static bool load_scale(binder *b, const char *name, float *scale)
     return isfinite(*scale) ? true : fail(b->e, "%s: tensor %s is not a finite number", gguf_path(b->m->gguf), name);
 }
 
-/* Adds a layout to the list "t2 f16" unless it stands there. */
-static void note_layout(model *m, const char *layout)
+static bool bind_matrix(binder *b, const gguf_tensor *t, float scale, matrix *out)
 {
-    size_t len = strlen(layout);
-    for (const char *p = m->layouts; (p = strstr(p, layout)); p += len)
-        if ((p == m->layouts || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
-            return;
-    size_t have = strlen(m->layouts);
-    snprintf(m->layouts + have, sizeof m->layouts - have, "%s%s", have ? " " : "", layout);
-}
-
-static bool pack_matrix(binder *b, const gguf_tensor *t, float scale, matrix *out)
-{
-    model *m = b->m;
-    if (!matrix_load(out, t, b->layout, scale, m->pool, b->e))
-        return false;
-    if (out == &m->head)
-        m->head_bytes = out->bytes;
-    m->weight_bytes += out->bytes;
-    if (!out->owned)
-        m->mapped_bytes += out->bytes;
-    note_layout(m, out->layout);
+    b->matrices[b->count++] = (bound){ out, t, scale };
     return true;
 }
 
@@ -100,7 +81,7 @@ static bool load_matrix(binder *b, size_t n, const char *part, size_t rows, size
     snprintf(scale_name, sizeof scale_name, "blk.%zu.%s.scale", n, part);
     const gguf_tensor *t = demand(b, name, rows, k);
     float scale;
-    return t && load_scale(b, scale_name, &scale) && pack_matrix(b, t, scale, out);
+    return t && load_scale(b, scale_name, &scale) && bind_matrix(b, t, scale, out);
 }
 
 static bool load_norm(binder *b, size_t n, const char *part, size_t size, float **out)
@@ -130,26 +111,16 @@ static bool wants_screen(const gguf_tensor *head, head_choice choice)
     return choice == HEAD_SCREEN || (choice == HEAD_AUTO && head && screen_pays(head));
 }
 
-static bool load_head(binder *b, const gguf_tensor *t, float scale)
+static bool bind_head(binder *b, const gguf_tensor *t, float scale)
 {
     model *m = b->m;
-    if (!wants_screen(t, b->head))
-        return pack_matrix(b, t, scale, &m->head);
+    if (!wants_screen(t, b->choice))
+        return bind_matrix(b, t, scale, &m->head);
     if (!screen_possible(t))
         return fail(b->e, "%s: the output head has type %s and rows of %" PRIu64 " weights, of which there is no screen; use --head full",
                     gguf_path(m->gguf), t->info->name, t->ne[0]);
-    screen *s = calloc(1, sizeof *s);
-    if (!s)
-        return fail(b->e, "not enough memory to load a model");
-    if (!screen_make(s, t, scale, m->ops, m->pool, b->e)) {
-        free(s);
-        return b->head == HEAD_AUTO && pack_matrix(b, t, scale, &m->head);
-    }
-    m->screen = s;
-    m->head_bytes = s->bytes;
-    m->weight_bytes += s->bytes;
-    note_layout(m, s->matrix.layout);
-    return matrix_map(&m->head, t, scale, b->e);
+    b->head = (bound){ &m->head, t, scale };
+    return true;
 }
 
 /* Embedding, head and the vocabulary's size, which is the number of embedding rows. */
@@ -180,7 +151,7 @@ static bool bind_ends(binder *b)
     bool untied = gguf_find(m->gguf, "output.weight") != NULL;
     const gguf_tensor *head = untied ? demand(b, "output.weight", c->vocab, c->dim) : m->embedding;
     float scale;
-    return head && load_scale(b, "output.scale", &scale) && load_head(b, head, scale);
+    return head && load_scale(b, "output.scale", &scale) && bind_head(b, head, scale);
 }
 
 static bool check_all_used(binder *b)
@@ -195,47 +166,12 @@ static bool check_all_used(binder *b)
     return true;
 }
 
-/* Bytes the weights will take: the ternary ones packed, the head its screen, the rest as in the file. */
-static uint64_t bytes_needed(const gguf *g, const char *layout, head_choice head, bool ternary_alone)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < gguf_count(g); i++) {
-        const gguf_tensor *t = gguf_at(g, i);
-        if (type_is_ternary(t->type))
-            sum += packed_bytes(layout, t->rows, t->ne[0]);
-        else if (!ternary_alone && t == head_tensor(g) && wants_screen(t, head))
-            sum += screen_blob_bytes(t);
-        else if (!ternary_alone)
-            sum += t->bytes;
-    }
-    return sum;
-}
-
-static bool check_memory(const gguf *g, const char *layout, head_choice head, trit_error *e)
-{
-    int64_t available = memory_available();
-    uint64_t needed = bytes_needed(g, layout, head, false);
-    if (available >= 0 && needed > (uint64_t)available)
-        return fail(e, "%s: the weights need %.0f MB of memory, but only %.0f MB are available", gguf_path(g),
-                    (double)needed / 1e6, (double)available / 1e6);
-    return true;
-}
-
-/* Weights that a cache may hold are not worth a measurement. */
-static const char *settle_layout(const gguf *g, const char *layout, const trit_ops *ops, pool *p)
-{
-    enum { LARGE = 32 << 20 };
-    if (strcmp(layout, "auto"))
-        return layout;
-    return bytes_needed(g, "t2", HEAD_FULL, true) < LARGE ? "t2" : layout_measure(ops, p);
-}
-
-model *model_load(const gguf *g, const char *layout, head_choice head, const trit_ops *ops, pool *p, trit_error *e)
+model *model_load(const gguf *g, const load_options *o, const trit_ops *ops, pool *p, trit_error *e)
 {
     model *m = calloc(1, sizeof *m);
     bool *used = calloc(gguf_count(g) + 1, sizeof *used);
-    binder b = { m, layout, head, used, e };
-    bool ok = m && used;
+    binder b = { .m = m, .choice = o->head, .matrices = calloc(gguf_count(g) + 1, sizeof *b.matrices), .used = used, .e = e };
+    bool ok = m && used && b.matrices;
     if (!ok)
         fail(e, "not enough memory to load a model");
     if (ok) {
@@ -243,8 +179,6 @@ model *model_load(const gguf *g, const char *layout, head_choice head, const tri
         m->ops = ops;
         m->pool = p;
         ok = config_read(&m->config, g, e);
-        b.layout = ok ? settle_layout(g, layout, ops, p) : layout;
-        ok = ok && check_memory(g, b.layout, head, e);
     }
     if (ok) {
         m->frequency = malloc((m->config.rope_dim / 2 + 1) * sizeof *m->frequency);
@@ -255,8 +189,12 @@ model *model_load(const gguf *g, const char *layout, head_choice head, const tri
     ok = ok && bind_ends(&b);
     for (size_t i = 0; ok && i < m->config.layers; i++)
         ok = load_layer(&b, i);
-    ok = ok && check_all_used(&b);
+    bool screened = b.head.to != NULL;
+    if (ok && screened)
+        b.matrices[b.count++] = b.head;
+    ok = ok && check_all_used(&b) && weights_load(m, b.matrices, b.count, screened, o, e);
     free(used);
+    free(b.matrices);
     if (ok)
         return m;
     model_free(m);
@@ -284,6 +222,7 @@ void model_free(model *m)
     free(m->layers);
     free(m->output_norm);
     free(m->frequency);
+    cache_close(m->cache);
     free(m);
 }
 
@@ -326,4 +265,29 @@ const char *model_layouts(const model *m)
 void model_set_pool(model *m, pool *p)
 {
     m->pool = p;
+}
+
+const char *model_load_way(const model *m)
+{
+    return m->load;
+}
+
+const char *model_note(const model *m)
+{
+    return m->note;
+}
+
+const cache *model_cache(const model *m)
+{
+    return m->cache;
+}
+
+bool model_cache_made(const model *m)
+{
+    return m->cache_made;
+}
+
+const tuning *model_tuning(const model *m)
+{
+    return m->tuned ? &m->tuning : NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef TRIT_MODEL_PRIVATE_H
 #define TRIT_MODEL_PRIVATE_H
 #include "head.h"
+#include "tune.h"
 
 typedef struct {
     float *attn_norm, *ffn_norm;          /* [dim] */
@@ -25,6 +26,11 @@ struct model {
     size_t weight_bytes, mapped_bytes; /* read once a token; those of them that live in the file's mapping */
     size_t head_bytes;             /* likewise, of the head or its screen */
     char layouts[64];
+    cache *cache;                  /* NULL: none */
+    const char *load;
+    bool tuned, cache_made;
+    tuning tuning;                 /* the record that was used, if tuned */
+    char note[1024];
 };
 
 struct session {
@@ -52,6 +58,12 @@ struct session {
 bool config_read(model_config *c, const gguf *g, trit_error *e);
 /* Radians a position for each rotated pair, frequency[rope_dim/2]: base, linear scaling, rope_freqs.weight. Marks no tensor. */
 bool config_frequencies(const model_config *c, const gguf *g, double *frequency, trit_error *e);
+
+/* A matrix and the tensor it is to be loaded from, times a scale. */
+typedef struct { matrix *to; const gguf_tensor *from; float scale; } bound;
+/* Loads all of them, and the head with its screen if that is wanted: the last of them. Sets what the model tells of its weights. Errors:
+   memory, weights that are not what their type says. */
+bool weights_load(model *m, const bound *matrices, size_t count, bool screened, const load_options *o, trit_error *e);
 
 /* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length. */
 void forward_layers(session *s, const int32_t *tokens, size_t n);

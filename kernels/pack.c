@@ -1,3 +1,4 @@
+#include "cache.h"
 #include "clock.h"
 #include "pack.h"
 #include "repack.h"
@@ -46,8 +47,10 @@ static size_t whole(size_t n, size_t unit)
 }
 
 typedef struct {
-    matrix *m;
+    const matrix *m;
     const layout *l;
+    uint8_t *out;              /* where group `first` goes */
+    size_t first;
     size_t blocks;             /* scales of a row */
     float *scales;             /* [groups*rows][blocks], or NULL for I2_S */
     atomic_size_t bad_code, bad_scale; /* 1 + a row that holds one; 0: none */
@@ -85,14 +88,15 @@ static void decode_piece(packing *p, size_t row, size_t at, size_t n, int8_t *tr
     }
 }
 
+/* Groups [begin, end) from p->first on. */
 static void pack_groups(void *arg, size_t begin, size_t end, int thread)
 {
     packing *p = arg;
     const matrix *m = p->m;
     int8_t trits[PIECE];
     (void)thread;
-    for (size_t row = begin * T2_ROWS; row < end * T2_ROWS; row++) {
-        uint8_t *out = m->data + (row / T2_ROWS * m->chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
+    for (size_t row = (p->first + begin) * T2_ROWS; row < (p->first + end) * T2_ROWS; row++) {
+        uint8_t *out = p->out + ((row / T2_ROWS - p->first) * m->chunks * T2_ROWS + row % T2_ROWS) * T2_BYTES;
         for (size_t c = 0, at = 0; c < m->chunks; at += PIECE) {
             size_t n = row >= m->rows || at >= m->k ? 0 : m->k - at < PIECE ? m->k - at : PIECE;
             memset(trits + n, 0, PIECE - n);
@@ -131,181 +135,191 @@ static bool has_one_scale(const gguf_tensor *t)
     return true;
 }
 
-static const layout *layout_for(const char *name, const gguf_tensor *t)
+static const layout *find_layout(const char *name)
 {
-    const layout *l = &layouts[0];
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (!strcmp(layouts[i].name, name))
-            l = &layouts[i];
+            return &layouts[i];
+    return &layouts[0];
+}
+
+static const layout *layout_for(const char *name, const gguf_tensor *t)
+{
+    const layout *l = find_layout(name);
     return whole((size_t)t->ne[0], l->chunk) <= l->most_chunks && (l->block_scales || has_one_scale(t)) ? l : &layouts[0];
+}
+
+const char *packed_layout(size_t i)
+{
+    return i < sizeof layouts / sizeof *layouts ? layouts[i].name : NULL;
 }
 
 uint64_t packed_bytes(const char *name, uint64_t rows, uint64_t k)
 {
-    size_t chunk = strcmp(name, "t5") ? T2_CHUNK : T5_CHUNK;
-    return whole(rows, T2_ROWS) * T2_ROWS * whole(k, chunk) * T2_BYTES;
+    return whole(rows, T2_ROWS) * T2_ROWS * whole(k, find_layout(name)->chunk) * T2_BYTES;
 }
 
-/* One scale for the whole matrix if all blocks that matter agree. */
-static void settle_scales(matrix *m, float *scales, size_t count, float extra)
+/* Whether blocks that matter have different scales; if not, *common is theirs. */
+static bool scales_differ(const float *scales, size_t count, float *common)
 {
-    float common = 0;
     bool differ = false;
+    *common = 0;
     for (size_t i = 0; i < count; i++) {
-        if (scales[i] != 0 && common == 0)
-            common = scales[i];
-        differ |= scales[i] != 0 && scales[i] != common;
+        if (scales[i] != 0 && *common == 0)
+            *common = scales[i];
+        differ |= scales[i] != 0 && scales[i] != *common;
     }
-    if (differ) {
-        for (size_t i = 0; i < count; i++)
-            scales[i] *= extra;
-        m->scales = scales;
-    } else {
-        m->scale = common * extra;
-        free(scales);
-    }
+    return differ;
+}
+
+/* The padded shape in a layout. */
+static void shape(matrix *m, const layout *l)
+{
+    m->layout = l->name;
+    m->chunks = whole(m->k, l->chunk);
+    m->groups = whole(m->rows, T2_ROWS);
+    m->bytes = m->groups * m->chunks * T2_ROWS * T2_BYTES;
+}
+
+static size_t count_scales(const matrix *m)
+{
+    return m->groups * T2_ROWS * whole(m->k, SCALE_BLOCK);
+}
+
+static bool begin_packing(packing *job, const matrix *m, const layout *l)
+{
+    *job = (packing){ .m = m, .l = l, .blocks = whole(m->k, SCALE_BLOCK) };
+    if (m->source->type == TYPE_I2_S)
+        return true;
+    job->scales = calloc(count_scales(m), sizeof *job->scales); /* 0 in rows of the pad */
+    return job->scales != NULL;
+}
+
+static int name_length(const gguf_tensor *t)
+{
+    return (int)(t->name.len < 100 ? t->name.len : 100);
+}
+
+/* Says what was wrong with the weights, and whether they need a scale for each block; if not, *scale is that of all. */
+static bool end_packing(packing *job, float *scale, bool *differ, trit_error *e)
+{
+    const gguf_tensor *t = job->m->source;
+    size_t bad_code = atomic_load(&job->bad_code), bad_scale = atomic_load(&job->bad_scale);
+    *differ = false;
+    *scale = tensor_scale(t);
+    if (!job->scales && !isfinite(*scale))
+        bad_scale = 1;
+    if (job->scales)
+        *differ = scales_differ(job->scales, count_scales(job->m), scale);
+    tensor_drop(t);
+    if (bad_code)
+        return fail(e, "tensor %.*s is not ternary: row %zu holds a code other than -1, 0, +1", name_length(t), t->name.data, bad_code - 1);
+    if (bad_scale)
+        return fail(e, "tensor %.*s has a scale that is not a finite number (row %zu)", name_length(t), t->name.data, bad_scale - 1);
+    return true;
+}
+
+/* Hands over `scales`, of each block, or NULL for the one of all. */
+static void set_scales(matrix *m, float *scales, float scale, float extra)
+{
+    for (size_t i = 0; scales && i < count_scales(m); i++)
+        scales[i] *= extra;
+    m->scales = scales;
+    m->scale = scale * extra;
 }
 
 static bool load_ternary(matrix *m, const layout *l, float extra, pool *p, trit_error *e)
 {
     const gguf_tensor *t = m->source;
-    int name = (int)(t->name.len < 100 ? t->name.len : 100);
-    m->layout = l->name;
-    m->chunks = whole(m->k, l->chunk);
-    m->groups = whole(m->rows, T2_ROWS);
-    m->bytes = m->groups * m->chunks * T2_ROWS * T2_BYTES;
+    packing job;
+    float scale;
+    bool differ;
+    shape(m, l);
     m->owned = true;
     m->data = slab_alloc(m->bytes);
-    packing job = { .m = m, .l = l, .blocks = whole(m->k, SCALE_BLOCK) };
-    size_t count = m->groups * T2_ROWS * job.blocks;
-    bool one_scale = t->type == TYPE_I2_S;
-    if (!one_scale)
-        job.scales = calloc(count, sizeof *job.scales); /* 0 in rows of the pad */
-    if (!m->data || (!one_scale && !job.scales)) {
+    if (!begin_packing(&job, m, l) || !m->data) {
         free(job.scales);
         matrix_free(m);
-        return fail(e, "tensor %.*s does not fit into memory: packing it takes %zu bytes", name, t->name.data, m->bytes);
+        return fail(e, "tensor %.*s does not fit into memory: packing it takes %zu bytes", name_length(t), t->name.data, m->bytes);
     }
+    job.out = m->data;
     pool_run(p, m->groups, 8, pack_groups, &job);
-    tensor_drop(t);
-    size_t bad_code = atomic_load(&job.bad_code), bad_scale = atomic_load(&job.bad_scale);
-    if (one_scale && !isfinite(tensor_scale(t)))
-        bad_scale = 1;
-    if (bad_code || bad_scale) {
-        free(job.scales);
-        matrix_free(m);
-        if (bad_code)
-            return fail(e, "tensor %.*s is not ternary: row %zu holds a code other than -1, 0, +1", name, t->name.data, bad_code - 1);
-        return fail(e, "tensor %.*s has a scale that is not a finite number (row %zu)", name, t->name.data, bad_scale - 1);
+    bool ok = end_packing(&job, &scale, &differ, e);
+    if (ok && differ) {
+        set_scales(m, job.scales, 1, extra);
+        return true;
     }
-    if (one_scale)
-        m->scale = tensor_scale(t) * extra;
+    free(job.scales);
+    if (ok)
+        set_scales(m, NULL, scale, extra);
     else
-        settle_scales(m, job.scales, count, extra);
-    return true;
+        matrix_free(m);
+    return ok;
 }
 
-typedef struct { matrix *m; const lane_layout *l; } lane_packing;
+enum { AT_ONCE = 4 << 20 }; /* bytes that are packed before they go to a cache */
 
-static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
+static bool cache_ternary(cache_out *o, const gguf_tensor *t, const char *layout_name, pool *p, trit_error *e)
 {
-    const lane_packing *p = arg;
-    const matrix *m = p->m;
-    size_t group = lane_group_bytes(p->l, m->k), row = m->k / m->source->info->weights * m->source->info->bytes;
-    gguf_tensor slice = *m->source;
-    (void)thread;
-    for (size_t g = begin; g < end; g++) {
-        size_t count = m->rows - g * LANE_ROWS < LANE_ROWS ? m->rows - g * LANE_ROWS : LANE_ROWS;
-        lane_pack_group(p->l, m->source->data + g * LANE_ROWS * row, count, m->k, m->data + g * group);
+    const layout *l = layout_for(layout_name, t);
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0] };
+    shape(&m, l);
+    size_t group = m.chunks * T2_ROWS * T2_BYTES, groups = AT_ONCE / group ? AT_ONCE / group : 1;
+    groups = groups < m.groups ? groups : m.groups;
+    packing job;
+    float scale;
+    bool differ, ok = begin_packing(&job, &m, l);
+    job.out = malloc(groups * group);
+    if (!ok || !job.out)
+        ok = fail(e, "there is no memory to pack tensor %.*s", name_length(t), t->name.data);
+    ok = ok && cache_begin(o, t, l->name, m.rows, m.k, p, e);
+    for (; ok && job.first < m.groups; job.first += groups) {
+        size_t n = m.groups - job.first < groups ? m.groups - job.first : groups;
+        pool_run(p, n, 8, pack_groups, &job);
+        ok = cache_append(o, job.out, n * group, e);
     }
-    slice.data += begin * LANE_ROWS * row;
-    slice.bytes = (end * LANE_ROWS < m->rows ? end * LANE_ROWS : m->rows) * row - begin * LANE_ROWS * row;
-    tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
+    ok = ok && end_packing(&job, &scale, &differ, e);
+    if (ok && !differ)
+        cache_set_scale(o, scale);
+    else if (ok)
+        ok = cache_begin(o, t, "scales", m.rows, m.k, p, e) && cache_append(o, job.scales, count_scales(&m) * sizeof *job.scales, e);
+    free(job.out);
+    free(job.scales);
+    return ok;
 }
 
-/* Block types with 16 rows side by side, where there is memory for it; else they are read as they stand in the file. */
-static bool load_lanes(matrix *m, const lane_layout *l, pool *p)
-{
-    size_t groups = whole(m->rows, LANE_ROWS), bytes = groups * lane_group_bytes(l, m->k);
-    int64_t available = memory_available();
-    if (available >= 0 && (uint64_t)available < bytes)
-        return false;
-    m->data = slab_alloc(bytes);
-    if (!m->data)
-        return false;
-    m->layout = l->name;
-    m->groups = groups;
-    m->bytes = bytes;
-    m->owned = true;
-    lane_packing job = { m, l };
-    pool_run(p, groups, 8, pack_lanes, &job);
-    return true;
-}
-
-enum { COPY_SLICE = 4 << 20, COPY_SPARE = 512 << 20 };
-
-static void copy_slices(void *arg, size_t begin, size_t end, int thread)
-{
-    matrix *m = arg;
-    (void)thread;
-    for (; begin < end; begin++) {
-        size_t at = begin * COPY_SLICE, n = m->bytes - at < COPY_SLICE ? m->bytes - at : COPY_SLICE;
-        gguf_tensor slice = *m->source;
-        slice.data += at;
-        slice.bytes = n;
-        memcpy(m->data + at, slice.data, n);
-        tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
-    }
-}
-
-/* Dense weights stream 15 % faster from huge pages than from a mapped file: they are copied where there is ample memory. Files stay
-   mapped where memory is short, for the system can drop and read such pages again. */
-static void load_dense(matrix *m, pool *p)
-{
-    int64_t available = memory_available();
-    if (!m->source->mapped || m->bytes < COPY_SLICE || !slab_is_huge() || available < 0 || (uint64_t)available < 2 * (uint64_t)m->bytes + COPY_SPARE)
-        return;
-    uint8_t *copy = slab_alloc(m->bytes);
-    if (!copy)
-        return;
-    m->data = copy;
-    m->owned = true;
-    pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, m);
-}
-
-static matrix bind(const gguf_tensor *t, float extra_scale)
-{
-    return (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = extra_scale, .layout = t->info->name,
-                     .data = (uint8_t *)t->data /* never written: owned is false */, .bytes = t->bytes };
-}
-
-static bool find_multiplication(matrix *m, trit_error *e)
+/* A ternary matrix as it lies in a cache. False: there is none that fits, and *m is as it was. */
+static bool find_packed(matrix *m, const cache *c, const char *layout_name, float extra)
 {
     const gguf_tensor *t = m->source;
-    m->how = multiplication_for(m->layout, m->scales != NULL);
-    if (m->how)
+    for (size_t i = sizeof layouts / sizeof *layouts; c && i-- > 0;) {
+        const layout *l = &layouts[i];
+        const cache_entry *x = !i || !strcmp(l->name, layout_name) ? cache_find(c, t->name, l->name) : NULL;
+        matrix packed = *m;
+        shape(&packed, l);
+        if (!x || x->rows != m->rows || x->k != m->k || x->bytes != packed.bytes || packed.chunks > l->most_chunks)
+            continue;
+        const cache_entry *s = cache_find(c, t->name, "scales");
+        float *scales = NULL;
+        if (s) {
+            size_t bytes = count_scales(&packed) * sizeof *scales;
+            if (!l->block_scales || s->bytes != bytes || !(scales = malloc(bytes)))
+                continue;
+            memcpy(scales, s->data, bytes);
+            bool finite = true;
+            for (size_t j = 0; j < bytes / sizeof *scales; j++)
+                finite &= isfinite(scales[j]);
+            if (!finite) {
+                free(scales);
+                continue;
+            }
+        }
+        packed.data = (uint8_t *)(uintptr_t)x->data; /* never written: owned is false */
+        set_scales(&packed, scales, x->scale, extra);
+        *m = packed;
         return true;
-    matrix_free(m);
-    return fail(e, "tensor %.*s has type %s, which cannot be multiplied", (int)(t->name.len < 100 ? t->name.len : 100), t->name.data,
-                t->info->name);
-}
-
-bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e)
-{
-    *m = bind(t, extra_scale);
-    if (type_is_ternary(t->type)) {
-        if (!load_ternary(m, layout_for(layout, t), extra_scale, p, e))
-            return false;
-    } else if (!lane_layout_for(t->type) || !load_lanes(m, lane_layout_for(t->type), p)) {
-        load_dense(m, p);
     }
-    return find_multiplication(m, e);
-}
-
-bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e)
-{
-    *m = bind(t, extra_scale);
-    return find_multiplication(m, e);
+    return false;
 }
 
 void matrix_use_lanes(matrix *m, const lane_layout *l, uint8_t *groups)
@@ -315,6 +329,187 @@ void matrix_use_lanes(matrix *m, const lane_layout *l, uint8_t *groups)
     m->bytes = m->groups * lane_group_bytes(l, m->k);
     m->data = groups;
     m->how = multiplication_for(l->name, false);
+}
+
+typedef struct {
+    const matrix *m;
+    const lane_layout *l;
+    uint8_t *out; /* where group `first` goes */
+    size_t first;
+} lane_packing;
+
+/* Groups [begin, end) from p->first on. */
+static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
+{
+    const lane_packing *p = arg;
+    const matrix *m = p->m;
+    size_t group = lane_group_bytes(p->l, m->k), row = m->k / m->source->info->weights * m->source->info->bytes;
+    size_t from = (p->first + begin) * LANE_ROWS, to = (p->first + end) * LANE_ROWS < m->rows ? (p->first + end) * LANE_ROWS : m->rows;
+    gguf_tensor slice = *m->source;
+    (void)thread;
+    for (size_t r = from; r < to; r += LANE_ROWS, begin++)
+        lane_pack_group(p->l, m->source->data + r * row, to - r < LANE_ROWS ? to - r : LANE_ROWS, m->k, p->out + begin * group);
+    slice.data += from * row;
+    slice.bytes = (to - from) * row;
+    tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
+}
+
+/* Block types with 16 rows side by side, where there is memory for it; else they are read as they stand in the file. */
+static bool load_lanes(matrix *m, const lane_layout *l, pool *p)
+{
+    matrix packed = *m;
+    matrix_use_lanes(&packed, l, NULL);
+    int64_t available = memory_available();
+    if (available >= 0 && (uint64_t)available < packed.bytes)
+        return false;
+    packed.data = slab_alloc(packed.bytes);
+    if (!packed.data)
+        return false;
+    packed.owned = true;
+    pool_run(p, packed.groups, 8, pack_lanes, &(lane_packing){ &packed, l, packed.data, 0 });
+    *m = packed;
+    return true;
+}
+
+static bool cache_lanes(cache_out *o, const gguf_tensor *t, const lane_layout *l, pool *p, trit_error *e)
+{
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0] };
+    matrix_use_lanes(&m, l, NULL);
+    size_t group = lane_group_bytes(l, m.k), groups = AT_ONCE / group ? AT_ONCE / group : 1;
+    lane_packing job = { &m, l, malloc(groups * group), 0 };
+    bool ok = job.out || fail(e, "there is no memory to pack tensor %.*s", name_length(t), t->name.data);
+    ok = ok && cache_begin(o, t, l->name, m.rows, m.k, p, e);
+    for (; ok && job.first < m.groups; job.first += groups) {
+        size_t n = m.groups - job.first < groups ? m.groups - job.first : groups;
+        pool_run(p, n, 8, pack_lanes, &job);
+        ok = cache_append(o, job.out, n * group, e);
+    }
+    free(job.out);
+    return ok;
+}
+
+/* The same from a cache. False: there is none that fits, and *m is as it was. */
+static bool find_lanes(matrix *m, const cache *c)
+{
+    const lane_layout *l = lane_layout_for(m->source->type);
+    const cache_entry *x = c && l ? cache_find(c, m->source->name, l->name) : NULL;
+    matrix packed = *m;
+    if (!x || x->rows != m->rows || x->k != m->k)
+        return false;
+    matrix_use_lanes(&packed, l, (uint8_t *)(uintptr_t)x->data); /* never written: owned is false */
+    if (x->bytes != packed.bytes)
+        return false;
+    *m = packed;
+    return true;
+}
+
+enum { COPY_SLICE = 4 << 20, COPY_SPARE = 512 << 20 };
+
+typedef struct { const uint8_t *from; uint8_t *to; size_t bytes; const gguf_tensor *source; } copying;
+
+static void copy_slices(void *arg, size_t begin, size_t end, int thread)
+{
+    copying *c = arg;
+    (void)thread;
+    for (; begin < end; begin++) {
+        size_t at = begin * COPY_SLICE, n = c->bytes - at < COPY_SLICE ? c->bytes - at : COPY_SLICE;
+        memcpy(c->to + at, c->from + at, n);
+        gguf_tensor slice = *c->source;
+        slice.data = c->from + at;
+        slice.bytes = n;
+        tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
+    }
+}
+
+/* Moves a mapped matrix to huge pages. Without memory for it, it stays where it is. */
+static void copy_matrix(matrix *m, pool *p)
+{
+    copying c = { m->data, slab_alloc(m->bytes), m->bytes, m->source };
+    if (!c.to)
+        return;
+    pool_run(p, (m->bytes + COPY_SLICE - 1) / COPY_SLICE, 1, copy_slices, &c);
+    m->data = c.to;
+    m->owned = true;
+}
+
+/* Whether a matrix as it stands in the file is worth a copy: it streams 15 % faster from huge pages than from a mapped file, but files
+   stay mapped where memory is short, for the system can drop and read such pages again. */
+static bool deserves_copy(const matrix *m)
+{
+    int64_t available = memory_available();
+    return m->bytes >= COPY_SLICE && slab_is_huge() && available >= 0 && (uint64_t)available >= 2 * (uint64_t)m->bytes + COPY_SPARE;
+}
+
+uint64_t kept_bytes(const gguf_tensor *t, const char *layout_name)
+{
+    const lane_layout *l = lane_layout_for(t->type);
+    if (l)
+        return (t->rows + LANE_ROWS - 1) / LANE_ROWS * lane_group_bytes(l, (size_t)t->ne[0]);
+    return type_is_ternary(t->type) ? packed_bytes(layout_name, t->rows, t->ne[0]) : 0;
+}
+
+bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout_name, pool *p, trit_error *e)
+{
+    const lane_layout *l = lane_layout_for(t->type);
+    return l ? cache_lanes(o, t, l, p, e) : cache_ternary(o, t, layout_name, p, e);
+}
+
+bool matrix_is_kept(const cache *c, const gguf_tensor *t, const char *layout_name)
+{
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0] };
+    bool found = type_is_ternary(t->type) ? find_packed(&m, c, layout_name, 1) : find_lanes(&m, c);
+    free(m.scales);
+    return found;
+}
+
+matrix matrix_of_packed(const gguf_tensor *t, const char *layout_name, const uint8_t *data)
+{
+    matrix m = { .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = 1, .data = (uint8_t *)(uintptr_t)data };
+    shape(&m, find_layout(layout_name));
+    m.how = multiplication_for(m.layout, false);
+    return m;
+}
+
+static matrix bind(const gguf_tensor *t, float scale)
+{
+    return (matrix){ .source = t, .rows = (size_t)t->rows, .k = (size_t)t->ne[0], .scale = scale, .layout = t->info->name,
+                     .data = (uint8_t *)(uintptr_t)t->data /* never written: owned is false */, .bytes = t->bytes };
+}
+
+static bool find_multiplication(matrix *m, trit_error *e)
+{
+    const gguf_tensor *t = m->source;
+    m->how = multiplication_for(m->layout, m->scales != NULL);
+    if (m->how)
+        return true;
+    matrix_free(m);
+    return fail(e, "tensor %.*s has type %s, which cannot be multiplied", name_length(t), t->name.data, t->info->name);
+}
+
+bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e)
+{
+    const lane_layout *lanes = lane_layout_for(t->type);
+    bool copy = o->load == LOAD_COPY;
+    *m = bind(t, o->scale);
+    if (type_is_ternary(t->type)) {
+        if (!find_packed(m, o->cache, o->layout, o->scale))
+            return load_ternary(m, layout_for(o->layout, t), o->scale, p, e) && find_multiplication(m, e);
+    } else if (!find_lanes(m, o->cache)) {
+        if (lanes && o->load != LOAD_MMAP && load_lanes(m, lanes, p))
+            return find_multiplication(m, e);
+        copy |= o->load == LOAD_AUTO && deserves_copy(m);
+        if (!copy)
+            tensor_stream(t);
+    }
+    if (copy)
+        copy_matrix(m, p);
+    return find_multiplication(m, e);
+}
+
+bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e)
+{
+    *m = bind(t, extra_scale);
+    return find_multiplication(m, e);
 }
 
 void matrix_free(matrix *m)

@@ -1,7 +1,8 @@
-/* Turns a GGUF matrix into what the kernels read, once, at load. Ternary types become t2 or t5 in anonymous (huge-page) memory and the
-   file's pages are dropped; dense types keep their layout: copied to huge pages where memory is ample, else read in the mapping. */
+/* Turns a GGUF matrix into what the kernels read. Ternary types become t2 or t5: mapped from a cache where there is one, else packed into
+   anonymous (huge-page) memory. Dense types keep their layout, in the mapping or copied to huge pages. */
 #ifndef TRIT_PACK_H
 #define TRIT_PACK_H
+#include "cache.h"
 #include "gguf.h"
 #include "ops.h"
 #include "pool.h"
@@ -22,10 +23,30 @@ typedef struct {
     bool owned;
 } matrix;
 
-/* Packs on the pool's threads; ternary types into `layout` ("t2", "t5"), but into t2 where t5 cannot hold them: with a scale a block,
-   and rows of more than T5_MOST_CHUNKS chunks. `extra_scale` multiplies (a `.scale` tensor; 1 without). Refuses codes that are no trits and scales
-   that are no numbers. */
-bool matrix_load(matrix *m, const gguf_tensor *t, const char *layout, float extra_scale, pool *p, trit_error *e);
+/* LOAD_MMAP: read where the file is mapped; LOAD_COPY: in anonymous memory, of huge pages where the system has them; LOAD_AUTO: caches
+   are mapped, and large dense matrices copied where memory is ample. */
+typedef enum { LOAD_AUTO, LOAD_MMAP, LOAD_COPY } load_mode;
+
+typedef struct {
+    const char *layout;  /* of ternary types: "t2" or "t5"; t2 where t5 cannot hold them: with a scale a block, and rows of more than
+                            T5_MOST_CHUNKS chunks */
+    float scale;         /* multiplies (a `.scale` tensor; 1 without) */
+    load_mode load;
+    const cache *cache;  /* must outlive the matrix; NULL: none */
+} matrix_options;
+
+/* Packs and copies on the pool's threads. Refuses codes that are no trits and scales that are no numbers. */
+bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e);
+/* Bytes a tensor takes in a packed cache; 0: it stays as it is in the model's file. */
+uint64_t kept_bytes(const gguf_tensor *t, const char *layout);
+/* Whether matrix_load would take the tensor from this cache. */
+bool matrix_is_kept(const cache *c, const gguf_tensor *t, const char *layout);
+/* Packs a tensor that is kept into a cache as matrix_load would, in pieces of a few MB. */
+bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout, pool *p, trit_error *e);
+/* A matrix of the shape of t over packed bytes that are there already: packed_bytes of them; data may be NULL to learn the size. */
+matrix matrix_of_packed(const gguf_tensor *t, const char *layout, const uint8_t *data);
+/* The packed layouts, in order; NULL behind the last. */
+const char *packed_layout(size_t i);
 /* Bytes that a ternary matrix takes in a layout. */
 uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
 /* A dense matrix whose data stay where they are: never copied to huge pages. */

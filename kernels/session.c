@@ -16,13 +16,14 @@ static void *map_memory(size_t bytes)
 
 static bool check_memory(const session *s, trit_error *e)
 {
-    int64_t available = memory_available();
-    double needed = (double)s->kv_bytes + (double)s->buffer_bytes + (double)s->model->mapped_bytes;
-    if (available >= 0 && needed > (double)available)
+    int64_t available = memory_available(), space = address_space_left();
+    double own = (double)s->kv_bytes + (double)s->buffer_bytes, needed = own + (double)s->model->mapped_bytes; /* which has its address space */
+    bool short_space = space >= 0 && own > (double)space;
+    if (short_space || (available >= 0 && needed > (double)available))
         return fail(e,
                     "%.0f MB of memory are needed (%.0f of them for a context of %zu tokens), but only %.0f are available; "
                     "a smaller --context needs less",
-                    needed / 1e6, (double)s->kv_bytes / 1e6, s->context, (double)available / 1e6);
+                    (short_space ? own : needed) / 1e6, (double)s->kv_bytes / 1e6, s->context, (double)(short_space ? space : available) / 1e6);
     return true;
 }
 

@@ -1,4 +1,5 @@
 #include "bench_report.h"
+#include "../cpu.h"
 #include "../json.h"
 #include "../version.h"
 #include <inttypes.h>
@@ -16,25 +17,6 @@ bool bench_format_named(const char *name, bench_format *out)
             return true;
         }
     return false;
-}
-
-/* The CPU's name as Linux tells it, "" elsewhere. */
-static void cpu_name(char *text, size_t size)
-{
-    static const char *const keys[] = { "model name", "Hardware", "Model", "cpu model", "uarch" };
-    char line[256];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    *text = 0;
-    while (f && !*text && fgets(line, sizeof line, f))
-        for (size_t i = 0; i < sizeof keys / sizeof *keys && !*text; i++) {
-            char *value = strchr(line, ':');
-            if (!strncmp(line, keys[i], strlen(keys[i])) && value) {
-                value += 1 + strspn(value + 1, " \t");
-                snprintf(text, size, "%.*s", (int)strcspn(value, "\n"), value);
-            }
-        }
-    if (f)
-        fclose(f);
 }
 
 typedef struct { char name[96], type[16]; uint64_t params, bytes; } model_summary;
@@ -177,6 +159,7 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_number(s, "head_bytes", (double)model_head_bytes(u->loaded->model), -1);
     put_number(s, "head_candidates", screen ? (double)r->head.candidates / (double)r->head.tokens : NAN, 1);
     put_number(s, "head_fallbacks", screen ? (double)r->head.full : NAN, -1);
+    put_text(s, "load", model_load_way(u->loaded->model));
     put_text(s, "cpus", pool_cpus(u->loaded->pool));
     put_number(s, "load_ns", (double)u->loaded->load_ns, -1);
     put_number(s, "bytes_per_token", r->n_gen ? r->bytes_per_token : NAN, 0);

@@ -2,6 +2,7 @@
 #include "../json.h"
 #include "../ops.h"
 #include "../proof.h"
+#include "check_cache.h"
 #include "options.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,20 +40,26 @@ static tally check_isa(const isa_row *isa, const trit_ops *specification, uint64
 
 int cmd_check(int argc, char **argv)
 {
-    const char *isa_name = NULL, *format = "text";
+    const char *isa_name = NULL, *format = "text", *model = NULL, *folder = NULL;
     int64_t seed = -1;
     const option table[] = {
         { "seed", 0, OPTION_INT, &seed, "N", "seed of the inputs (from the clock)", 0, 9e15 },
         { "isa", 0, OPTION_TEXT, &isa_name, "NAME", "check this ISA alone", 0, 0 },
+        { "model", 'm', OPTION_TEXT, &model, "FILE", "check the packed caches of this model instead, every byte", 0, 0 },
+        { "cache", 0, OPTION_TEXT, &folder, "DIR", "with -m: caches in this folder alone", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
-    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[--seed N] [--isa NAME] [-o json]",
-                               "Proves every kernel of every ISA of this CPU against the scalar specification.");
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[--seed N] [--isa NAME] [-m FILE [--cache DIR]] [-o json]",
+                               "Proves every kernel of every ISA of this CPU against the scalar specification; or a model's packed caches.");
     if (status >= 0)
         return status;
     bool json = !strcmp(format, "json");
     if (!json && strcmp(format, "text"))
         return complain("check", 2, "there is no output format \"%s\"; use text or json", format);
+    if (folder && !model)
+        return complain("check", 2, "--cache needs -m FILE");
+    if (model)
+        return check_caches(model, folder, json);
     if (isa_name && !strcmp(isa_name, "auto"))
         isa_name = NULL;
     if (isa_name && (!*isa_name || !ops_for(isa_name)))

@@ -1,5 +1,6 @@
 #include "events.h"
 #include "../json.h"
+#include "../tune.h"
 #include "../version.h"
 #include <inttypes.h>
 #include <math.h>
@@ -66,6 +67,10 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
     json_text(&w, "layouts", model_layouts(l->model));
     json_text(&w, "head", model_head(l->model));
     json_integer(&w, "head_bytes", (int64_t)model_head_bytes(l->model));
+    json_text(&w, "load", model_load_way(l->model));
+    json_text(&w, "cache", model_cache(l->model) ? cache_path(model_cache(l->model)) : "");
+    json_bool(&w, "cache_made", model_cache_made(l->model));
+    json_bool(&w, "tuned", model_tuning(l->model) != NULL);
     json_integer(&w, "threads", pool_threads(l->pool));
     json_text(&w, "cpus", pool_cpus(l->pool));
     write_model(&w, l, o);

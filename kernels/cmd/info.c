@@ -3,6 +3,7 @@
 #include "../cores.h"
 #include "../json.h"
 #include "../ops.h"
+#include "../slab.h"
 #include "../version.h"
 #include "info_model.h"
 #include "options.h"
@@ -88,6 +89,7 @@ static void machine_json(const machine *m)
         json_integer(&w, "memory_available", m->memory);
     else
         json_null(&w, "memory_available");
+    json_bool(&w, "huge_pages", slab_is_huge());
     json_integer(&w, "page_bytes", sysconf(_SC_PAGESIZE));
     json_close(&w, '}');
     json_end_line(&w);
@@ -113,6 +115,9 @@ static void machine_text(const machine *m)
         printf("\n");
     }
     printf("fastest   %s\n", m->fast_list);
+    if (!slab_is_huge())
+        printf("pages     this system gives no huge pages, which costs up to a third of the decoding speed; as root: "
+               "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled\n");
     if (m->memory >= 0)
         printf("memory    %.2f GB available\n", (double)m->memory * 1e-9);
 }

@@ -4,6 +4,21 @@
 #include "options.h"
 #include <string.h>
 
+/* NULL or "" is auto. */
+static bool load_named(const char *name, load_mode *mode)
+{
+    static const char *const names[] = { "auto", "mmap", "copy" }; /* by load_mode */
+    *mode = LOAD_AUTO;
+    if (!name || !*name)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], name)) {
+            *mode = (load_mode)i;
+            return true;
+        }
+    return false;
+}
+
 bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
 {
     trit_error e = { "" };
@@ -29,10 +44,17 @@ bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
         l->status = complain(NULL, 2, "head \"%s\" is unknown; use full, screen or auto", o->head);
         return false;
     }
+    load_mode mode;
+    if (!load_named(o->load, &mode)) {
+        l->status = complain(NULL, 2, "--load is mmap, copy or auto, not \"%s\"", o->load);
+        return false;
+    }
     if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&
         (!want_tokenizer || (l->tokenizer = tokenizer_load(l->gguf, &e))) &&
-        (l->model = model_load(l->gguf, layout, head, l->ops, l->pool, &e))) {
+        (l->model = model_load(l->gguf, &(load_options){ layout, o->cache, mode, head }, l->ops, l->pool, &e))) {
         l->load_ns = clock_ns() - start;
+        if (*model_note(l->model))
+            complain(NULL, 0, "%s", model_note(l->model));
         return true;
     }
     unload_all(l);

@@ -20,14 +20,18 @@ typedef struct {
    error. Returns -1 to go on, else the exit status (0 after --help, 2 after a wrong flag, with a sentence on stderr). */
 int options_parse(int argc, char **argv, const option *table, size_t count, const char *synopsis, const char *about);
 
-/* The options every model-running command has: -m --model, -t --threads, --cpus, --isa, --layout, -c --context. */
-typedef struct { const char *model, *cpus, *isa, *layout, *head /* NULL: full */; int64_t threads, context; } model_options;
+/* The options every model-running command has: -m --model, -t --threads, --cpus, -c --context, and those of LOAD_OPTIONS. */
+typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /* NULL: full */; int64_t threads, context; } model_options;
+#define LOAD_OPTIONS(o) \
+    { "isa", 0, OPTION_TEXT, &(o).isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 }, \
+    { "layout", 0, OPTION_TEXT, &(o).layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 }, \
+    { "load", 0, OPTION_TEXT, &(o).load, "MODE", "read weights from mapped files or copy them (mmap, copy, auto)", 0, 0 }, \
+    { "cache", 0, OPTION_TEXT, &(o).cache, "DIR|off", "folder of the packed weights (beside the model, or ~/.cache/trit)", 0, 0 }
 #define MODEL_OPTIONS(o) \
     { "model", 'm', OPTION_TEXT, &(o).model, "FILE", "GGUF model", 0, 0 }, \
     { "threads", 't', OPTION_INT, &(o).threads, "N", "threads (0: one for each fast core)", 0, 512 }, \
     { "cpus", 0, OPTION_TEXT, &(o).cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 }, \
-    { "isa", 0, OPTION_TEXT, &(o).isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 }, \
-    { "layout", 0, OPTION_TEXT, &(o).layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 }, \
+    LOAD_OPTIONS(o), \
     { "context", 'c', OPTION_INT, &(o).context, "N", "context length (0: the model's, at most 4096)", 0, 1048576 }
 /* Of commands that choose tokens and want no logits. */
 #define HEAD_OPTION(o) \

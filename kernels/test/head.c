@@ -144,7 +144,7 @@ static void check_head(const float *w, kind of, uint32_t type, const char *isa, 
                            .data = bytes, .bytes = (size_t)ROWS * K / info->weights * info->bytes };
     encode_f32(type, w, bytes, (size_t)ROWS * K);
     head_test t = { .ops = ops_for(isa), .pool = pool_new(2, NULL, &e), .a = activations_new(1, K, &e) };
-    bool ok = t.pool && t.a && matrix_load(&t.full, &tensor, "t2", scale, t.pool, &e) && matrix_map(&t.mapped, &tensor, scale, &e) &&
+    bool ok = t.pool && t.a && matrix_load(&t.full, &tensor, &(matrix_options){ .layout = "t2", .scale = scale }, t.pool, &e) && matrix_map(&t.mapped, &tensor, scale, &e) &&
               screen_make(&t.screen, &tensor, scale, t.ops, t.pool, &e) && (t.all = chooser_new(&t.full, NULL, 2, &e)) &&
               (t.few = chooser_new(&t.mapped, &t.screen, 2, &e));
     snprintf(what, sizeof what, "%s, %s, %s", kind_names[of], info->name, isa);

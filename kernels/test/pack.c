@@ -49,7 +49,7 @@ static bool multiply(const gguf_tensor *t, const char *layout, const problem *p,
     pool *workers = pool_new(threads, NULL, e);
     activations *a = activations_new(batch, p->k, e);
     matrix m;
-    bool ok = workers && a && matrix_load(&m, t, layout, 1, workers, e);
+    bool ok = workers && a && matrix_load(&m, t, &(matrix_options){ .layout = layout, .scale = 1 }, workers, e);
     for (size_t i = 0; ok && i < p->n; i += batch) {
         activations_set(a, p->x + i * p->k, p->n - i < batch ? p->n - i : batch, p->k);
         matrix_mul(&m, a, y + i * p->rows, ops_for(isa), workers);
@@ -155,7 +155,7 @@ static void expect_refused(uint32_t type, const uint8_t *data, size_t bytes, con
     pool *p = pool_new(2, NULL, &e);
     matrix m;
     for (int l = 0; l < 2; l++) {
-        bool ok = matrix_load(&m, &t, l ? "t5" : "t2", 1, p, &e);
+        bool ok = matrix_load(&m, &t, &(matrix_options){ .layout = l ? "t5" : "t2", .scale = 1 }, p, &e);
         EXPECT(!ok && strstr(e.text, word) && strstr(e.text, "blk.0.test.weight"), "%s: %s \"%s\"", t.info->name, ok ? "accepted" : "refused", e.text);
     }
     pool_free(p);
@@ -173,7 +173,7 @@ static void try_too_long(void)
     for (int longer = 0; longer < 2; longer++) {
         gguf_tensor t = tensor(TYPE_I2_S, 1, longer ? k : T5_MOST_CHUNKS * T5_CHUNK, data, bytes);
         matrix m;
-        EXPECT(p && matrix_load(&m, &t, "t5", 1, p, &e), "%s", e.text);
+        EXPECT(p && matrix_load(&m, &t, &(matrix_options){ .layout = "t5", .scale = 1 }, p, &e), "%s", e.text);
         EXPECT(!strcmp(m.layout, longer ? "t2" : "t5"), "%zu weights a row became %s", (size_t)t.ne[0], m.layout);
         matrix_free(&m);
     }

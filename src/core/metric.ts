@@ -64,7 +64,7 @@ export const METRICS = [
     better: 'lower',
     summary: 'median',
     title: 'Load',
-    definition: 'From the start of reading the model to ready, packing included.',
+    definition: 'From the start of reading the model to ready, packing included; a start that writes the packed cache is a warm-up.',
   },
   {
     name: 'peak_rss',

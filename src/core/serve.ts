@@ -16,6 +16,10 @@ export const EngineEvent = z.discriminatedUnion('event', [
     layouts: z.string(),
     head: z.string().optional(), // "full" or "screen"
     head_bytes: z.number().optional(),
+    load: z.enum(['mmap', 'copy', 'packed']).optional(), // how ternary weights came into memory
+    cache: z.string().optional(), // the packed cache that was used, '' for none
+    cache_made: z.boolean().optional(), // by this very start
+    tuned: z.boolean().optional(), // the layout was measured by `trit tune`
     threads: z.int(),
     cpus: z.string(),
     chat: z.string().optional(), // format of its messages

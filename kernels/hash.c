@@ -1,0 +1,58 @@
+#include "hash.h"
+#include <string.h>
+
+enum { LANES = 8, SLICE = 1 << 20, AT_ONCE = 512 };
+static const uint64_t PRIME = 0x9e3779b97f4a7c15u;
+
+/* The rotation brings high bits down, where the next multiplication spreads them again. */
+uint64_t hash_join(uint64_t hash, uint64_t value)
+{
+    hash ^= value;
+    return (hash << 29 | hash >> 35) * PRIME;
+}
+
+uint64_t hash_of(const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    uint64_t lanes[LANES], words[LANES], hash = n;
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = (uint64_t)(i + 1) * PRIME;
+    for (; n >= sizeof words; p += sizeof words, n -= sizeof words) {
+        memcpy(words, p, sizeof words);
+        for (int i = 0; i < LANES; i++)
+            lanes[i] = hash_join(lanes[i], words[i]);
+    }
+    memset(words, 0, sizeof words);
+    if (n)
+        memcpy(words, p, n);
+    for (int i = 0; i < LANES; i++)
+        hash = hash_join(hash, hash_join(lanes[i], words[i]));
+    return hash ^ hash >> 31;
+}
+
+typedef struct { const uint8_t *bytes; size_t n; uint64_t hashes[AT_ONCE]; } slices;
+
+static void hash_some(void *arg, size_t begin, size_t end, int thread)
+{
+    slices *s = arg;
+    (void)thread;
+    for (; begin < end; begin++) {
+        size_t at = begin * SLICE;
+        s->hashes[begin] = hash_of(s->bytes + at, s->n - at < SLICE ? s->n - at : SLICE);
+    }
+}
+
+uint64_t hash_slices(const void *bytes, size_t n, pool *p)
+{
+    uint64_t hash = n;
+    slices s;
+    for (size_t at = 0; at < n; at += (size_t)AT_ONCE * SLICE) {
+        s.bytes = (const uint8_t *)bytes + at;
+        s.n = n - at < (size_t)AT_ONCE * SLICE ? n - at : (size_t)AT_ONCE * SLICE;
+        size_t count = (s.n + SLICE - 1) / SLICE;
+        pool_run(p, count, 1, hash_some, &s);
+        for (size_t i = 0; i < count; i++)
+            hash = hash_join(hash, s.hashes[i]);
+    }
+    return hash ^ hash >> 31;
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { run, trit } from '../support/trit.ts';
+
+/**
+ * A model whose file does not fit under a memory cap is packed, loaded and decoded under it. FLEET_MEMORY_MODEL and FLEET_MEMORY_CAP (MB) name
+ * another model and cap; for bitnet-2b-4t with a Q6_K head, 900.
+ */
+const given = process.env.FLEET_MEMORY_MODEL;
+const cap = Number(process.env.FLEET_MEMORY_CAP ?? 340) * 1e6;
+const context = process.env.FLEET_MEMORY_CONTEXT ?? '1024';
+
+interface Group {
+  folder: string;
+  limit: string;
+}
+
+/** A new cgroup that limits memory, of whichever version; null where this process may not make one. */
+function limited(): Group | null {
+  const kinds = [
+    { root: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
+    { root: '/sys/fs/cgroup', limit: 'memory.max' },
+  ];
+  for (const { root, limit } of kinds) {
+    const folder = path.join(root, `trit-test-${process.pid}`);
+    try {
+      mkdirSync(folder);
+    } catch {
+      continue;
+    }
+    if (existsSync(path.join(folder, limit))) return { folder, limit };
+    rmdirSync(folder);
+  }
+  return null;
+}
+
+const group = limited();
+after(() => group && rmdirSync(group.folder));
+
+describe('under a memory cap', { skip: group ? false : 'needs a writable cgroup with the memory controller (root, cgroup v1 or v2)' }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'memory-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const model = given ?? path.join(folder, 'model.gguf');
+  let binary = '';
+  before(async () => {
+    binary = await trit();
+    writeFileSync(path.join((group as Group).folder, (group as Group).limit), String(cap));
+    if (given) return;
+    const made = run(binary, ['synth', '--preset', 'tinyllama-1.1b', '--type', 'i2_s', '--head', 'q6_k', '-o', model]);
+    assert.equal(made.status, 0, made.stderr);
+  });
+
+  /** Two requests; what the page cache holds of the files is given up before, or it would be charged to nobody here. */
+  function serve(cache: string) {
+    const files = [model, ...readdirSync(cache).map((name) => path.join(cache, name))];
+    const script = `for f; do dd if="$f" iflag=nocache count=0 2>/dev/null; done
+echo $$ >"$GROUP/cgroup.procs" || exit 77
+exec "$TRIT" serve -m "$MODEL" --layout t5 --load mmap --cache "$CACHE" -c ${context} -t 2`;
+    const ask = (id: string, n: number) => `${JSON.stringify({ op: 'generate', id, random_tokens: 64, max_tokens: n, ignore_eos: true })}\n`;
+    const done = spawnSync('sh', ['-c', script, 'sh', ...files], {
+      input: ask('warm', 8) + ask('counted', 16),
+      encoding: 'utf8',
+      env: { ...process.env, GROUP: (group as Group).folder, TRIT: binary, MODEL: model, CACHE: cache },
+    });
+    assert.equal(done.status, 0, done.stderr);
+    const events = done.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; id?: string; hash?: string; major_faults?: number; peak_rss?: number; load?: string });
+    return { ready: events.find((e) => e.event === 'ready'), done: events.find((e) => e.event === 'done' && e.id === 'counted') };
+  }
+
+  it('packs a model larger than it, and decodes without a page fault from disk', (t) => {
+    assert.ok(statSync(model).size > cap || given, 'the file would fit');
+    const cache = path.join(folder, 'cache');
+    mkdirSync(cache);
+    const first = serve(cache);
+    assert.equal(readdirSync(cache).filter((name) => name.endsWith('.t5.trit-cache')).length, 1);
+    const second = serve(cache);
+    for (const { ready, done } of [first, second]) {
+      assert.equal(ready?.load, 'mmap');
+      assert.equal(done?.major_faults, 0);
+      assert.ok(done?.peak_rss && done.peak_rss < cap, `peak ${done?.peak_rss} bytes`);
+      t.diagnostic(`peak rss ${((done?.peak_rss ?? 0) / 1e6).toFixed(0)} MB of ${cap / 1e6}`);
+    }
+    assert.equal(first.done?.hash, second.done?.hash);
+    const events = path.join((group as Group).folder, 'memory.events'); // cgroup v2
+    if (existsSync(events)) assert.match(readFileSync(events, 'utf8'), /oom_kill 0/);
+  });
+});

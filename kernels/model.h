@@ -1,6 +1,7 @@
 /* A model: configuration and matrices bound from a GGUF; a session: KV cache and buffers to run it. */
 #ifndef TRIT_MODEL_H
 #define TRIT_MODEL_H
+#include "kv.h"
 #include "pack.h"
 #include "tokenizer.h"
 
@@ -27,8 +28,9 @@ const model_config *model_get_config(const model *m);
 size_t model_weight_bytes(const model *m);          /* as held in memory, read once each a token (embedding row not counted) */
 const char *model_layouts(const model *m);          /* "t2 f16": packed layouts in use */
 
-/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
-session *session_new(model *m, size_t context, size_t max_batch, trit_error *e);
+/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory, a kind
+   of cache that the model's heads do not fit. */
+session *session_new(model *m, kv_type kv, size_t context, size_t max_batch, trit_error *e);
 void session_free(session *s);
 void session_reset(session *s);
 size_t session_length(const session *s);

@@ -84,7 +84,7 @@ static bool use_threads(bench *b, int64_t threads, const model_options *o, size_
         pool_free(b->l.pool);
         b->l.pool = p;
     }
-    b->session = session_new(b->l.model, context, BATCH, e);
+    b->session = session_new(b->l.model, b->l.kv, context, BATCH, e);
     return b->session != NULL;
 }
 
@@ -129,6 +129,7 @@ int cmd_bench(int argc, char **argv)
         { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         { "isa", 0, OPTION_TEXT, &o.isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 },
         { "layout", 0, OPTION_TEXT, &o.layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 },
+        { "kv", 0, OPTION_TEXT, &o.kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 },
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
         { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = 2560, ROWS = 64, TOKENS = 48, MOST_PASSES = 64, FEWEST_PASSES = 3 };
+enum { MIX_ROWS = 48 /* of results, for attention */, K = 2560, ROWS = 64, TOKENS = 48, MOST_PASSES = 64, FEWEST_PASSES = 3 };
 
 /* Buffers of one measurement. Weight kernels stream `weights`, all rows of K weights that fit. */
 typedef struct {
@@ -91,9 +91,10 @@ GEMM(gemm_q6_kq8, 210)
 VECTOR(quant_f32i8, (b->x, b->q, b->sums, K))
 VECTOR(quant_f32q8, (b->x, b->q, b->d, K))
 VECTOR(rmsnorm_f32, (b->x2, b->x, b->x, 1e-5f, K))
-VECTOR(mix_f16f32, (b->x2, b->x, b->h, K / 128, 128))
+VECTOR(mix_f16f32, (b->x2, 128, b->x, 20, MIX_ROWS, b->h, 128, K / 128, 128))
+VECTOR(mix_q8f32, (b->x2, 128, b->x, 20, MIX_ROWS, b->q, b->h, 1, 128, K / 128, 128))
 VECTOR(f32_to_f16, (b->x, b->h, K))
-VECTOR(softmax_f32, (b->x2, K))
+VECTOR(softmax_f32, (b->x2, K, &(float){ 0 }, &(float){ 0 }))
 VECTOR(swiglu_f32, (b->x2, b->x, b->x, K))
 VECTOR(relu2_f32, (b->x2, b->x, b->x, K))
 
@@ -112,6 +113,7 @@ static const struct { const char *kernel; size_t row; bool many; bench_run run; 
     { "quant_f32q8", 0, false, run_quant_f32q8 },
     { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },
     { "mix_f16f32", 0, false, run_mix_f16f32 },
+    { "mix_q8f32", 0, false, run_mix_q8f32 },
     { "f32_to_f16", 0, false, run_f32_to_f16 },
     { "softmax_f32", 0, false, run_softmax_f32 },
     { "swiglu_f32", 0, false, run_swiglu_f32 },

@@ -1,6 +1,7 @@
 /* Options shared by the commands: a table per command, parsed with getopt_long, help made from the same table. */
 #ifndef TRIT_OPTIONS_H
 #define TRIT_OPTIONS_H
+#include "../kv.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
@@ -20,20 +21,22 @@ typedef struct {
    error. Returns -1 to go on, else the exit status (0 after --help, 2 after a wrong flag, with a sentence on stderr). */
 int options_parse(int argc, char **argv, const option *table, size_t count, const char *synopsis, const char *about);
 
-/* The options every model-running command has: -m --model, -t --threads, --cpus, --isa, --layout, -c --context. */
-typedef struct { const char *model, *cpus, *isa, *layout; int64_t threads, context; } model_options;
+/* The options every model-running command has: -m --model, -t --threads, --cpus, --isa, --layout, --kv, -c --context. */
+typedef struct { const char *model, *cpus, *isa, *layout, *kv; int64_t threads, context; } model_options;
 #define MODEL_OPTIONS(o) \
     { "model", 'm', OPTION_TEXT, &(o).model, "FILE", "GGUF model", 0, 0 }, \
     { "threads", 't', OPTION_INT, &(o).threads, "N", "threads (0: one for each fast core)", 0, 512 }, \
     { "cpus", 0, OPTION_TEXT, &(o).cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 }, \
     { "isa", 0, OPTION_TEXT, &(o).isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 }, \
     { "layout", 0, OPTION_TEXT, &(o).layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 }, \
+    { "kv", 0, OPTION_TEXT, &(o).kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 }, \
     { "context", 'c', OPTION_INT, &(o).context, "N", "context length (0: the model's, at most 4096)", 0, 1048576 }
 
 /* Opens everything a command needs; on failure prints one sentence to stderr and returns false. */
 struct gguf; struct tokenizer; struct model; struct pool; struct trit_ops;
 typedef struct {
     struct gguf *gguf; struct pool *pool; const struct trit_ops *ops; struct model *model; struct tokenizer *tokenizer;
+    kv_type kv;
     int64_t load_ns;
     int status; /* after a failure: the exit status, 1 or 2 */
 } loaded;

@@ -120,7 +120,7 @@ static bool encode(const run *r, const char *prompt, size_t len, bool chat, cons
 static bool generate(run *r, const int32_t *ids, size_t n, size_t context, trit_error *e)
 {
     text_stream text = { 0 };
-    r->session = session_new(r->l.model, context, BATCH, e);
+    r->session = session_new(r->l.model, r->l.kv, context, BATCH, e);
     r->logits = r->session ? malloc(model_get_config(r->l.model)->vocab * sizeof *r->logits) : NULL;
     bool ok = r->logits || (r->session ? fail(e, "not enough memory for the logits") : false);
     ok = ok && prefill(r, ids, n, e) && decode(r, &text, e);

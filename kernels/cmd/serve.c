@@ -223,7 +223,7 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     trit_error e = { "" };
-    v->session = session_new(v->l.model, (size_t)o.context, BATCH, &e);
+    v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, BATCH, &e);
     v->logits = malloc(model_get_config(v->l.model)->vocab * sizeof *v->logits);
     if (v->session && v->logits) {
         v->input = (line_reader){ .fd = 0, .limit = REQUEST_MAX_LINE };

@@ -30,30 +30,42 @@ void rope_prepare(session *s, size_t n)
 }
 
 /* Rotates one head x[head_dim] by the angles of a position; neox pairs (i, i + pairs), else (2i, 2i + 1). */
-static void rotate(float *restrict x, const float *restrict cosine, const float *restrict sine, size_t pairs, bool neox)
+static void rotate(float *x, const float *restrict cosine, const float *restrict sine, size_t pairs, bool neox)
 {
-    if (neox)
+    if (neox) {
+        float *restrict a = x, *restrict b = x + pairs;
         for (size_t i = 0; i < pairs; i++) {
-            float u = x[i], v = x[i + pairs];
-            x[i] = u * cosine[i] - v * sine[i];
-            x[i + pairs] = u * sine[i] + v * cosine[i];
+            float u = a[i], v = b[i];
+            a[i] = u * cosine[i] - v * sine[i];
+            b[i] = u * sine[i] + v * cosine[i];
         }
-    else
+    } else {
         for (size_t i = 0; i < pairs; i++) {
             float u = x[2 * i], v = x[2 * i + 1];
             x[2 * i] = u * cosine[i] - v * sine[i];
             x[2 * i + 1] = u * sine[i] + v * cosine[i];
         }
+    }
 }
 
-/* Items are (block, key/value head). The head's queries are rotated and scaled on the way. */
+/* The queries of a token and key/value head, as they meet keys. */
+static void take_queries(const session *s, size_t t, size_t kv_head, float *restrict out)
+{
+    const model_config *c = &s->model->config;
+    size_t group = c->heads / c->kv_heads;
+    const float *restrict q = s->q + (t * c->heads + kv_head * group) * c->head_dim;
+    float scale = 1.0f / sqrtf((float)c->head_dim);
+    for (size_t i = 0; i < group * c->head_dim; i++)
+        out[i] = q[i] * scale;
+}
+
+/* Items are (block, key/value head). The head's queries are rotated on the way. */
 static void store_task(void *arg, size_t begin, size_t end, int thread)
 {
     step *a = arg;
     session *s = a->s;
     const model_config *c = &s->model->config;
     size_t pairs = c->rope_dim / 2, group = c->heads / c->kv_heads;
-    float scale = 1.0f / sqrtf((float)c->head_dim);
     (void)thread;
     for (size_t item = begin; item < end; item++) {
         size_t block = s->length / KV_BLOCK + item / c->kv_heads, h = item % c->kv_heads;
@@ -63,16 +75,15 @@ static void store_task(void *arg, size_t begin, size_t end, int thread)
             float *q = s->q + (t * c->heads + h * group) * c->head_dim, *k = s->k + (t * c->kv_heads + h) * c->head_dim;
             for (size_t g = 0; g < group; g++)
                 rotate(q + g * c->head_dim, cosine, sine, pairs, c->rope_neox);
-            for (size_t i = 0; i < group * c->head_dim; i++)
-                q[i] *= scale;
             rotate(k, cosine, sine, pairs, c->rope_neox);
             kv_store(&s->kv, s->model->ops, a->layer, h, s->length + t, k, s->v + (t * c->kv_heads + h) * c->head_dim);
         }
     }
 }
 
-/* Sums of a softmax so far: sums[rows][dim] = sum of e^(score - top) * value, total[rows] = sum of e^(score - top). */
-typedef struct { float *sums, *top, *total; } weighted;
+/* Sums of a softmax so far: sums[rows][dim] = sum of e^(score - top) * value, total[rows] = sum of e^(score - top);
+   factor[rows] is for the step at hand. */
+typedef struct { float *sums, *top, *total, *factor; } weighted;
 
 static void forget(weighted w, size_t rows, size_t dim)
 {
@@ -83,19 +94,12 @@ static void forget(weighted w, size_t rows, size_t dim)
     }
 }
 
-/* Adds keys and values [0, n) of a block to some rows. */
-static void add_block(step *a, size_t kv_head, size_t block, const float *q, size_t rows, size_t n, float *scores, weighted w)
+/* Adds keys and values [0, n) of a block to some rows, whose products with the keys are there. */
+static void add_values(step *a, size_t kv_head, size_t block, size_t rows, size_t n, float *scores, weighted w)
 {
-    const kv_cache *kv = &a->s->kv;
     const trit_ops *ops = a->s->model->ops;
-    kv_scores(kv, ops, a->layer, kv_head, block, q, rows, n, scores);
-    for (size_t r = 0; r < rows; r++) {
-        float factor = ops->softmax_f32(scores + r * KV_BLOCK, n, &w.top[r], &w.total[r]), *sums = w.sums + r * kv->dim;
-        if (factor != 1)
-            for (size_t i = 0; i < kv->dim; i++)
-                sums[i] *= factor;
-    }
-    kv_mix(kv, ops, a->layer, kv_head, block, scores, rows, n, w.sums);
+    ops->softmax_f32(scores, KV_BLOCK, rows, n, w.top, w.total, w.factor);
+    kv_mix(&a->s->kv, ops, a->layer, kv_head, block, w.factor, scores, rows, n, w.sums);
 }
 
 /* Adds a span to the rows of tokens [0, tokens), the first of which stands at `position`; each sees what is not behind it. */
@@ -104,12 +108,14 @@ static void add_span(step *a, size_t kv_head, size_t span, const float *q, size_
     const model_config *c = &a->s->model->config;
     size_t group = c->heads / c->kv_heads, last = position + tokens - 1;
     for (size_t block = span * SPAN; block < (span + 1) * SPAN && block * KV_BLOCK <= last; block++) {
-        size_t first = block * KV_BLOCK, whole = first + KV_BLOCK - 1; /* tokens from `whole` on see all of it */
-        for (size_t t = first > position ? first - position : 0; t < tokens;) {
-            bool all = position + t >= whole;
-            size_t count = all ? tokens - t : 1, row = t * group;
-            weighted part = { w.sums + row * c->head_dim, w.top + row, w.total + row };
-            add_block(a, kv_head, block, q + row * c->head_dim, count * group, all ? KV_BLOCK : position + t - first + 1, scores, part);
+        size_t first = block * KV_BLOCK, seen = last - first < KV_BLOCK ? last - first + 1 : KV_BLOCK;
+        size_t t = first > position ? first - position : 0; /* the first token that sees something */
+        kv_scores(&a->s->kv, a->s->model->ops, a->layer, kv_head, block, q + t * group * c->head_dim, (tokens - t) * group, seen, scores);
+        for (float *at = scores; t < tokens;) {
+            size_t n = position + t - first + 1, count = n < KV_BLOCK ? 1 : tokens - t, row = t * group;
+            weighted part = { w.sums + row * c->head_dim, w.top + row, w.total + row, w.factor + row };
+            add_values(a, kv_head, block, count * group, n < KV_BLOCK ? n : KV_BLOCK, at, part);
+            at += count * group * KV_BLOCK;
             t += count;
         }
     }
@@ -138,10 +144,10 @@ static size_t rows_of(const model_config *c)
     return group > MOST_ROWS ? group : MOST_ROWS / group * group;
 }
 
-/* For each thread: queries, sums of a span and joined sums of all rows, then tops and totals of both, then scores. */
+/* For each thread: queries, sums of a span and joined sums of all rows, then tops and totals of both, factors, scores. */
 static size_t scratch_of(const model_config *c)
 {
-    return rows_of(c) * (3 * c->head_dim + 4 + KV_BLOCK);
+    return rows_of(c) * (3 * c->head_dim + 5 + KV_BLOCK);
 }
 
 static size_t spans_of(size_t positions)
@@ -151,7 +157,7 @@ static size_t spans_of(size_t positions)
 
 size_t attention_scratch(const model_config *c, size_t context, size_t threads)
 {
-    return threads * scratch_of(c) + c->heads * spans_of(context) * (c->head_dim + 2);
+    return threads * scratch_of(c) + c->heads * spans_of(context) * (c->head_dim + 3);
 }
 
 /* Items are (tile of tokens, key/value head), the last tiles first, for they have most to do. */
@@ -161,13 +167,14 @@ static void attend_task(void *arg, size_t begin, size_t end, int thread)
     session *s = a->s;
     const model_config *c = &s->model->config;
     size_t dim = c->head_dim, group = c->heads / c->kv_heads, most = rows_of(c), tile = most / group;
-    float *q = s->scratch + (size_t)thread * scratch_of(c), *tops = q + 3 * most * dim, *scores = tops + 4 * most;
-    weighted span = { q + most * dim, tops, tops + most }, all = { span.sums + most * dim, tops + 2 * most, tops + 3 * most };
+    float *q = s->scratch + (size_t)thread * scratch_of(c), *tops = q + 3 * most * dim, *scores = tops + 5 * most;
+    weighted span = { q + most * dim, tops, tops + most, tops + 4 * most };
+    weighted all = { span.sums + most * dim, tops + 2 * most, tops + 3 * most, span.factor };
     for (size_t item = begin; item < end; item++) {
         size_t h = item % c->kv_heads, t = ((a->n - 1) / tile - item / c->kv_heads) * tile;
         size_t tokens = a->n - t < tile ? a->n - t : tile, rows = tokens * group;
         for (size_t i = 0; i < tokens; i++)
-            memcpy(q + i * group * dim, s->q + ((t + i) * c->heads + h * group) * dim, group * dim * sizeof *q);
+            take_queries(s, t + i, h, q + i * group * dim);
         for (size_t i = 0; i < spans_of(s->length + t + tokens); i++) {
             weighted w = i ? span : all;
             forget(w, rows, dim);
@@ -186,8 +193,8 @@ static weighted left_by(const session *s, size_t item)
 {
     const model_config *c = &s->model->config;
     size_t group = c->heads / c->kv_heads;
-    float *at = s->scratch + s->threads * scratch_of(c) + item * group * (c->head_dim + 2);
-    return (weighted){ at, at + group * c->head_dim, at + group * (c->head_dim + 1) };
+    float *at = s->scratch + s->threads * scratch_of(c) + item * group * (c->head_dim + 3);
+    return (weighted){ at, at + group * c->head_dim, at + group * (c->head_dim + 1), at + group * (c->head_dim + 2) };
 }
 
 static void span_task(void *arg, size_t begin, size_t end, int thread)
@@ -196,12 +203,13 @@ static void span_task(void *arg, size_t begin, size_t end, int thread)
     session *s = a->s;
     const model_config *c = &s->model->config;
     size_t spans = spans_of(s->length + 1), group = c->heads / c->kv_heads;
-    float *scores = s->scratch + (size_t)thread * scratch_of(c);
+    float *q = s->scratch + (size_t)thread * scratch_of(c), *scores = q + group * c->head_dim;
     for (size_t item = begin; item < end; item++) {
         size_t h = item / spans;
         weighted w = left_by(s, item);
         forget(w, group, c->head_dim);
-        add_span(a, h, item % spans, s->q + h * group * c->head_dim, s->length, 1, scores, w);
+        take_queries(s, 0, h, q);
+        add_span(a, h, item % spans, q, s->length, 1, scores, w);
     }
 }
 

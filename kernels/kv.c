@@ -113,19 +113,18 @@ void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head
                float *scores)
 {
     half keys = half_at(c, layer, head, block, false);
-    memset(scores, 0, rows * KV_BLOCK * sizeof *scores);
     if (c->type == KV_F16)
-        ops->mix_f16f32(scores, KV_BLOCK, q, c->dim, rows, keys.elements, KV_BLOCK, c->dim, n);
+        ops->mix_f16f32(scores, KV_BLOCK, NULL, q, c->dim, rows, keys.elements, KV_BLOCK, c->dim, n);
     else
-        ops->mix_q8f32(scores, KV_BLOCK, q, c->dim, rows, keys.elements, keys.scales, SCALED, KV_BLOCK, c->dim, n);
+        ops->mix_q8f32(scores, KV_BLOCK, NULL, q, c->dim, rows, keys.elements, keys.scales, SCALED, KV_BLOCK, c->dim, n);
 }
 
-void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *weights, size_t rows, size_t n,
-            float *sums)
+void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *keep, const float *weights, size_t rows,
+            size_t n, float *sums)
 {
     half values = half_at(c, layer, head, block, true);
     if (c->type == KV_F16)
-        ops->mix_f16f32(sums, c->dim, weights, KV_BLOCK, rows, values.elements, c->dim, n, c->dim);
+        ops->mix_f16f32(sums, c->dim, keep, weights, KV_BLOCK, rows, values.elements, c->dim, n, c->dim);
     else
-        ops->mix_q8f32(sums, c->dim, weights, KV_BLOCK, rows, values.elements, values.scales, 1, c->dim, n, c->dim);
+        ops->mix_q8f32(sums, c->dim, keep, weights, KV_BLOCK, rows, values.elements, values.scales, 1, c->dim, n, c->dim);
 }

@@ -320,16 +320,22 @@ static void begin_mix(const input *in, output *out)
     memcpy(out->f, in->x2, out->floats * sizeof(float));
 }
 
+/* Factors of what is there already, in some cases none. */
+static const float *kept(const input *in)
+{
+    return in->rows % 3 ? in->x : NULL;
+}
+
 static void run_mix_f16f32(const trit_ops *o, const input *in, output *out)
 {
     begin_mix(in, out);
-    o->mix_f16f32(out->f, in->ldy, in->x, in->tokens, in->rows, in->h, in->ldx, in->tokens, in->n);
+    o->mix_f16f32(out->f, in->ldy, kept(in), in->x, in->tokens, in->rows, in->h, in->ldx, in->tokens, in->n);
 }
 
 static void run_mix_q8f32(const trit_ops *o, const input *in, output *out)
 {
     begin_mix(in, out);
-    o->mix_q8f32(out->f, in->ldy, in->x, in->tokens, in->rows, in->q, in->h, in->d ? 32 : 1, in->ldx, in->tokens, in->n);
+    o->mix_q8f32(out->f, in->ldy, kept(in), in->x, in->tokens, in->rows, in->q, in->h, in->d ? 32 : 1, in->ldx, in->tokens, in->n);
 }
 
 static double mix_value(const input *in, size_t i, size_t j)
@@ -343,7 +349,7 @@ static double mix_value(const input *in, size_t i, size_t j)
 static double sum_mix(const input *in, size_t at)
 {
     size_t row = at / in->ldy, j = at % in->ldy;
-    double sum = fabs((double)in->x2[at]);
+    double sum = fabs((double)in->x2[at]) * (j < in->n ? 1 + fabs((double)in->x[row]) : 1);
     for (size_t i = 0; i < in->tokens && j < in->n; i++)
         sum += fabs((double)in->x[row * in->tokens + i] * mix_value(in, i, j));
     return sum;
@@ -356,19 +362,35 @@ static void run_f32_to_f16(const trit_ops *o, const input *in, output *out)
     o->f32_to_f16(in->x, out->i, in->n);
 }
 
-/* In three pieces: results, then what each piece leaves. */
+/* One row in three pieces, then rows of a piece; results, then what is left of each. */
 static void run_softmax_f32(const trit_ops *o, const input *in, output *out)
 {
-    size_t pieces[] = { 0, in->n / 3, in->n - in->n / 5, in->n };
-    float top = -INFINITY, sum = 0, *left = out->f + in->n;
-    out->floats = in->n + 9;
-    memcpy(out->f, in->x, in->n * sizeof(float));
-    for (int i = 0; i < 3; i++) {
-        float factor = pieces[i + 1] > pieces[i] ? o->softmax_f32(out->f + pieces[i], pieces[i + 1] - pieces[i], &top, &sum) : 1;
-        left[3 * i] = factor;
-        left[3 * i + 1] = top;
-        left[3 * i + 2] = sum;
+    enum { ROWS = 7 };
+    size_t pieces[] = { 0, in->n / 3, in->n - in->n / 5, in->n }, piece = in->n / ROWS;
+    float *x = out->f, *left = out->f + 2 * in->n, top[ROWS], sum[ROWS];
+    out->floats = 2 * in->n + 3 * (3 + ROWS);
+    memset(left, 0, 3 * (3 + ROWS) * sizeof *left);
+    memcpy(x, in->x, in->n * sizeof(float));
+    memcpy(x + in->n, in->x, in->n * sizeof(float));
+    for (int i = 0; i < ROWS; i++) {
+        top[i] = -INFINITY;
+        sum[i] = 0;
     }
+    for (int i = 0; i < 3; i++, left += 3) {
+        if (pieces[i + 1] > pieces[i])
+            o->softmax_f32(x + pieces[i], in->n, 1, pieces[i + 1] - pieces[i], top, sum, left);
+        left[1] = top[0];
+        left[2] = sum[0];
+    }
+    if (!piece)
+        return;
+    for (int i = 0; i < ROWS; i++) {
+        top[i] = i % 2 ? -INFINITY : 0.5f;
+        sum[i] = (float)(i % 2);
+    }
+    o->softmax_f32(x + in->n, piece, ROWS, piece, top, sum, left);
+    memcpy(left + ROWS, top, sizeof top);
+    memcpy(left + 2 * ROWS, sum, sizeof sum);
 }
 
 static void run_swiglu_f32(const trit_ops *o, const input *in, output *out)

@@ -215,8 +215,13 @@ INLINE void v_store(float *p, vf v, size_t left)
 INLINE void v_store_f16(uint16_t *p, vf v, size_t left)
 {
     uint16_t all[LANES];
-    _mm_storeu_si128((__m128i *)(void *)all, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
-    memcpy(p, all, (left < LANES ? left : LANES) * sizeof *p);
+    __m128i halves = _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT);
+    if (left >= LANES) {
+        _mm_storeu_si128((__m128i *)(void *)p, halves);
+    } else {
+        _mm_storeu_si128((__m128i *)(void *)all, halves);
+        memcpy(p, all, left * sizeof *p);
+    }
 }
 
 INLINE float v_sum(vf v)

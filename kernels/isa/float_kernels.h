@@ -58,31 +58,61 @@ static inline vf v_exp(vf x)
     return v_mul(v_mul(p, vi_power(half)), vi_power(vi_sub(i, half)));
 }
 
-/* The sum of a piece: lanes first, then the values behind the last whole vector. */
-static float softmax_f32(float *x, size_t n, float *top, float *sum)
+/* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last vector. */
+INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float *max, float *added, const int rows)
 {
+    vf greatest[4], total[4];
     size_t whole = n / LANES * LANES;
-    vf greatest = v_set(*top), total = v_set(0);
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        greatest[r] = v_set(top[r]);
+        total[r] = v_set(0);
+    }
     for (size_t i = 0; i < whole; i += LANES)
-        greatest = v_max(v_load(x + i, LANES), greatest);
-    float max = v_greatest(greatest);
-    for (size_t i = whole; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    for (size_t i = 0; i < whole; i += LANES) {
-        vf e = v_exp(v_sub(v_load(x + i, LANES), v_set(max)));
-        total = v_add(total, e);
-        v_store(x + i, e, LANES);
-    }
-    float added = v_sum(total);
-    if (whole < n) {
-        v_store(x + whole, v_exp(v_sub(v_load(x + whole, n - whole), v_set(max))), n - whole);
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            greatest[r] = v_max(v_load(x + (size_t)r * ldx + i, LANES), greatest[r]);
+    for (int r = 0; r < rows; r++) {
+        max[r] = v_greatest(greatest[r]);
         for (size_t i = whole; i < n; i++)
-            added += x[i];
+            max[r] = x[(size_t)r * ldx + i] > max[r] ? x[(size_t)r * ldx + i] : max[r];
     }
-    float factor = max > *top ? v_greatest(v_exp(v_set(*top - max))) : 1;
-    *sum = *sum * factor + added;
-    *top = max;
-    return factor;
+    for (size_t i = 0; i < whole; i += LANES)
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            vf e = v_exp(v_sub(v_load(x + (size_t)r * ldx + i, LANES), v_set(max[r])));
+            total[r] = v_add(total[r], e);
+            v_store(x + (size_t)r * ldx + i, e, LANES);
+        }
+    for (int r = 0; r < rows; r++) {
+        added[r] = v_sum(total[r]);
+        float *last = x + (size_t)r * ldx + whole;
+        if (whole < n)
+            v_store(last, v_exp(v_sub(v_load(last, n - whole), v_set(max[r]))), n - whole);
+        for (size_t i = 0; i < n - whole; i++)
+            added[r] += last[i];
+    }
+}
+
+static void softmax_f32(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
+{
+    for (size_t r = 0; r < rows;) {
+        float max[4], added[4], old[LANES < 4 ? 4 : LANES] = { 0 };
+        size_t count = rows - r < 4 ? 1 : 4;
+        if (count == 4)
+            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 4);
+        else
+            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 1);
+        for (size_t i = 0; i < count; i++)
+            old[i] = top[r + i] - max[i];
+        for (size_t i = 0; i < count; i += LANES)
+            v_store(old + i, v_exp(v_load(old + i, LANES)), LANES);
+        for (size_t i = 0; i < count; i++, r++) {
+            factor[r] = old[i];
+            sum[r] = sum[r] * old[i] + added[i];
+            top[r] = max[i];
+        }
+    }
 }
 
 #ifndef STREAMS_ONLY

@@ -36,9 +36,9 @@ INLINE void row_values(const byte_block *b, size_t i, size_t j, size_t left, con
 MIX_KERNEL(column, byte_block, column_scales, column_values, 1)
 MIX_KERNEL(row, byte_block, row_scales, row_values, 1)
 
-static void mix_q8f32(float *y, size_t ldy, const float *a, size_t lda, size_t rows, const int8_t *x, const uint16_t *d, size_t deep,
-                      size_t ldx, size_t count, size_t n)
+static void mix_q8f32(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const int8_t *x, const uint16_t *d,
+                      size_t deep, size_t ldx, size_t count, size_t n)
 {
     byte_block b = { x, d, ldx };
-    (deep == 1 ? row_all : column_all)(y, ldy, a, lda, rows, &b, count, n);
+    (deep == 1 ? row_all : column_all)(y, ldy, keep, a, lda, rows, &b, count, n);
 }

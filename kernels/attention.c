@@ -48,34 +48,33 @@ static void rotate(float *x, const float *restrict cosine, const float *restrict
     }
 }
 
-/* The queries of a token and key/value head, as they meet keys. */
+/* The queries of a token and key/value head as they meet keys: rotated and scaled -> out[group][head_dim]. */
 static void take_queries(const session *s, size_t t, size_t kv_head, float *restrict out)
 {
     const model_config *c = &s->model->config;
-    size_t group = c->heads / c->kv_heads;
+    size_t group = c->heads / c->kv_heads, pairs = c->rope_dim / 2;
     const float *restrict q = s->q + (t * c->heads + kv_head * group) * c->head_dim;
     float scale = 1.0f / sqrtf((float)c->head_dim);
     for (size_t i = 0; i < group * c->head_dim; i++)
         out[i] = q[i] * scale;
+    for (size_t g = 0; g < group; g++)
+        rotate(out + g * c->head_dim, s->cosine + t * pairs, s->sine + t * pairs, pairs, c->rope_neox);
 }
 
-/* Items are (block, key/value head). The head's queries are rotated on the way. */
+/* Items are (block, key/value head): no two threads write to one block of a head. */
 static void store_task(void *arg, size_t begin, size_t end, int thread)
 {
     step *a = arg;
     session *s = a->s;
     const model_config *c = &s->model->config;
-    size_t pairs = c->rope_dim / 2, group = c->heads / c->kv_heads;
+    size_t pairs = c->rope_dim / 2;
     (void)thread;
     for (size_t item = begin; item < end; item++) {
         size_t block = s->length / KV_BLOCK + item / c->kv_heads, h = item % c->kv_heads;
         size_t t = block * KV_BLOCK > s->length ? block * KV_BLOCK - s->length : 0;
         for (; t < a->n && (s->length + t) / KV_BLOCK == block; t++) {
-            const float *cosine = s->cosine + t * pairs, *sine = s->sine + t * pairs;
-            float *q = s->q + (t * c->heads + h * group) * c->head_dim, *k = s->k + (t * c->kv_heads + h) * c->head_dim;
-            for (size_t g = 0; g < group; g++)
-                rotate(q + g * c->head_dim, cosine, sine, pairs, c->rope_neox);
-            rotate(k, cosine, sine, pairs, c->rope_neox);
+            float *k = s->k + (t * c->kv_heads + h) * c->head_dim;
+            rotate(k, s->cosine + t * pairs, s->sine + t * pairs, pairs, c->rope_neox);
             kv_store(&s->kv, s->model->ops, a->layer, h, s->length + t, k, s->v + (t * c->kv_heads + h) * c->head_dim);
         }
     }

@@ -33,6 +33,7 @@ const char *model_layouts(const model *m);          /* "t2 f16": packed layouts 
 session *session_new(model *m, kv_type kv, size_t context, size_t max_batch, trit_error *e);
 void session_free(session *s);
 void session_reset(session *s);
+void session_truncate(session *s, size_t length);   /* forgets the positions from `length` on */
 size_t session_length(const session *s);
 size_t session_context(const session *s);
 size_t session_bytes_per_token(const session *s);   /* weights + KV read by the next decode step */

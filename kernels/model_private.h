@@ -57,7 +57,7 @@ void forward_head(session *s, size_t first, size_t n, float *logits);
 void rope_prepare(session *s, size_t n);
 /* Floats that attention needs beside its results. */
 size_t attention_scratch(const model_config *c, size_t context, size_t threads);
-/* Rotates q and k of n tokens in place, stores k and v in the cache of a layer, and fills attended[n][heads*head_dim]. */
+/* Rotates q and k (k in place) of n tokens, stores k and v in the cache of a layer, and fills attended[n][heads*head_dim]. */
 void attention(session *s, size_t layer_index, size_t n);
 
 /* Runs a task over n tokens: on the pool for a batch, directly (thread 0) for a single token, where a barrier would cost more. */

@@ -101,6 +101,12 @@ void session_reset(session *s)
     s->length = 0;
 }
 
+void session_truncate(session *s, size_t length)
+{
+    if (length < s->length)
+        s->length = length;
+}
+
 size_t session_length(const session *s)
 {
     return s->length;

@@ -194,11 +194,9 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_max(a, b) _mm512_max_ps(a, b)
 #define v_min(a, b) _mm512_min_ps(a, b)
 #define v_greatest(a) _mm512_reduce_max_ps(a)
-#define vi_sub(a, b) _mm512_sub_epi32(a, b)
-#define vi_half(a) _mm512_srai_epi32(a, 1)
 #define vi_round(v) _mm512_cvtps_epi32(v)
 #define vi_float(i) _mm512_cvtepi32_ps(i)
-#define vi_power(i) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(127)), 23))
+#define v_scale(v, i) _mm512_scalef_ps(v, _mm512_cvtepi32_ps(i))
 #define MIX_TILES { MANY_ROWS = 12, MANY_WIDE = 2, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #define STREAMS_ONLY
 #include "float_kernels.h"

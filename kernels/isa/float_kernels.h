@@ -9,7 +9,7 @@
      v_sum(v), v_greatest(v) over the lanes
      vi_abs_bits(v)          |v| as integer bits; vi_max(a, b); vi_greatest(v)
      vi_round(v)             to nearest even; vi_zero(); vi_add(a, b); vi_sub(a, b); vi_half(v); vi_sum(v); vi_float(i)
-     vi_power(i)             2^i as floats, -126 <= i <= 127
+     vi_power(i)             2^i as floats, -126 <= i <= 127; or instead v_scale(v, i) = v * 2^i, rounded once
      vi_store_i8(q, i)       LANES small integers as bytes
      prefetch(p)             software prefetch some kB ahead */
 #include <math.h>
@@ -54,8 +54,12 @@ static inline vf v_exp(vf x)
     p = v_fma(p, r, v_set(0.5f));
     p = v_fma(p, r, v_set(1));
     p = v_fma(p, r, v_set(1));
+#ifdef v_scale
+    return v_scale(p, i);
+#else
     vi half = vi_half(i);
     return v_mul(v_mul(p, vi_power(half)), vi_power(vi_sub(i, half)));
+#endif
 }
 
 /* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last vector. */

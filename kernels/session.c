@@ -99,6 +99,7 @@ void session_free(session *s)
 void session_reset(session *s)
 {
     s->length = 0;
+    (void)kv_forget_file(&s->kv); /* if that cannot be, what is written hides the file all the same */
 }
 
 void session_truncate(session *s, size_t length)

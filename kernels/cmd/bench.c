@@ -1,6 +1,7 @@
 /* trit bench: prefill of -p tokens and decode of -n tokens at each thread count, in the shape llama-bench prints. */
 #include "../serve_request.h"
 #include "bench_report.h"
+#include "cache.h"
 #include "events.h"
 #include "numbers.h"
 #include <math.h>
@@ -17,6 +18,7 @@ typedef struct {
     session *session;
     int32_t *tokens;   /* the longest prompt, behind the tokens that are there before */
     size_t depth;      /* how many are */
+    cache_options cache;
     float *logits;     /* [vocab] */
     bool first_row;
 } bench;
@@ -86,7 +88,13 @@ static bool use_threads(bench *b, int64_t threads, const model_options *o, size_
         b->l.pool = p;
     }
     b->session = session_new(b->l.model, b->l.kv, context, BATCH, e);
-    return b->session && session_eval(b->session, b->tokens, b->depth, NULL, false, e);
+    if (!b->session || !b->depth)
+        return b->session != NULL;
+    cached_prompt cached = cache_begin(b->session, &b->cache, b->tokens, b->depth);
+    if (!session_eval(b->session, b->tokens + cached.reused, b->depth - cached.reused, NULL, false, e))
+        return false;
+    cache_keep(b->session, &b->cache, cached, b->tokens, b->depth);
+    return true;
 }
 
 typedef struct { int64_t *values; size_t count; } list;
@@ -125,6 +133,7 @@ int cmd_bench(int argc, char **argv)
     model_options o = { 0 };
     const char *threads_text = NULL, *prompt_text = "512", *gen_text = "64", *format = "md";
     int64_t repetitions = 5, depth = 0;
+    bench b = { .first_row = true };
     const option table[] = {
         { "model", 'm', OPTION_TEXT, &o.model, "FILE", "GGUF model", 0, 0 },
         { "threads", 't', OPTION_TEXT, &threads_text, "N,...", "thread counts (default: one for each fast core)", 0, 0 },
@@ -135,6 +144,7 @@ int cmd_bench(int argc, char **argv)
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
         { "n-depth", 'd', OPTION_INT, &depth, "N", "tokens that are in the context before each test (0)", 0, REQUEST_MAX_TOKENS },
+        CACHE_OPTIONS(b.cache),
         { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "md, json, jsonl or csv", 0, 0 },
     };
@@ -143,7 +153,8 @@ int cmd_bench(int argc, char **argv)
                                "Measures prefill and decode; every test starts from a context that is empty or has -d tokens.");
     if (status >= 0)
         return status;
-    bench b = { .first_row = true };
+    if ((status = cache_options_status(&b.cache)) >= 0)
+        return status;
     if (!bench_format_named(format, &b.setup.format))
         return complain(NULL, 2, "--output wants md, json, jsonl or csv, not \"%s\"", format);
     list threads = { 0 }, prompts = { 0 }, gens = { 0 };

@@ -3,7 +3,8 @@
 #include "../text_stream.h"
 #include "events.h"
 #include "lines.h"
-#include "options.h"
+#include "cache.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ typedef struct {
     loaded l;
     session *session;
     float *logits;                 /* [vocab] */
+    cache_options cache;
     line_reader input;
     pending queue[QUEUE];          /* generate requests that wait for their turn, oldest first */
     size_t queued;
@@ -99,9 +101,9 @@ static void attend(server *v, int timeout_ms)
     }
 }
 
-static bool prefill(server *v, const int32_t *tokens, size_t n, trit_error *e)
+static bool prefill(server *v, const int32_t *tokens, size_t done, size_t n, trit_error *e)
 {
-    for (size_t done = 0; done < n && !v->cancelled;) {
+    while (done < n && !v->cancelled) {
         size_t batch = n - done < BATCH ? n - done : BATCH;
         if (!session_eval(v->session, tokens + done, batch, done + batch == n ? v->logits : NULL, false, e))
             return false;
@@ -157,6 +159,31 @@ static bool decode(server *v, serve_request *r, generation *g, text_stream *text
     return true;
 }
 
+/* What the request's or the server's prompt cache knows. A file of no use is no failure: g says why. */
+static cached_prompt begin_cached(server *v, const serve_request *r, const int32_t *tokens, generation *g)
+{
+    cached_prompt found = { 0, 0 };
+    const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
+    trit_error e = { "" };
+    if (!file || !*file)
+        session_reset(v->session);
+    else if (!prompt_cache_load(v->session, file, v->cache.whole, tokens, g->n_prompt, &found, &e))
+        snprintf(g->cache_error, sizeof g->cache_error, "%s", e.text);
+    g->n_cached = found.reused;
+    return found;
+}
+
+static void keep_cached(server *v, const serve_request *r, const int32_t *tokens, cached_prompt found, generation *g)
+{
+    const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
+    trit_error e = { "" };
+    if (!file || !*file || v->cache.read_only || found.common >= g->n_prompt || session_length(v->session) < g->n_prompt)
+        return;
+    g->cache_written = prompt_cache_save(v->session, file, tokens, g->n_prompt, &e);
+    if (!g->cache_written)
+        snprintf(g->cache_error, sizeof g->cache_error, "%s", e.text);
+}
+
 static void generate(server *v, serve_request *r, int64_t received_ns)
 {
     trit_error e = { "" };
@@ -165,7 +192,7 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
     int32_t *tokens = NULL;
     v->running = r->id;
     v->cancelled = false;
-    session_reset(v->session);
+    cached_prompt cached = { 0, 0 };
     bool ok = serve_request_tokens(r, v->l.tokenizer, model_get_config(v->l.model)->vocab, &tokens, &g.n_prompt, &e);
     if (ok && g.n_prompt > session_context(v->session))
         ok = fail(&e, "the prompt has %zu tokens, but the context only holds %zu", g.n_prompt, session_context(v->session));
@@ -173,12 +200,15 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
         int64_t start = clock_ns();
         event_start(r->id, g.n_prompt, start);
         start = clock_ns();
-        ok = prefill(v, tokens, g.n_prompt, &e);
+        cached = begin_cached(v, r, tokens, &g);
+        ok = prefill(v, tokens, cached.reused, g.n_prompt, &e);
         g.prefill_ns = clock_ns() - start;
         g.prefilled = usage_now();
     }
     ok = ok && decode(v, r, &g, &text, &e);
     g.after = usage_now();
+    if (ok)
+        keep_cached(v, r, tokens, cached, &g);
     g.tail = text.bytes ? text.bytes : "";
     g.tail_len = text.len;
     if (ok)
@@ -209,10 +239,13 @@ static void serve(server *v)
 int cmd_serve(int argc, char **argv)
 {
     model_options o = { 0 };
-    const option table[] = { MODEL_OPTIONS(o) };
+    cache_options cache = { 0 };
+    const option table[] = { MODEL_OPTIONS(o), CACHE_OPTIONS(cache) };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options]",
                                "Answers NDJSON requests on stdin with NDJSON events on stdout (see README.md).");
     if (status >= 0)
+        return status;
+    if ((status = cache_options_status(&cache)) >= 0)
         return status;
     server *v = calloc(1, sizeof *v);
     if (!v)
@@ -223,6 +256,7 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     trit_error e = { "" };
+    v->cache = cache;
     v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, BATCH, &e);
     v->logits = malloc(model_get_config(v->l.model)->vocab * sizeof *v->logits);
     if (v->session && v->logits) {

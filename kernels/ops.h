@@ -64,7 +64,8 @@ typedef struct trit_ops {
     void (*f32_to_f16)(const float *x, uint16_t *y, size_t n);
     /* One step of softmaxes that see their numbers piece by piece. For each of `rows` rows x[r*ldx ...] of n numbers, with m = max(top[r],
        max x): x -> e^(x - m), factor[r] = e^(top[r] - m), by which sums weighted so far must be multiplied, sum[r] = sum[r] * factor[r]
-       + sum of the new x, top[r] = m. They begin with top -infinity and sum 0. A row's result does not depend on the others. */
+       + sum of the new x, top[r] = m. They begin with top -infinity and sum 0. A row's result does not depend on the others.
+       A NaN makes the row's sum NaN for ever; its other results are then anything. */
     void (*softmax_f32)(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor);
     /* h[n] = f(gate[n]) * up[n], f = silu or squared relu. */
     void (*swiglu_f32)(float *h, const float *gate, const float *up, size_t n);

@@ -362,6 +362,19 @@ static void run_f32_to_f16(const trit_ops *o, const input *in, output *out)
     o->f32_to_f16(in->x, out->i, in->n);
 }
 
+/* A row with a NaN in it is broken as a whole. */
+static void softmax_piece(const trit_ops *o, float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
+{
+    o->softmax_f32(x, ldx, rows, n, top, sum, factor);
+    for (size_t r = 0; r < rows; r++) {
+        if (!isnan(sum[r]))
+            continue;
+        top[r] = factor[r] = NAN;
+        for (size_t i = 0; i < n; i++)
+            x[r * ldx + i] = NAN;
+    }
+}
+
 /* One row in three pieces, then rows of a piece; results, then what is left of each. */
 static void run_softmax_f32(const trit_ops *o, const input *in, output *out)
 {
@@ -378,7 +391,7 @@ static void run_softmax_f32(const trit_ops *o, const input *in, output *out)
     }
     for (int i = 0; i < 3; i++, left += 3) {
         if (pieces[i + 1] > pieces[i])
-            o->softmax_f32(x + pieces[i], in->n, 1, pieces[i + 1] - pieces[i], top, sum, left);
+            softmax_piece(o, x + pieces[i], in->n, 1, pieces[i + 1] - pieces[i], top, sum, left);
         left[1] = top[0];
         left[2] = sum[0];
     }
@@ -388,7 +401,7 @@ static void run_softmax_f32(const trit_ops *o, const input *in, output *out)
         top[i] = i % 2 ? -INFINITY : 0.5f;
         sum[i] = (float)(i % 2);
     }
-    o->softmax_f32(x + in->n, piece, ROWS, piece, top, sum, left);
+    softmax_piece(o, x + in->n, piece, ROWS, piece, top, sum, left);
     memcpy(left + ROWS, top, sizeof top);
     memcpy(left + 2 * ROWS, sum, sizeof sum);
 }

@@ -18,6 +18,7 @@ export const EngineEvent = z.discriminatedUnion('event', [
     cpus: z.string(),
     chat: z.string().optional(), // format of its messages
     context: z.int().optional(),
+    kv: z.string().optional(),
     weight_bytes: z.number(),
     load_ns: ns,
     t_ns: ns,
@@ -30,6 +31,7 @@ export const EngineEvent = z.discriminatedUnion('event', [
     event: z.literal('done'),
     id: z.string(),
     n_prompt: z.int(),
+    n_cached: z.int().optional(),
     n_gen: z.int(),
     request_ns: ns,
     prefill_ns: ns,
@@ -40,6 +42,8 @@ export const EngineEvent = z.discriminatedUnion('event', [
     /** Bytes of an unfinished character at the end, made printable. */
     text_tail: z.string().optional(),
     bytes_per_token: z.number(),
+    cache_written: z.number().optional(),
+    cache_error: z.string().nullable().optional(),
     minor_faults: amount,
     major_faults: amount,
     decode_minor_faults: amount.optional(),

@@ -171,7 +171,23 @@ describe('the engine', { skip: noAssets }, () => {
   /** Perplexity over the first 40 stories. */
   function perplexity(model: string, isa: string, kv = 'f16'): { docs: number; tokens: number; nll: number; ppl: number } {
     const text = path.join(ASSETS, 'text/tinystories_1000_nl1.txt');
-    const done = run(binary, ['perplexity', '-m', trained(model), '-f', text, '--docs', '40', '--max-tokens', '256', '-o', 'json', '--isa', isa, '--kv', kv]);
+    const done = run(binary, [
+      'perplexity',
+      '-m',
+      trained(model),
+      '-f',
+      text,
+      '--docs',
+      '40',
+      '--max-tokens',
+      '256',
+      '-o',
+      'json',
+      '--isa',
+      isa,
+      '--kv',
+      kv,
+    ]);
     assert.equal(done.status, 0, done.stderr);
     return JSON.parse(done.stdout);
   }

@@ -1,12 +1,12 @@
-/* Rotary positions and causal attention with shared key/value heads, over the blocks of kv.h. The result for a position depends neither
-   on the positions evaluated with it nor on the threads: a softmax goes through the blocks of a span one after the other, and the spans
-   of a position are joined in their order, whoever computed them. */
+/* Rotary positions and causal attention with shared key/value heads, over the blocks of kv.h. The result for a position depends
+   neither on the positions evaluated with it nor on the threads: a softmax goes through the blocks of a span one after the other,
+   and the spans of a position are joined in their order, whoever computed them. */
 #include "model_private.h"
 #include <math.h>
 #include <string.h>
 
-/* A thread takes the queries of one key/value head and some tokens, in MOST_ROWS rows at most unless one token has more. A single token
-   is split over spans of positions instead. */
+/* A thread takes the queries of one key/value head and some tokens, in MOST_ROWS rows at most unless one token has more. A single
+   token is split over spans of positions instead. */
 enum { MOST_ROWS = 48, SPAN = 4 /* blocks */ };
 
 typedef struct { session *s; size_t layer, n; } step;
@@ -102,14 +102,16 @@ static void add_values(step *a, size_t kv_head, size_t block, size_t rows, size_
 }
 
 /* Adds a span to the rows of tokens [0, tokens), the first of which stands at `position`; each sees what is not behind it. */
-static void add_span(step *a, size_t kv_head, size_t span, const float *q, size_t position, size_t tokens, float *scores, weighted w)
+static void add_span(step *a, size_t kv_head, size_t span, const float *q, size_t position, size_t tokens, float *scores,
+                     weighted w)
 {
     const model_config *c = &a->s->model->config;
     size_t group = c->heads / c->kv_heads, last = position + tokens - 1;
     for (size_t block = span * SPAN; block < (span + 1) * SPAN && block * KV_BLOCK <= last; block++) {
         size_t first = block * KV_BLOCK, seen = last - first < KV_BLOCK ? last - first + 1 : KV_BLOCK;
         size_t t = first > position ? first - position : 0; /* the first token that sees something */
-        kv_scores(&a->s->kv, a->s->model->ops, a->layer, kv_head, block, q + t * group * c->head_dim, (tokens - t) * group, seen, scores);
+        kv_scores(&a->s->kv, a->s->model->ops, a->layer, kv_head, block, q + t * group * c->head_dim, (tokens - t) * group, seen,
+                  scores);
         for (float *at = scores; t < tokens;) {
             size_t n = position + t - first + 1, count = n < KV_BLOCK ? 1 : tokens - t, row = t * group;
             weighted part = { w.sums + row * c->head_dim, w.top + row, w.total + row, w.factor + row };
@@ -183,7 +185,8 @@ static void attend_task(void *arg, size_t begin, size_t end, int thread)
                     join(all.sums + r * dim, &all.top[r], &all.total[r], span.sums + r * dim, span.top[r], span.total[r], dim);
         }
         for (size_t r = 0; r < rows; r++)
-            finish(s->attended + ((t + r / group) * c->heads + h * group + r % group) * dim, all.sums + r * dim, all.total[r], dim);
+            finish(s->attended + ((t + r / group) * c->heads + h * group + r % group) * dim, all.sums + r * dim, all.total[r],
+                   dim);
     }
 }
 

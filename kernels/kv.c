@@ -27,7 +27,8 @@ const char *kv_name(kv_type type)
 bool kv_shape(kv_cache *c, kv_type type, size_t layers, size_t heads, size_t dim, size_t positions, trit_error *e)
 {
     if (type == KV_Q8_0 && dim % SCALED)
-        return fail(e, "keys and values of %zu numbers a head cannot be kept as Q8_0, which takes %d at a time; use --kv f16", dim, SCALED);
+        return fail(e, "keys and values of %zu numbers a head cannot be kept as Q8_0, which takes %d at a time; use --kv f16", dim,
+                    SCALED);
     size_t blocks = (positions + KV_BLOCK - 1) / KV_BLOCK;
     *c = (kv_cache){ .type = type, .layers = layers, .heads = heads, .dim = dim, .capacity = blocks * KV_BLOCK };
     c->half = dim * KV_BLOCK * (type == KV_F16 ? sizeof(uint16_t) : 1);
@@ -109,8 +110,8 @@ void kv_store(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head,
     ops->f32_to_f16(scales, values.scales + at * (dim / SCALED), dim / SCALED);
 }
 
-void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *q, size_t rows, size_t n,
-               float *scores)
+void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *q, size_t rows,
+               size_t n, float *scores)
 {
     half keys = half_at(c, layer, head, block, false);
     if (c->type == KV_F16)
@@ -119,8 +120,8 @@ void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head
         ops->mix_q8f32(scores, KV_BLOCK, NULL, q, c->dim, rows, keys.elements, keys.scales, SCALED, KV_BLOCK, c->dim, n);
 }
 
-void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *keep, const float *weights, size_t rows,
-            size_t n, float *sums)
+void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *keep, const float *weights,
+            size_t rows, size_t n, float *sums)
 {
     half values = half_at(c, layer, head, block, true);
     if (c->type == KV_F16)

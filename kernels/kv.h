@@ -41,9 +41,9 @@ size_t kv_bytes(const kv_cache *c, size_t positions);
 /* Stores k[dim] and v[dim] of a position. Two positions of a block must not be stored at once. */
 void kv_store(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t position, const float *k, const float *v);
 /* scores[r][KV_BLOCK] = q[r*dim ...] . key i of a block, for rows r and keys [0, n). */
-void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *q, size_t rows, size_t n,
-               float *scores);
+void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *q, size_t rows,
+               size_t n, float *scores);
 /* sums[r*dim ...] = sums * keep[r] + sum over i in [0, n) of weights[r][KV_BLOCK][i] * value i of a block. */
-void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *keep, const float *weights, size_t rows,
-            size_t n, float *sums);
+void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t block, const float *keep, const float *weights,
+            size_t rows, size_t n, float *sums);
 #endif

@@ -55,8 +55,8 @@ typedef struct trit_ops {
     /* Products with keys and values of the cache (kv.h): y[r*ldy + j] = y[r*ldy + j] * keep[r] + sum_i a[r*lda + i] * x[i*ldx + j] for r
        in [0, rows) and j in [0, n), i from 0 to count in this order, x in half precision; keep NULL: the sum alone. A result depends
        neither on rows nor on n. */
-    void (*mix_f16f32)(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const uint16_t *x, size_t ldx,
-                       size_t count, size_t n);
+    void (*mix_f16f32)(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const uint16_t *x,
+                       size_t ldx, size_t count, size_t n);
     /* The same with x[i*ldx + j] * d[i/deep * (ldx*deep/32) + j*deep/32] for x: a half-precision scale for 32 values, which lie below
        one another (deep 32) or in a row (deep 1; then ldx and n are multiples of 32). */
     void (*mix_q8f32)(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const int8_t *x, const uint16_t *d,

@@ -53,7 +53,8 @@ static uint64_t hash_bytes(uint64_t seed, const void *data, size_t size)
 static uint64_t identity_of(const model *m)
 {
     const model_config *c = &m->config;
-    uint64_t numbers[] = { c->arch, c->layers, c->dim, c->ffn, c->heads, c->kv_heads, c->head_dim, c->rope_dim, c->vocab, c->rope_neox, c->relu2 };
+    uint64_t numbers[] = { c->arch,     c->layers,   c->dim,   c->ffn,       c->heads, c->kv_heads,
+                           c->head_dim, c->rope_dim, c->vocab, c->rope_neox, c->relu2 };
     uint64_t h = hash_bytes(gguf_size(m->gguf), numbers, sizeof numbers);
     h = hash_bytes(h, &c->eps, sizeof c->eps);
     h = hash_bytes(h, m->frequency, c->rope_dim / 2 * sizeof *m->frequency);
@@ -74,8 +75,8 @@ static head head_for(const session *s, size_t n)
 {
     const kv_cache *kv = &s->kv;
     size_t blocks = (n + KV_BLOCK - 1) / KV_BLOCK;
-    head h = { .order = ORDER, .model = identity_of(s->model), .type = kv->type, .layers = kv->layers, .heads = kv->heads, .dim = kv->dim,
-               .positions = KV_BLOCK, .tokens = n, .bytes = blocks * kv->block };
+    head h = { .order = ORDER, .model = identity_of(s->model), .type = kv->type, .layers = kv->layers, .heads = kv->heads,
+               .dim = kv->dim, .positions = KV_BLOCK, .tokens = n, .bytes = blocks * kv->block };
     memcpy(h.magic, magic, sizeof h.magic);
     snprintf(h.maker, sizeof h.maker, "%.31s %.15s", trit_version, ops_isa(s->model->ops));
     h.begin = (sizeof h + n * sizeof(int32_t) + blocks * sizeof(check) + ALIGN - 1) / ALIGN * ALIGN;
@@ -120,16 +121,18 @@ static bool head_fits(const session *s, const head *h, uint64_t size, const char
 {
     if (memcmp(h->magic, magic, sizeof magic) || h->order != ORDER)
         return fail(e, "%.300s is no prompt cache of this program and machine; delete it or name another file", path);
-    uint64_t most = size / sizeof(int32_t) < MOST_TOKENS ? size / sizeof(int32_t) : MOST_TOKENS, blocks = h->tokens / KV_BLOCK + (h->tokens % KV_BLOCK != 0);
+    uint64_t most = size / sizeof(int32_t) < MOST_TOKENS ? size / sizeof(int32_t) : MOST_TOKENS;
     if (!h->tokens || h->tokens > most)
-        return fail(e, "the prompt cache %.300s is damaged: it says that it has %llu tokens; delete it", path, (unsigned long long)h->tokens);
+        return fail(e, "the prompt cache %.300s is damaged: it says that it has %llu tokens; delete it", path,
+                    (unsigned long long)h->tokens);
+    uint64_t blocks = (h->tokens + KV_BLOCK - 1) / KV_BLOCK;
     head own = head_for(s, h->tokens);
     if (h->positions != own.positions || memcmp(h->maker, own.maker, sizeof own.maker))
         return fail(e, "the prompt cache %.200s was made by version and ISA \"%.*s\", not \"%s\"; it is of no use here", path,
                     (int)strnlen(h->maker, sizeof h->maker), h->maker, own.maker);
     if (h->type != own.type)
-        return fail(e, "the prompt cache %.300s does not hold keys and values as %s; ask for the other --kv, or name another file", path,
-                    kv_name(s->kv.type));
+        return fail(e, "the prompt cache %.300s does not hold keys and values as %s; ask for the other --kv, or name another file",
+                    path, kv_name(s->kv.type));
     if (h->model != own.model || h->layers != own.layers || h->heads != own.heads || h->dim != own.dim)
         return fail(e, "the prompt cache %.300s belongs to another model; name another file", path);
     if (blocks > (UINT64_MAX >> 1) / s->kv.block || h->begin != own.begin || h->bytes != own.bytes || size != h->begin + h->bytes)
@@ -143,7 +146,8 @@ static bool check_blocks(const session *s, const check *checks, size_t blocks, b
     for (size_t i = 0; i < blocks; i++)
         if (hash_lines(&s->kv, i) != checks[i].lines ||
             (whole && hash_bytes(i, s->kv.memory + i * s->kv.block, s->kv.block) != checks[i].whole))
-            return fail(e, "the prompt cache %.300s is damaged in positions %zu to %zu; delete it", path, i * KV_BLOCK, (i + 1) * KV_BLOCK - 1);
+            return fail(e, "the prompt cache %.300s is damaged in positions %zu to %zu; delete it", path, i * KV_BLOCK,
+                        (i + 1) * KV_BLOCK - 1);
     return true;
 }
 
@@ -159,7 +163,8 @@ static check *read_lists(int file, const head *h, int32_t **tokens)
     return NULL;
 }
 
-static bool use_file(session *s, int file, const char *path, bool whole, const int32_t *tokens, size_t n, cached_prompt *found, trit_error *e)
+static bool use_file(session *s, int file, const char *path, bool whole, const int32_t *tokens, size_t n, cached_prompt *found,
+                     trit_error *e)
 {
     struct stat info;
     head h;
@@ -171,7 +176,8 @@ static bool use_file(session *s, int file, const char *path, bool whole, const i
     check *checks = read_lists(file, &h, &known);
     if (!checks)
         return fail(e, "the prompt cache %.300s cannot be read: %s", path, strerror(errno ? errno : EIO));
-    bool ok = h.hash == head_hash(&h, known, checks) || fail(e, "the prompt cache %.300s is damaged in its list of tokens; delete it", path);
+    bool ok = h.hash == head_hash(&h, known, checks) ||
+              fail(e, "the prompt cache %.300s is damaged in its list of tokens; delete it", path);
     size_t common = 0, most = n < s->context ? n : s->context;
     while (ok && common < most && common < h.tokens && known[common] == tokens[common])
         common++;
@@ -189,7 +195,8 @@ static bool use_file(session *s, int file, const char *path, bool whole, const i
     return true;
 }
 
-bool prompt_cache_load(session *s, const char *path, bool whole, const int32_t *tokens, size_t n, cached_prompt *found, trit_error *e)
+bool prompt_cache_load(session *s, const char *path, bool whole, const int32_t *tokens, size_t n, cached_prompt *found,
+                       trit_error *e)
 {
     *found = (cached_prompt){ 0, 0 };
     session_reset(s);

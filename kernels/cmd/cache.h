@@ -12,8 +12,8 @@ typedef struct { const char *file; bool read_only, whole; } cache_options;
 
 /* -1, or 2 after a sentence: flags without a file. */
 int cache_options_status(const cache_options *o);
-/* Empties the session and lets it begin with what the cache knows. A file that is of no use is told on standard error; the prompt is then
-   evaluated from its start. */
+/* Empties the session and lets it begin with what the cache knows. A file that is of no use is told on standard error; the prompt
+   is then evaluated from its start. */
 cached_prompt cache_begin(session *s, const cache_options *o, const int32_t *tokens, size_t n);
 /* Keeps a prompt that was evaluated to its end, unless the file has it already or may not be changed. */
 void cache_keep(const session *s, const cache_options *o, cached_prompt found, const int32_t *tokens, size_t n);

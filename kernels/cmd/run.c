@@ -95,7 +95,8 @@ static void print_summary(const run *r)
     fprintf(stderr, "prompt: %zu tokens", r->n_prompt);
     if (r->n_cached)
         fprintf(stderr, ", %zu of them from the prompt cache", r->n_cached);
-    fprintf(stderr, ", first token after %.3f s (%.1f tokens/s); generated: %zu tokens", prefill_s, (double)r->n_prompt / prefill_s, r->n_gen);
+    fprintf(stderr, ", first token after %.3f s (%.1f tokens/s); generated: %zu tokens", prefill_s,
+            (double)r->n_prompt / prefill_s, r->n_gen);
     if (r->n_gen > 1)
         fprintf(stderr, ", %.1f tokens/s", (double)(r->n_gen - 1) / decode_s);
     fprintf(stderr, "; load %.2f s, %d threads, %s\n", (double)r->l.load_ns / 1e9, pool_threads(r->l.pool), ops_isa(r->l.ops));

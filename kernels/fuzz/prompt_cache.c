@@ -1,5 +1,5 @@
-/* Files for the prompt cache: a valid one with the input laid over it, or the input alone. Whatever they say, they are refused with a
-   sentence or used within bounds. */
+/* Files for the prompt cache: a valid one with the input laid over it, or the input alone. Whatever they say, they are refused
+   with a sentence or used within bounds. */
 #include "../prompt_cache.h"
 #include "../test/tiny.h"
 

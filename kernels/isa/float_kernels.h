@@ -38,8 +38,8 @@ DOT_KERNEL(dot_bf16f32, uint16_t, v_load_bf16)
 
 #include "mix_kernels.h"
 
-/* e^x within 2 ulp: x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series to r^7, then times 2^i in two steps, so that the ends of
-   the range come out as infinity, subnormal or 0 by themselves. NaN stays NaN. */
+/* e^x within 2 ulp: x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series to r^7, then times 2^i in two steps, so that the
+   ends of the range come out as infinity, subnormal or 0 by themselves. NaN stays NaN. */
 static inline vf v_exp(vf x)
 {
     x = v_min(v_set(89), v_max(v_set(-104), x));
@@ -62,7 +62,8 @@ static inline vf v_exp(vf x)
 #endif
 }
 
-/* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last vector. */
+/* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last
+   vector. */
 INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float *max, float *added, const int rows)
 {
     vf greatest[4], total[4];

@@ -1,5 +1,5 @@
-/* mix_q8f32, over the words of float_kernels.h and two more: v_load_i8(p, left), small integers as floats; v_half(p), one 16-bit float
-   in all lanes. LANES is a divisor of 32. */
+/* mix_q8f32, over the words of float_kernels.h and two more: v_load_i8(p, left), small integers as floats; v_half(p), one 16-bit
+   float in all lanes. LANES is a divisor of 32. */
 typedef struct { const int8_t *x; const uint16_t *d; size_t ldx; } byte_block;
 
 /* Scales lie over 32 rows of a column ... */

@@ -1,6 +1,7 @@
 /* A model: configuration and matrices bound from a GGUF; a session: KV cache and buffers to run it. */
 #ifndef TRIT_MODEL_H
 #define TRIT_MODEL_H
+#include "kv.h"
 #include "pack.h"
 #include "tokenizer.h"
 
@@ -47,10 +48,12 @@ const char *model_note(const model *m);             /* a sentence about the cach
 const cache *model_cache(const model *m);           /* NULL: none */
 bool model_cache_made(const model *m);              /* by this load, which took the longer for it */
 
-/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory. */
-session *session_new(model *m, size_t context, size_t max_batch, trit_error *e);
+/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory, a kind
+   of cache that the model's heads do not fit. */
+session *session_new(model *m, kv_type kv, size_t context, size_t max_batch, trit_error *e);
 void session_free(session *s);
 void session_reset(session *s);
+void session_truncate(session *s, size_t length);   /* forgets the positions from `length` on */
 size_t session_length(const session *s);
 size_t session_context(const session *s);
 size_t session_bytes_per_token(const session *s);   /* weights, KV and rows of the head read by the last decode step */

@@ -1,8 +1,9 @@
-/* What the files of the model share: model_config.c reads keys, model_load.c binds tensors, session.c owns buffers, forward.c and
+/* What the files of the model share: model_config.c reads keys, model_load.c binds tensors, session.c owns buffers, kv.c keys and values, forward.c and
    attention.c compute. */
 #ifndef TRIT_MODEL_PRIVATE_H
 #define TRIT_MODEL_PRIVATE_H
 #include "head.h"
+#include "kv.h"
 #include "tune.h"
 
 typedef struct {
@@ -36,22 +37,22 @@ struct model {
 struct session {
     model *model;
     size_t context, max_batch, length;
-    uint16_t *keys, *values;       /* F16 [layers][kv_heads][context][head_dim] */
+    kv_cache kv;
     float *x, *normed;             /* [max_batch][dim] */
     float *q, *attended;           /* [max_batch][heads*head_dim] */
     float *k, *v;                  /* [max_batch][kv_heads*head_dim] */
     float *gate, *up;              /* [max_batch][ffn] */
     float *branch;                 /* [max_batch][dim]: what a block adds to x */
     float *cosine, *sine;          /* [max_batch][rope_dim/2] */
-    float *scores;                 /* [threads][context] */
-    size_t score_rows;
+    float *scratch;                /* [scratch_size], of attention.c */
+    size_t scratch_size, threads;
     activations *activations;
     size_t last;                   /* 1 + row of x whose logits nobody took yet; 0: none */
     chooser *chooser;              /* made when first needed */
     head_counts counts;
     size_t candidate_bytes;        /* rows of the head that the last choice read */
-    void *kv_memory, *buffer_memory;
-    size_t kv_bytes, buffer_bytes;
+    void *buffer_memory;
+    size_t buffer_bytes;
 };
 
 /* Reads and checks the keys of a file; `vocab` is filled from the embedding by model_load. Errors name the key. */
@@ -74,7 +75,9 @@ void forward_head(session *s, size_t first, size_t n, float *logits);
 
 /* Fills cosine and sine for n positions from session.length on. */
 void rope_prepare(session *s, size_t n);
-/* Rotates q and k of n tokens in place, stores k and v in the cache of a layer, and fills attended[n][heads*head_dim]. */
+/* Floats that attention needs beside its results. */
+size_t attention_scratch(const model_config *c, size_t context, size_t threads);
+/* Rotates q and k (k in place) of n tokens, stores k and v in the cache of a layer, and fills attended[n][heads*head_dim]. */
 void attention(session *s, size_t layer_index, size_t n);
 
 /* Runs a task over n tokens: on the pool for a batch, directly (thread 0) for a single token, where a barrier would cost more. */

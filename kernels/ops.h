@@ -62,11 +62,21 @@ typedef struct trit_ops {
 
     /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
     void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);
-    /* y[n] += sum_i a[i] * x[i][n] for i in [0, count), in this order; x in half precision (the KV cache). */
-    void (*mix_f16f32)(float *y, const float *a, const uint16_t *x, size_t count, size_t n);
+    /* Products with keys and values of the cache (kv.h): y[r*ldy + j] = y[r*ldy + j] * keep[r] + sum_i a[r*lda + i] * x[i*ldx + j] for r
+       in [0, rows) and j in [0, n), i from 0 to count in this order, x in half precision; keep NULL: the sum alone. A result depends
+       neither on rows nor on n. */
+    void (*mix_f16f32)(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const uint16_t *x,
+                       size_t ldx, size_t count, size_t n);
+    /* The same with x[i*ldx + j] * d[i/deep * (ldx*deep/32) + j*deep/32] for x: a half-precision scale for 32 values, which lie below
+       one another (deep 32) or in a row (deep 1; then ldx and n are multiples of 32). */
+    void (*mix_q8f32)(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const int8_t *x, const uint16_t *d,
+                      size_t deep, size_t ldx, size_t count, size_t n);
     void (*f32_to_f16)(const float *x, uint16_t *y, size_t n);
-    /* x[n] -> softmax in place. */
-    void (*softmax_f32)(float *x, size_t n);
+    /* One step of softmaxes that see their numbers piece by piece. For each of `rows` rows x[r*ldx ...] of n numbers, with m = max(top[r],
+       max x): x -> e^(x - m), factor[r] = e^(top[r] - m), by which sums weighted so far must be multiplied, sum[r] = sum[r] * factor[r]
+       + sum of the new x, top[r] = m. They begin with top -infinity and sum 0. A row's result does not depend on the others.
+       A NaN makes the row's sum NaN for ever; its other results are then anything. */
+    void (*softmax_f32)(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor);
     /* h[n] = f(gate[n]) * up[n], f = silu or squared relu. */
     void (*swiglu_f32)(float *h, const float *gate, const float *up, size_t n);
     void (*relu2_f32)(float *h, const float *gate, const float *up, size_t n);

@@ -71,13 +71,34 @@ static void draw_vector(input *in, random_source *r, int number, placer place)
     in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour, in->n, place);
 }
 
-static void draw_rows(input *in, random_source *r, int number, placer place)
+/* A piece of a block of the cache, in rows of ldx, and the factors of some rows of results. */
+static void draw_mix(input *in, random_source *r, int number, placer place)
 {
-    in->n = draw_length(r, number);
-    in->rows = 1 + random_below(r, 9);
-    in->x = draw_floats(r, NORMAL, in->rows, place);
-    in->x2 = draw_floats(r, NORMAL, in->n, place);
-    in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour, in->rows * in->n, place);
+    in->n = 1 + random_below(r, 140);
+    in->rows = number % 4 ? 1 + random_below(r, 30) : 1;
+    in->tokens = 1 + random_below(r, 140); /* summed over */
+    in->ldx = in->n + random_below(r, 30);
+    in->ldy = in->n + random_below(r, 5);
+    in->x = draw_floats(r, NORMAL, in->rows * in->tokens, place);
+    in->x2 = draw_floats(r, NORMAL, in->rows * in->ldy, place);
+    in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour,
+                        (in->tokens - 1) * in->ldx + in->n, place);
+}
+
+/* Scales over 32 rows of a column (odd cases), or over 32 columns of a row; in->d is not NULL for the first. */
+static void draw_mix_q8f32(input *in, random_source *r, int number, placer place)
+{
+    in->rows = number % 4 ? 1 + random_below(r, 30) : 1;
+    bool deep = number % 2;
+    in->n = deep ? 1 + random_below(r, 140) : 32 * (1 + random_below(r, 4));
+    in->tokens = 1 + random_below(r, 140);
+    in->ldx = deep ? in->n + random_below(r, 30) : in->n + 32 * random_below(r, 2);
+    in->ldy = in->n + random_below(r, 5);
+    in->x = draw_floats(r, NORMAL, in->rows * in->tokens, place);
+    in->x2 = draw_floats(r, NORMAL, in->rows * in->ldy, place);
+    in->h = draw_halves(r, TINY, deep ? (in->tokens - 1) / 32 * in->ldx + in->n : (in->tokens - 1) * (in->ldx / 32) + in->n / 32, place);
+    in->q = draw_int8(r, in->flavour, (in->tokens - 1) * in->ldx + in->n, place);
+    in->d = deep ? in->x : NULL;
 }
 
 static void draw_blocks_of_32(input *in, random_source *r, int number, placer place)
@@ -344,18 +365,44 @@ static void run_rmsnorm_f32(const trit_ops *o, const input *in, output *out)
     o->rmsnorm_f32(out->f + 2 * in->n, out->f + 2 * in->n, in->x2, 1e-6f, in->n);
 }
 
-static void run_mix_f16f32(const trit_ops *o, const input *in, output *out)
+static void begin_mix(const input *in, output *out)
 {
-    out->floats = in->n;
-    memcpy(out->f, in->x2, in->n * sizeof(float));
-    o->mix_f16f32(out->f, in->x, in->h, in->rows, in->n);
+    out->floats = (in->rows - 1) * in->ldy + in->n;
+    memcpy(out->f, in->x2, out->floats * sizeof(float));
 }
 
-static double sum_mix_f16f32(const input *in, size_t i)
+/* Factors of what is there already, in some cases none. */
+static const float *kept(const input *in)
 {
-    double sum = fabs((double)in->x2[i]);
-    for (size_t row = 0; row < in->rows; row++)
-        sum += fabs((double)in->x[row] * (double)f16_to_f32(in->h[row * in->n + i]));
+    return in->rows % 3 ? in->x : NULL;
+}
+
+static void run_mix_f16f32(const trit_ops *o, const input *in, output *out)
+{
+    begin_mix(in, out);
+    o->mix_f16f32(out->f, in->ldy, kept(in), in->x, in->tokens, in->rows, in->h, in->ldx, in->tokens, in->n);
+}
+
+static void run_mix_q8f32(const trit_ops *o, const input *in, output *out)
+{
+    begin_mix(in, out);
+    o->mix_q8f32(out->f, in->ldy, kept(in), in->x, in->tokens, in->rows, in->q, in->h, in->d ? 32 : 1, in->ldx, in->tokens, in->n);
+}
+
+static double mix_value(const input *in, size_t i, size_t j)
+{
+    size_t deep = in->d ? 32 : 1;
+    if (!in->q)
+        return (double)f16_to_f32(in->h[i * in->ldx + j]);
+    return (double)in->q[i * in->ldx + j] * (double)f16_to_f32(in->h[i / deep * (in->ldx * deep / 32) + j * deep / 32]);
+}
+
+static double sum_mix(const input *in, size_t at)
+{
+    size_t row = at / in->ldy, j = at % in->ldy;
+    double sum = fabs((double)in->x2[at]) * (j < in->n ? 1 + fabs((double)in->x[row]) : 1);
+    for (size_t i = 0; i < in->tokens && j < in->n; i++)
+        sum += fabs((double)in->x[row * in->tokens + i] * mix_value(in, i, j));
     return sum;
 }
 
@@ -366,11 +413,48 @@ static void run_f32_to_f16(const trit_ops *o, const input *in, output *out)
     o->f32_to_f16(in->x, out->i, in->n);
 }
 
+/* A row with a NaN in it is broken as a whole. */
+static void softmax_piece(const trit_ops *o, float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
+{
+    o->softmax_f32(x, ldx, rows, n, top, sum, factor);
+    for (size_t r = 0; r < rows; r++) {
+        if (!isnan(sum[r]))
+            continue;
+        top[r] = factor[r] = NAN;
+        for (size_t i = 0; i < n; i++)
+            x[r * ldx + i] = NAN;
+    }
+}
+
+/* One row in three pieces, then rows of a piece; results, then what is left of each. */
 static void run_softmax_f32(const trit_ops *o, const input *in, output *out)
 {
-    out->floats = in->n;
-    memcpy(out->f, in->x, in->n * sizeof(float));
-    o->softmax_f32(out->f, in->n);
+    enum { ROWS = 7 };
+    size_t pieces[] = { 0, in->n / 3, in->n - in->n / 5, in->n }, piece = in->n / ROWS;
+    float *x = out->f, *left = out->f + 2 * in->n, top[ROWS], sum[ROWS];
+    out->floats = 2 * in->n + 3 * (3 + ROWS);
+    memset(left, 0, 3 * (3 + ROWS) * sizeof *left);
+    memcpy(x, in->x, in->n * sizeof(float));
+    memcpy(x + in->n, in->x, in->n * sizeof(float));
+    for (int i = 0; i < ROWS; i++) {
+        top[i] = -INFINITY;
+        sum[i] = 0;
+    }
+    for (int i = 0; i < 3; i++, left += 3) {
+        if (pieces[i + 1] > pieces[i])
+            softmax_piece(o, x + pieces[i], in->n, 1, pieces[i + 1] - pieces[i], top, sum, left);
+        left[1] = top[0];
+        left[2] = sum[0];
+    }
+    if (!piece)
+        return;
+    for (int i = 0; i < ROWS; i++) {
+        top[i] = i % 2 ? -INFINITY : 0.5f;
+        sum[i] = (float)(i % 2);
+    }
+    softmax_piece(o, x + in->n, piece, ROWS, piece, top, sum, left);
+    memcpy(left + ROWS, top, sizeof top);
+    memcpy(left + 2 * ROWS, sum, sizeof sum);
 }
 
 static void run_swiglu_f32(const trit_ops *o, const input *in, output *out)
@@ -422,7 +506,8 @@ const kernel_case kernel_cases[KERNELS] = {
     CASE(gemm_q4_kx16q8, draw_gemm_q4_kx16q8, 80, 1e-5f, sum_gemm_q4_kq8),
     CASE(gemm_q6_kx16q8, draw_gemm_q6_kx16q8, 80, 1e-5f, sum_gemm_q6_kq8),
     CASE(rmsnorm_f32, draw_vector, 80, 1e-5f, NULL),
-    CASE(mix_f16f32, draw_rows, 80, 3e-6f, sum_mix_f16f32),
+    CASE(mix_f16f32, draw_mix, 120, 1e-5f, sum_mix),
+    CASE(mix_q8f32, draw_mix_q8f32, 120, 1e-5f, sum_mix),
     CASE(f32_to_f16, draw_vector, 120, 0, NULL),
     CASE(softmax_f32, draw_vector, 80, 1e-5f, NULL),
     CASE(swiglu_f32, draw_vector, 80, 2e-6f, NULL),

@@ -119,9 +119,8 @@ static void fill_groups(void *arg, size_t begin, size_t end, int thread)
         size_t first = begin * LANE_ROWS, count = rows - first < LANE_ROWS ? rows - first : LANE_ROWS;
         for (size_t r = first; r < first + count; r++) {
             tensor_read(f->head, r * stored, row, stored);
-            if (f->head->type == TYPE_F16) { /* 0 + 1 * w is w, and vectors do it */
-                memset(x, 0, k * sizeof *x);
-                f->ops->mix_f16f32(x, &(float){ 1 }, (const uint16_t *)(const void *)row, 1, k);
+            if (f->head->type == TYPE_F16) { /* 1 * w is w, and vectors do it */
+                f->ops->mix_f16f32(x, k, NULL, &(float){ 1 }, 1, 1, (const uint16_t *)(const void *)row, k, 1, k);
             } else {
                 decode_f32(f->head->type, row, 1, x, k);
             }

@@ -116,6 +116,9 @@ static bool read_generate(serve_request *r, trit_error *e)
         !number(r, "top_p", 0, 1, false, 1, &top_p, e) || !number(r, "seed", 0, 9007199254740991.0, true, 1, &seed, e) ||
         !typed(r, "ignore_eos", JSON_BOOL, "true or false", &ignore_eos, e))
         return false;
+    const json *cache = json_get(r->body, "prompt_cache");
+    if (cache && cache->kind != JSON_NULL && !plain_text(cache, "prompt_cache", &r->prompt_cache, e))
+        return false;
     r->max_tokens = (size_t)max_tokens;
     r->seed = (uint64_t)seed;
     r->sampler = (sampler){ (float)temperature, (int)top_k, (float)top_p, r->seed };

@@ -19,6 +19,7 @@ typedef struct {
     sampler sampler;              /* its state is the seed */
     uint64_t seed;
     bool ignore_eos;
+    const char *prompt_cache;     /* a file, "" for none, NULL for what the server was started with */
     json *body;
 } serve_request;
 

@@ -7,23 +7,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Pages that come only when touched: a long context costs what is used of it. */
-static void *map_memory(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
 static bool check_memory(const session *s, trit_error *e)
 {
     int64_t available = memory_available(), space = address_space_left();
-    double own = (double)s->kv_bytes + (double)s->buffer_bytes, needed = own + (double)s->model->mapped_bytes; /* which has its address space */
+    double own = (double)s->kv.bytes + (double)s->buffer_bytes, needed = own + (double)s->model->mapped_bytes; /* which has its address space */
     bool short_space = space >= 0 && own > (double)space;
     if (short_space || (available >= 0 && needed > (double)available))
         return fail(e,
                     "%.0f MB of memory are needed (%.0f of them for a context of %zu tokens), but only %.0f are available; "
                     "a smaller --context needs less",
-                    (short_space ? own : needed) / 1e6, (double)s->kv_bytes / 1e6, s->context, (double)(short_space ? space : available) / 1e6);
+                    (short_space ? own : needed) / 1e6, (double)s->kv.bytes / 1e6, s->context, (double)(short_space ? space : available) / 1e6);
     return true;
 }
 
@@ -43,7 +36,7 @@ static size_t place_buffers(session *s, char *memory)
         { &s->up, s->max_batch, c->ffn },
         { &s->cosine, s->max_batch, c->rope_dim / 2 },
         { &s->sine, s->max_batch, c->rope_dim / 2 },
-        { &s->scores, s->score_rows, s->context },
+        { &s->scratch, 1, s->scratch_size },
     };
     size_t used = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -53,7 +46,7 @@ static size_t place_buffers(session *s, char *memory)
     return used;
 }
 
-session *session_new(model *m, size_t context, size_t max_batch, trit_error *e)
+session *session_new(model *m, kv_type kv, size_t context, size_t max_batch, trit_error *e)
 {
     const model_config *c = &m->config;
     if (!context)
@@ -70,27 +63,25 @@ session *session_new(model *m, size_t context, size_t max_batch, trit_error *e)
     s->model = m;
     s->context = context;
     s->max_batch = !max_batch ? 1 : max_batch < context ? max_batch : context;
-    s->score_rows = (size_t)pool_threads(m->pool);
-    s->kv_bytes = c->layers * c->kv_heads * c->head_dim * context * 2 * sizeof(uint16_t);
+    s->threads = (size_t)pool_threads(m->pool);
+    s->scratch_size = attention_scratch(c, context, s->threads);
     s->buffer_bytes = place_buffers(s, NULL);
-    if (!check_memory(s, e)) {
+    if (!kv_shape(&s->kv, kv, c->layers, c->kv_heads, c->head_dim, context, e) || !check_memory(s, e)) {
         free(s);
         return NULL;
     }
     size_t widest = c->dim > c->ffn ? c->dim : c->ffn;
     if (c->heads * c->head_dim > widest)
         widest = c->heads * c->head_dim;
-    s->kv_memory = map_memory(s->kv_bytes);
-    s->buffer_memory = map_memory(s->buffer_bytes);
+    void *buffers = mmap(NULL, s->buffer_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    s->buffer_memory = buffers == MAP_FAILED ? NULL : buffers;
     s->activations = activations_new(s->max_batch, widest, e);
-    if (!s->kv_memory || !s->buffer_memory || !s->activations) {
+    if (!kv_map(&s->kv) || !s->buffer_memory || !s->activations) {
         if (s->activations || !e->text[0])
             fail(e, "not enough memory for a context of %zu tokens; a smaller --context needs less", context);
         session_free(s);
         return NULL;
     }
-    s->keys = s->kv_memory;
-    s->values = s->keys + s->kv_bytes / (2 * sizeof(uint16_t));
     place_buffers(s, s->buffer_memory);
     return s;
 }
@@ -99,8 +90,7 @@ void session_free(session *s)
 {
     if (!s)
         return;
-    if (s->kv_memory)
-        munmap(s->kv_memory, s->kv_bytes);
+    kv_unmap(&s->kv);
     if (s->buffer_memory)
         munmap(s->buffer_memory, s->buffer_bytes);
     activations_free(s->activations);
@@ -111,6 +101,14 @@ void session_free(session *s)
 void session_reset(session *s)
 {
     s->length = s->last = 0;
+    (void)kv_forget_file(&s->kv); /* if that cannot be, what is written hides the file all the same */
+}
+
+void session_truncate(session *s, size_t length)
+{
+    if (length < s->length)
+        s->length = length;
+    s->last = 0;
 }
 
 size_t session_length(const session *s)
@@ -125,8 +123,7 @@ size_t session_context(const session *s)
 
 size_t session_bytes_per_token(const session *s)
 {
-    const model_config *c = &s->model->config;
-    return s->model->weight_bytes + s->candidate_bytes + c->layers * c->kv_heads * c->head_dim * 2 * sizeof(uint16_t) * s->length;
+    return s->model->weight_bytes + s->candidate_bytes + kv_bytes(&s->kv, s->length);
 }
 
 bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bool all, trit_error *e)

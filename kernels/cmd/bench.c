@@ -1,6 +1,7 @@
 /* trit bench: prefill of -p tokens and decode of -n tokens at each thread count, in the shape llama-bench prints. */
 #include "../serve_request.h"
 #include "bench_report.h"
+#include "kept_prompt.h"
 #include "events.h"
 #include "numbers.h"
 #include <math.h>
@@ -15,7 +16,9 @@ typedef struct {
     loaded l;
     bench_setup setup;
     session *session;
-    int32_t *tokens;   /* the longest prompt */
+    int32_t *tokens;   /* the longest prompt, behind the tokens that are there before */
+    size_t depth;      /* how many are */
+    prompt_options cache;
     bool first_row;
 } bench;
 
@@ -29,17 +32,17 @@ static bool choose(bench *b, bench_row *row, int32_t *token, trit_error *e)
     return true;
 }
 
-/* One repetition from an empty context. Returns its nanoseconds, -1 after a failure. */
+/* One repetition behind the tokens that were there before. Returns its nanoseconds, -1 after a failure. */
 static int64_t repetition(bench *b, size_t n_prompt, size_t n_gen, bench_row *row, trit_error *e)
 {
-    session_reset(b->session);
+    session_truncate(b->session, b->depth);
     row->hash = HASH_START;
     head_counts before = session_head_counts(b->session);
     int32_t token;
     int64_t start = clock_ns();
-    if (n_prompt && (!session_eval(b->session, b->tokens, n_prompt, NULL, false, e) || !choose(b, row, &token, e)))
+    if (n_prompt && (!session_eval(b->session, b->tokens + b->depth, n_prompt, NULL, false, e) || !choose(b, row, &token, e)))
         return -1;
-    token = b->tokens[0];
+    token = b->tokens[b->depth];
     for (size_t i = 0; i < n_gen; i++) {
         if (!session_eval(b->session, &token, 1, NULL, false, e) || !choose(b, row, &token, e))
             return -1;
@@ -59,7 +62,7 @@ static bool measure(bench *b, size_t n_prompt, size_t n_gen, size_t repetitions,
     int64_t *samples = malloc(repetitions * sizeof *samples);
     if (!samples)
         return fail(e, "not enough memory for %zu samples", repetitions);
-    bench_row row = { .n_prompt = n_prompt, .n_gen = n_gen, .samples = samples, .count = repetitions, .time = time(NULL) };
+    bench_row row = { .n_prompt = n_prompt, .n_gen = n_gen, .n_depth = b->depth, .samples = samples, .count = repetitions, .time = time(NULL) };
     bool ok = true;
     for (size_t i = 0; ok && i < repetitions + 1; i++) {
         if (i == 1)
@@ -90,8 +93,14 @@ static bool use_threads(bench *b, int64_t threads, const model_options *o, size_
         pool_free(b->l.pool);
         b->l.pool = p;
     }
-    b->session = session_new(b->l.model, context, BATCH, e);
-    return b->session != NULL;
+    b->session = session_new(b->l.model, b->l.kv, context, BATCH, e);
+    if (!b->session || !b->depth)
+        return b->session != NULL;
+    cached_prompt cached = prompt_begin(b->session, &b->cache, b->tokens, b->depth);
+    if (!session_eval(b->session, b->tokens + cached.reused, b->depth - cached.reused, NULL, false, e))
+        return false;
+    prompt_keep(b->session, &b->cache, cached, b->tokens, b->depth);
+    return true;
 }
 
 typedef struct { int64_t *values; size_t count; } list;
@@ -104,12 +113,13 @@ static bool run_all(bench *b, const model_options *o, list threads, list prompts
         context = prompts.values[i] > context ? prompts.values[i] : context;
     uint64_t bos = 0;
     bool has_bos = gguf_u64(b->l.gguf, "tokenizer.ggml.bos_token_id", &bos) && bos < c->vocab;
+    context += (int64_t)b->depth;
     b->tokens = malloc((size_t)context * sizeof *b->tokens);
     if (!b->tokens)
         return fail(e, "not enough memory for the prompt");
     random_prompt(NULL, c->vocab, has_bos ? (int32_t)bos : -1, 1, b->tokens, (size_t)context);
     for (size_t i = 0; i < gens.count; i++)
-        context = gens.values[i] > context ? gens.values[i] : context;
+        context = gens.values[i] + (int64_t)b->depth > context ? gens.values[i] + (int64_t)b->depth : context;
     for (size_t t = 0; t < threads.count; t++) {
         if (!use_threads(b, threads.values[t], o, (size_t)context, e))
             return false;
@@ -127,24 +137,29 @@ int cmd_bench(int argc, char **argv)
 {
     model_options o = { .head = "auto" };
     const char *threads_text = NULL, *prompt_text = "512", *gen_text = "64", *format = "md";
-    int64_t repetitions = 5;
+    int64_t repetitions = 5, depth = 0;
+    bench b = { .first_row = true };
     const option table[] = {
         { "model", 'm', OPTION_TEXT, &o.model, "FILE", "GGUF model", 0, 0 },
         { "threads", 't', OPTION_TEXT, &threads_text, "N,...", "thread counts (default: one for each fast core)", 0, 0 },
         { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         LOAD_OPTIONS(o),
         HEAD_OPTION(o),
+        { "kv", 0, OPTION_TEXT, &o.kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 },
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
+        { "n-depth", 'd', OPTION_INT, &depth, "N", "tokens that are in the context before each test (0)", 0, REQUEST_MAX_TOKENS },
+        PROMPT_OPTIONS(b.cache),
         { "repetitions", 'r', OPTION_INT, &repetitions, "N", "counted repetitions of each test (5), after a warm-up", 1, 1000 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "md, json, jsonl or csv", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table,
                                "-m FILE [-p 512] [-n 64] [-t 1,2] [-r 5] [-o md]",
-                               "Measures prefill and decode; every test starts from an empty context.");
+                               "Measures prefill and decode; every test starts from a context that is empty or has -d tokens.");
     if (status >= 0)
         return status;
-    bench b = { .first_row = true };
+    if ((status = prompt_options_status(&b.cache)) >= 0)
+        return status;
     if (!bench_format_named(format, &b.setup.format))
         return complain(NULL, 2, "--output wants md, json, jsonl or csv, not \"%s\"", format);
     list threads = { 0 }, prompts = { 0 }, gens = { 0 };
@@ -161,6 +176,7 @@ int cmd_bench(int argc, char **argv)
         b.setup.loaded = &b.l;
         b.setup.file = o.model;
         b.setup.batch = BATCH;
+        b.depth = (size_t)depth;
         bench_report_begin(&b.setup);
         bool ok = run_all(&b, &o, threads.count ? threads : (list){ &chosen, 1 }, prompts, gens, (size_t)repetitions, &e);
         bench_report_end(&b.setup);

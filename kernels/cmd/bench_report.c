@@ -144,7 +144,7 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_bool(s, "use_mmap", true);
     put_number(s, "n_prompt", (double)r->n_prompt, -1);
     put_number(s, "n_gen", (double)r->n_gen, -1);
-    put_number(s, "n_depth", 0, -1);
+    put_number(s, "n_depth", (double)r->n_depth, -1);
     put_text(s, "test_time", when);
     put_number(s, "avg_ns", floor(ns.mean), -1);
     put_number(s, "stddev_ns", floor(ns.deviation), -1);
@@ -184,7 +184,9 @@ static void report_md(const bench_setup *u, const bench_row *r)
     char test[32];
     model_summary m = summarise(u->loaded);
     spread rate = spread_of(r, (double)(r->n_prompt + r->n_gen));
-    snprintf(test, sizeof test, "%s%zu", r->n_prompt ? "pp" : "tg", r->n_prompt ? r->n_prompt : r->n_gen);
+    int len = snprintf(test, sizeof test, "%s%zu", r->n_prompt ? "pp" : "tg", r->n_prompt ? r->n_prompt : r->n_gen);
+    if (r->n_depth)
+        snprintf(test + len, sizeof test - (size_t)len, " @ d%zu", r->n_depth);
     printf("| %-30s | %8.2f MiB | %10s | %7d | %8s | %9.2f ± %.2f |\n", m.name, (double)m.bytes / 1048576,
            ops_isa(u->loaded->ops), r->threads, test, rate.mean, rate.deviation);
     fflush(stdout);

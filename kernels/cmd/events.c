@@ -76,6 +76,7 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
     write_model(&w, l, o);
     json_text(&w, "chat", chat_format_name(l->tokenizer));
     json_integer(&w, "context", (int64_t)session_context(s));
+    json_text(&w, "kv", kv_name(l->kv));
     json_integer(&w, "weight_bytes", (int64_t)model_weight_bytes(l->model));
     json_integer(&w, "load_ns", l->load_ns);
     json_integer(&w, "t_ns", clock_ns());
@@ -107,6 +108,7 @@ void event_done(const char *id, const generation *g)
     snprintf(hash, sizeof hash, "%016" PRIx64, g->hash);
     json_writer w = begin("done", id);
     json_integer(&w, "n_prompt", (int64_t)g->n_prompt);
+    json_integer(&w, "n_cached", (int64_t)g->n_cached);
     json_integer(&w, "n_gen", (int64_t)g->n_gen);
     json_integer(&w, "request_ns", g->request_ns);
     json_integer(&w, "prefill_ns", g->prefill_ns);
@@ -118,6 +120,11 @@ void event_done(const char *id, const generation *g)
     json_number(&w, "bytes_per_token", g->bytes_per_token);
     json_number(&w, "head_candidates", g->screen && g->head.tokens ? (double)g->head.candidates / (double)g->head.tokens : NAN);
     amount(&w, "head_fallbacks", g->screen ? (int64_t)g->head.full : -1);
+    json_integer(&w, "cache_written", (int64_t)g->cache_written);
+    if (*g->cache_error)
+        json_text(&w, "cache_error", g->cache_error);
+    else
+        json_null(&w, "cache_error");
     difference(&w, "minor_faults", g->before.minor_faults, g->after.minor_faults);
     difference(&w, "major_faults", g->before.major_faults, g->after.major_faults);
     difference(&w, "decode_minor_faults", g->prefilled.minor_faults, g->after.minor_faults);

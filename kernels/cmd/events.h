@@ -6,12 +6,14 @@
 #include "options.h"
 
 typedef struct {
-    size_t n_prompt, n_gen;
+    size_t n_prompt, n_cached, n_gen; /* n_cached: of the prompt, from the prompt cache */
     int64_t request_ns, prefill_ns, first_ns, last_ns; /* first_ns, last_ns: 0 where nothing was generated */
     const char *stop;               /* length, end, cancelled, context */
     uint64_t hash;                  /* of the generated ids */
     const char *tail; size_t tail_len; /* bytes of a character that was never finished */
     double bytes_per_token;         /* mean over the decode steps */
+    size_t cache_written;           /* bytes of the prompt cache */
+    char cache_error[512];          /* why it could not be used or written, or "" */
     process_usage before, prefilled, after;
     bool screen; head_counts head;  /* whether the head has one; of this request */
 } generation;

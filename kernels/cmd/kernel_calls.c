@@ -1,9 +1,10 @@
 #include "kernel_calls.h"
 #include "../slab.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = CALL_K, ROWS = CALL_ROWS, HEAD = 128 /* values of a head in attention */ };
+enum { K = CALL_K, ROWS = CALL_ROWS, HEAD = 128, BLOCK = 20, QUERIES = 16 /* of attention: values of a head, positions, rows of results */ };
 
 static float *results(const call_memory *m, int thread)
 {
@@ -27,6 +28,10 @@ static float *results(const call_memory *m, int thread)
 #define BLOCKS(name, bytes_of_256)                                                                                            \
     CALL(name, K / 256 * (bytes_of_256), true, true,                                                                         \
          ops->name(ROWS_OF(K / 256 * (bytes_of_256)), ROWS, K, m->q, m->d, results(m, thread), ROWS, tokens);)
+/* 16 rows side by side. */
+#define LANES(name, bytes_of_256)                                                                                             \
+    CALL(name, K / 256 * (bytes_of_256), true, true,                                                                         \
+         ops->name(ROWS_OF(K / 256 * (bytes_of_256)), ROWS / 16, K, m->q, m->d, m->part_sums, results(m, thread), ROWS, tokens);)
 #define DOT(name, type)                                                                                                       \
     CALL(name, K * sizeof(type), false, false,                                                                               \
          const type *w = (const void *)ROWS_OF(K * sizeof(type));                                                            \
@@ -47,12 +52,19 @@ BLOCKS(gemm_q8_0q8, 272)
 BLOCKS(gemm_q4_0q8, 144)
 BLOCKS(gemm_q4_kq8, 144)
 BLOCKS(gemm_q6_kq8, 210)
+LANES(gemm_q8_0x16q8, 272)
+LANES(gemm_q4_0x16q8, 144)
+LANES(gemm_q4_kx16q8, 148)
+LANES(gemm_q6_kx16q8, 212)
 VECTOR(rmsnorm_f32, results(m, thread), m->x, m->weight, 1e-5f, K)
-VECTOR(mix_f16f32, results(m, thread), m->weight, m->halves, K / HEAD, HEAD)
+/* One step of attention: QUERIES rows of results from BLOCK values of HEAD. */
+VECTOR(mix_f16f32, results(m, thread), HEAD, NULL, m->weight, BLOCK, QUERIES, m->halves, HEAD, BLOCK, HEAD)
+VECTOR(mix_q8f32, results(m, thread), HEAD, NULL, m->weight, BLOCK, QUERIES, m->q, m->halves, 1, HEAD, BLOCK, HEAD)
 VECTOR(f32_to_f16, m->x, m->halves + (1 + (size_t)thread) * K, K)
 CALL(softmax_f32, 0, false, false, for (size_t i = 0; i < ROWS; i++) {
+    float top = -INFINITY, sum = 0, factor;
     memcpy(results(m, thread), m->x, K * sizeof(float)); /* in place: it would soon have nothing left to do */
-    ops->softmax_f32(results(m, thread), K);
+    ops->softmax_f32(results(m, thread), K, 1, K, &top, &sum, &factor);
 })
 VECTOR(swiglu_f32, results(m, thread), m->x, m->weight, K)
 VECTOR(relu2_f32, results(m, thread), m->x, m->weight, K)
@@ -96,8 +108,9 @@ bool call_memory_make(call_memory *m, size_t bytes, size_t tokens, int threads, 
     m->q = calloc(all * K, 1);
     m->d = calloc(all * (K / 32), sizeof *m->d);
     m->sums = calloc(all, sizeof *m->sums);
+    m->part_sums = calloc(tokens * (K / 16), sizeof *m->part_sums);
     m->halves = calloc((1 + (size_t)threads) * K, sizeof *m->halves);
-    if (!m->weights || !m->x || !m->y || !m->weight || !m->q || !m->d || !m->sums || !m->halves)
+    if (!m->weights || !m->x || !m->y || !m->weight || !m->q || !m->d || !m->sums || !m->part_sums || !m->halves)
         return fail(e, "there is no memory for %zu MB of weights; ask for less with --megabytes", bytes >> 20);
     fill(m->weights, bytes);
     for (size_t i = 0; i < tokens * K; i++) {
@@ -108,6 +121,8 @@ bool call_memory_make(call_memory *m, size_t bytes, size_t tokens, int threads, 
         m->weight[i] = m->x[K - 1 - i];
         m->halves[i] = (uint16_t)(0x2c00 + i % 512);
     }
+    for (size_t i = 0; i < tokens * K; i++)
+        m->part_sums[i / 16] = (int16_t)(m->part_sums[i / 16] + m->q[i]);
     for (size_t i = 0; i < all * (K / 32); i++)
         m->d[i] = 0.01f;
     return true;
@@ -122,6 +137,7 @@ void call_memory_free(call_memory *m)
     free(m->q);
     free(m->d);
     free(m->sums);
+    free(m->part_sums);
     free(m->halves);
     *m = (call_memory){ 0 };
 }

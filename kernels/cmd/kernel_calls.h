@@ -14,6 +14,7 @@ typedef struct {
     int8_t *q;        /* [tokens][K], and for each thread K more behind them */
     float *d;         /* [tokens][K/32], likewise */
     int32_t *sums;    /* [tokens], likewise */
+    int16_t *part_sums; /* [tokens][K/16]: of 16 q */
     uint16_t *halves; /* [K]; for each thread K more behind them */
 } call_memory;
 

@@ -49,6 +49,10 @@ bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
         l->status = complain(NULL, 2, "--load is mmap, copy or auto, not \"%s\"", o->load);
         return false;
     }
+    if (!kv_named(o->kv, &l->kv)) {
+        l->status = complain(NULL, 2, "--kv wants f16 or q8_0, not \"%s\"", o->kv);
+        return false;
+    }
     if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&
         (!want_tokenizer || (l->tokenizer = tokenizer_load(l->gguf, &e))) &&
         (l->model = model_load(l->gguf, &(load_options){ layout, o->cache, mode, head }, l->ops, l->pool, &e))) {

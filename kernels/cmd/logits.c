@@ -72,7 +72,7 @@ int cmd_logits(int argc, char **argv)
     } else if (!load_all(&l, &o, false)) {
         status = l.status;
     } else {
-        bool ok = (s = session_new(l.model, (size_t)o.context, batch ? n : 1, &e)) &&
+        bool ok = (s = session_new(l.model, l.kv, (size_t)o.context, batch ? n : 1, &e)) &&
                   print_rows(s, model_get_config(l.model)->vocab, tokens, n, batch, &e);
         status = ok ? 0 : complain(NULL, 1, "%s", e.text);
         session_free(s);

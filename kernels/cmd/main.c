@@ -41,7 +41,7 @@ static void on_pipe(int signal_number)
    faults of ours: they end the program as they would without this. */
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
-    static const char sentence[] = "trit: a part of the model file can no longer be read: it was cut short or its disk failed; "
+    static const char sentence[] = "trit: a part of the model file can no longer be read, or of the prompt cache: it was cut short or its disk failed; "
                                    "put it back and start again\n";
     (void)context;
     if (info->si_code == BUS_ADRERR) {

@@ -1,6 +1,7 @@
 /* Options shared by the commands: a table per command, parsed with getopt_long, help made from the same table. */
 #ifndef TRIT_OPTIONS_H
 #define TRIT_OPTIONS_H
+#include "../kv.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
@@ -21,7 +22,7 @@ typedef struct {
 int options_parse(int argc, char **argv, const option *table, size_t count, const char *synopsis, const char *about);
 
 /* The options every model-running command has: -m --model, -t --threads, --cpus, -c --context, and those of LOAD_OPTIONS. */
-typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /* NULL: full */; int64_t threads, context; } model_options;
+typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /* NULL: full */, *kv; int64_t threads, context; } model_options;
 #define LOAD_OPTIONS(o) \
     { "isa", 0, OPTION_TEXT, &(o).isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 }, \
     { "layout", 0, OPTION_TEXT, &(o).layout, "NAME", "ternary weights in 2 bits, 1.6 bits, or as measured (t2, t5, auto)", 0, 0 }, \
@@ -32,6 +33,7 @@ typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /
     { "threads", 't', OPTION_INT, &(o).threads, "N", "threads (0: one for each fast core)", 0, 512 }, \
     { "cpus", 0, OPTION_TEXT, &(o).cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 }, \
     LOAD_OPTIONS(o), \
+    { "kv", 0, OPTION_TEXT, &(o).kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 }, \
     { "context", 'c', OPTION_INT, &(o).context, "N", "context length (0: the model's, at most 4096)", 0, 1048576 }
 /* Of commands that choose tokens and want no logits. */
 #define HEAD_OPTION(o) \
@@ -41,6 +43,7 @@ typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /
 struct gguf; struct tokenizer; struct model; struct pool; struct trit_ops;
 typedef struct {
     struct gguf *gguf; struct pool *pool; const struct trit_ops *ops; struct model *model; struct tokenizer *tokenizer;
+    kv_type kv;
     int64_t load_ns;
     int status; /* after a failure: the exit status, 1 or 2 */
 } loaded;

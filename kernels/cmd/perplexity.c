@@ -143,7 +143,7 @@ int cmd_perplexity(int argc, char **argv)
         return m.l.status;
     }
     size_t context = o.context ? (size_t)o.context : (size_t)max_tokens;
-    bool ok = (m.session = session_new(m.l.model, context, BATCH, &e)) &&
+    bool ok = (m.session = session_new(m.l.model, m.l.kv, context, BATCH, &e)) &&
               ((m.logits = malloc(BATCH * model_get_config(m.l.model)->vocab * sizeof *m.logits)) ||
                fail(&e, "not enough memory for the logits"));
     if (ok) {

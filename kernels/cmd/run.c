@@ -3,7 +3,7 @@
 #include "../head.h"
 #include "../model.h"
 #include "../text_stream.h"
-#include "options.h"
+#include "kept_prompt.h"
 #include "read_text.h"
 #include <signal.h>
 #include <stdio.h>
@@ -37,17 +37,21 @@ typedef struct {
     sampler sampler;
     size_t max_tokens;          /* 0: until the text or the context ends */
     bool ignore_eos;
-    size_t n_prompt, n_gen;
+    prompt_options cache;
+    size_t n_prompt, n_cached, n_gen;
     int64_t start_ns, first_ns, last_ns;
 } run;
 
-static bool prefill(run *r, const int32_t *ids, size_t n, trit_error *e)
+static bool prefill(run *r, const int32_t *ids, size_t n, cached_prompt *cached, trit_error *e)
 {
     r->start_ns = clock_ns();
     r->n_prompt = n;
+    *cached = (cached_prompt){ 0, 0 };
     if (n > session_context(r->session))
         return fail(e, "the prompt has %zu tokens, but the context only holds %zu", n, session_context(r->session));
-    for (size_t done = 0; done < n && !interrupted;) {
+    *cached = prompt_begin(r->session, &r->cache, ids, n);
+    r->n_cached = cached->reused;
+    for (size_t done = cached->reused; done < n && !interrupted;) {
         size_t batch = n - done < BATCH ? n - done : BATCH;
         if (!session_eval(r->session, ids + done, batch, NULL, false, e))
             return false;
@@ -90,7 +94,10 @@ static void print_summary(const run *r)
         fprintf(stderr, "prompt: %zu tokens; nothing generated\n", r->n_prompt);
         return;
     }
-    fprintf(stderr, "prompt: %zu tokens, first token after %.3f s (%.1f tokens/s); generated: %zu tokens", r->n_prompt, prefill_s,
+    fprintf(stderr, "prompt: %zu tokens", r->n_prompt);
+    if (r->n_cached)
+        fprintf(stderr, ", %zu of them from the prompt cache", r->n_cached);
+    fprintf(stderr, ", first token after %.3f s (%.1f tokens/s); generated: %zu tokens", prefill_s,
             (double)r->n_prompt / prefill_s, r->n_gen);
     if (r->n_gen > 1)
         fprintf(stderr, ", %.1f tokens/s", (double)(r->n_gen - 1) / decode_s);
@@ -125,13 +132,16 @@ static bool encode(const run *r, const char *prompt, size_t len, bool chat, cons
 static bool generate(run *r, const int32_t *ids, size_t n, size_t context, trit_error *e)
 {
     text_stream text = { 0 };
-    r->session = session_new(r->l.model, context, BATCH, e);
-    bool ok = r->session && prefill(r, ids, n, e) && decode(r, &text, e);
+    r->session = session_new(r->l.model, r->l.kv, context, BATCH, e);
+    cached_prompt cached;
+    bool ok = r->session && prefill(r, ids, n, &cached, e) && decode(r, &text, e);
     if (text.len)
         fwrite(text.bytes, 1, text.len, stdout);
     if (ok)
         putchar('\n');
     fflush(stdout);
+    if (ok)
+        prompt_keep(r->session, &r->cache, cached, ids, n);
     text_stream_free(&text);
     if (ok)
         print_summary(r);
@@ -145,10 +155,12 @@ int cmd_run(int argc, char **argv)
     const char *prompt = NULL, *system = NULL;
     int64_t n = 128, top_k = 0, seed = 1;
     double temperature = 0, top_p = 1;
+    prompt_options cache = { 0 };
     bool chat = false, ignore_eos = false;
     const option table[] = {
         MODEL_OPTIONS(o),
         HEAD_OPTION(o),
+        PROMPT_OPTIONS(cache),
         { "prompt", 'p', OPTION_TEXT, &prompt, "TEXT", "the prompt (-: standard input)", 0, 0 },
         { "n-predict", 'n', OPTION_INT, &n, "N", "generate at most N tokens (128; 0: to the end)", 0, 1048576 },
         { "temperature", 0, OPTION_FLOAT, &temperature, "T", "0: always the likeliest token (0)", 0, 1000 },
@@ -163,6 +175,8 @@ int cmd_run(int argc, char **argv)
                                "Generates text from a prompt and streams it.");
     if (status >= 0)
         return status;
+    if ((status = prompt_options_status(&cache)) >= 0)
+        return status;
     if (!prompt)
         return complain(NULL, 2, "no prompt given; use -p TEXT, or -p - to read it from standard input");
     if (system && !chat)
@@ -175,7 +189,7 @@ int cmd_run(int argc, char **argv)
             return 1;
     }
     run r = { .sampler = { (float)temperature, (int)top_k, (float)top_p, (uint64_t)seed }, .max_tokens = (size_t)n,
-              .ignore_eos = ignore_eos };
+              .ignore_eos = ignore_eos, .cache = cache };
     if (!sampler_takes_screen(&r.sampler) && !strcmp(o.head, "auto"))
         o.head = "full";
     if (!load_all(&r.l, &o, true)) {

@@ -3,7 +3,8 @@
 #include "../text_stream.h"
 #include "events.h"
 #include "lines.h"
-#include "options.h"
+#include "kept_prompt.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct { serve_request request; int64_t received_ns; } pending;
 typedef struct {
     loaded l;
     session *session;
+    prompt_options cache;
     line_reader input;
     pending queue[QUEUE];          /* generate requests that wait for their turn, oldest first */
     size_t queued;
@@ -99,9 +101,9 @@ static void attend(server *v, int timeout_ms)
 }
 
 /* Evaluates the prompt and chooses the first token. */
-static bool prefill(server *v, serve_request *r, const int32_t *tokens, size_t n, int32_t *id, trit_error *e)
+static bool prefill(server *v, serve_request *r, const int32_t *tokens, size_t done, size_t n, int32_t *id, trit_error *e)
 {
-    for (size_t done = 0; done < n && !v->cancelled;) {
+    while (done < n && !v->cancelled) {
         size_t batch = n - done < BATCH ? n - done : BATCH;
         if (!session_eval(v->session, tokens + done, batch, NULL, false, e))
             return false;
@@ -156,6 +158,31 @@ static bool decode(server *v, serve_request *r, int32_t id, generation *g, text_
     return true;
 }
 
+/* What the request's or the server's prompt cache knows. A file of no use is no failure: g says why. */
+static cached_prompt begin_cached(server *v, const serve_request *r, const int32_t *tokens, generation *g)
+{
+    cached_prompt found = { 0, 0 };
+    const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
+    trit_error e = { "" };
+    if (!file || !*file)
+        session_reset(v->session);
+    else if (!prompt_cache_load(v->session, file, v->cache.whole, tokens, g->n_prompt, &found, &e))
+        snprintf(g->cache_error, sizeof g->cache_error, "%s", e.text);
+    g->n_cached = found.reused;
+    return found;
+}
+
+static void keep_cached(server *v, const serve_request *r, const int32_t *tokens, cached_prompt found, generation *g)
+{
+    const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
+    trit_error e = { "" };
+    if (!file || !*file || v->cache.read_only || found.common >= g->n_prompt || session_length(v->session) < g->n_prompt)
+        return;
+    g->cache_written = prompt_cache_save(v->session, file, tokens, g->n_prompt, &e);
+    if (!g->cache_written)
+        snprintf(g->cache_error, sizeof g->cache_error, "%s", e.text);
+}
+
 static void generate(server *v, serve_request *r, int64_t received_ns)
 {
     trit_error e = { "" };
@@ -165,7 +192,7 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
     head_counts before = session_head_counts(v->session);
     v->running = r->id;
     v->cancelled = false;
-    session_reset(v->session);
+    cached_prompt cached = { 0, 0 };
     bool ok = serve_request_tokens(r, v->l.tokenizer, model_get_config(v->l.model)->vocab, &tokens, &g.n_prompt, &e);
     if (ok && g.n_prompt > session_context(v->session))
         ok = fail(&e, "the prompt has %zu tokens, but the context only holds %zu", g.n_prompt, session_context(v->session));
@@ -173,7 +200,8 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
         int64_t start = clock_ns();
         event_start(r->id, g.n_prompt, start);
         start = clock_ns();
-        ok = prefill(v, r, tokens, g.n_prompt, &first, &e);
+        cached = begin_cached(v, r, tokens, &g);
+        ok = prefill(v, r, tokens, cached.reused, g.n_prompt, &first, &e);
         g.prefill_ns = clock_ns() - start;
         g.prefilled = usage_now();
     }
@@ -182,6 +210,8 @@ static void generate(server *v, serve_request *r, int64_t received_ns)
     g.head = (head_counts){ after.tokens - before.tokens, after.candidates - before.candidates, after.full - before.full };
     g.screen = !strcmp(model_head(v->l.model), "screen");
     g.after = usage_now();
+    if (ok)
+        keep_cached(v, r, tokens, cached, &g);
     g.tail = text.bytes ? text.bytes : "";
     g.tail_len = text.len;
     if (ok)
@@ -212,10 +242,13 @@ static void serve(server *v)
 int cmd_serve(int argc, char **argv)
 {
     model_options o = { .head = "auto" };
-    const option table[] = { MODEL_OPTIONS(o), HEAD_OPTION(o) };
+    prompt_options cache = { 0 };
+    const option table[] = { MODEL_OPTIONS(o), HEAD_OPTION(o), PROMPT_OPTIONS(cache) };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [options]",
                                "Answers NDJSON requests on stdin with NDJSON events on stdout (see README.md).");
     if (status >= 0)
+        return status;
+    if ((status = prompt_options_status(&cache)) >= 0)
         return status;
     server *v = calloc(1, sizeof *v);
     if (!v)
@@ -226,7 +259,8 @@ int cmd_serve(int argc, char **argv)
         return status;
     }
     trit_error e = { "" };
-    v->session = session_new(v->l.model, (size_t)o.context, BATCH, &e);
+    v->cache = cache;
+    v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, BATCH, &e);
     if (v->session) {
         v->input = (line_reader){ .fd = 0, .limit = REQUEST_MAX_LINE };
         event_ready(&v->l, &o, v->session);

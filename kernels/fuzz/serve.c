@@ -35,7 +35,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     unlink(path);
     words = file ? tokenizer_load(file, &e) : NULL;
     tiny = words ? model_load(file, &(load_options){ .layout = "t2", .cache = "off", .head = HEAD_SCREEN }, ops_for("auto"), threads, &e) : NULL;
-    talk = tiny ? session_new(tiny, CONTEXT, 8, &e) : NULL;
+    talk = tiny ? session_new(tiny, KV_F16, CONTEXT, 8, &e) : NULL;
     logits = talk ? malloc(model_get_config(tiny)->vocab * sizeof *logits) : NULL;
     if (!logits) {
         fprintf(stderr, "the tiny model could not be made: %s\n", e.text);

@@ -215,8 +215,13 @@ INLINE void v_store(float *p, vf v, size_t left)
 INLINE void v_store_f16(uint16_t *p, vf v, size_t left)
 {
     uint16_t all[LANES];
-    _mm_storeu_si128((__m128i *)(void *)all, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
-    memcpy(p, all, (left < LANES ? left : LANES) * sizeof *p);
+    __m128i halves = _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT);
+    if (left >= LANES) {
+        _mm_storeu_si128((__m128i *)(void *)p, halves);
+    } else {
+        _mm_storeu_si128((__m128i *)(void *)all, halves);
+        memcpy(p, all, left * sizeof *p);
+    }
 }
 
 INLINE float v_sum(vf v)
@@ -268,7 +273,17 @@ INLINE void vi_store_i8(int8_t *q, vi v)
 #define vi_round(v) _mm256_cvtps_epi32(v)
 #define vi_float(i) _mm256_cvtepi32_ps(i)
 #define vi_power(i) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(i, _mm256_set1_epi32(127)), 23))
+#define MIX_TILES { MANY_ROWS = 6, MANY_WIDE = 2, FEW_ROWS = 4, FEW_WIDE = 2, ONE_WIDE = 8 }
 #include "float_kernels.h"
+
+INLINE vf v_load_i8(const int8_t *p, size_t left)
+{
+    int64_t some = 0;
+    memcpy(&some, p, left < LANES ? left : LANES);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(some)));
+}
+#define v_half(p) _mm256_set1_ps(_cvtsh_ss(*(p)))
+#include "mix_q8_kernels.h"
 
 /* Block types. A step is 32 weights as small integers; weight = scale * (code - bias) - minimum. */
 #include "block_kernels.h"
@@ -377,6 +392,7 @@ void isa_avx2(trit_ops *ops)
         .gemm_q6_kq8 = gemm_q6_kq8,
         .rmsnorm_f32 = rmsnorm_f32,
         .mix_f16f32 = mix_f16f32,
+        .mix_q8f32 = mix_q8f32,
         .f32_to_f16 = f32_to_f16_row,
         .softmax_f32 = softmax_f32,
         .swiglu_f32 = swiglu_f32,

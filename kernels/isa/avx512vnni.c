@@ -157,6 +157,7 @@ TERNARY_KERNEL(t5, T5_CHUNK, 6)
 
 /* Float weights, 16 at a time. */
 typedef __m512 vf;
+typedef __m512i vi;
 enum { LANES = 16 };
 
 INLINE __mmask16 first(size_t left)
@@ -188,8 +189,24 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_add(a, b) _mm512_add_ps(a, b)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_sum(a) _mm512_reduce_add_ps(a)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
+#define v_mul(a, b) _mm512_mul_ps(a, b)
+#define v_max(a, b) _mm512_max_ps(a, b)
+#define v_min(a, b) _mm512_min_ps(a, b)
+#define v_greatest(a) _mm512_reduce_max_ps(a)
+#define vi_round(v) _mm512_cvtps_epi32(v)
+#define vi_float(i) _mm512_cvtepi32_ps(i)
+#define v_scale(v, i) _mm512_scalef_ps(v, _mm512_cvtepi32_ps(i))
+#define MIX_TILES { MANY_ROWS = 12, MANY_WIDE = 2, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #define STREAMS_ONLY
 #include "float_kernels.h"
+
+INLINE vf v_load_i8(const int8_t *p, size_t left)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(left), p)));
+}
+#define v_half(p) _mm512_set1_ps(_cvtsh_ss(*(p)))
+#include "mix_q8_kernels.h"
 
 #include "block_kernels.h"
 
@@ -310,6 +327,8 @@ void isa_avx512vnni(trit_ops *ops)
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
     ops->mix_f16f32 = mix_f16f32;
+    ops->mix_q8f32 = mix_q8f32;
+    ops->softmax_f32 = softmax_f32;
     ops->gemm_q8_0q8 = gemm_q8_0q8;
     ops->gemm_q4_0q8 = gemm_q4_0q8;
     ops->gemm_q6_kq8 = gemm_q6_kq8;

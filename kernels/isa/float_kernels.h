@@ -9,7 +9,7 @@
      v_sum(v), v_greatest(v) over the lanes
      vi_abs_bits(v)          |v| as integer bits; vi_max(a, b); vi_greatest(v)
      vi_round(v)             to nearest even; vi_zero(); vi_add(a, b); vi_sub(a, b); vi_half(v); vi_sum(v); vi_float(i)
-     vi_power(i)             2^i as floats, -126 <= i <= 127
+     vi_power(i)             2^i as floats, -126 <= i <= 127; or instead v_scale(v, i) = v * 2^i, rounded once
      vi_store_i8(q, i)       LANES small integers as bytes
      prefetch(p)             software prefetch some kB ahead */
 #include <math.h>
@@ -36,31 +36,87 @@ DOT_KERNEL(dot_f32f32, float, v_load)
 DOT_KERNEL(dot_f16f32, uint16_t, v_load_f16)
 DOT_KERNEL(dot_bf16f32, uint16_t, v_load_bf16)
 
-/* Sums stay in registers while all rows pass, WIDTH vectors of them at a time. Every value adds its rows in the same order. */
-static void mix_f16f32(float *y, const float *a, const uint16_t *x, size_t count, size_t n)
+#include "mix_kernels.h"
+
+/* e^x within 2 ulp: x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series to r^7, then times 2^i in two steps, so that the
+   ends of the range come out as infinity, subnormal or 0 by themselves. NaN stays NaN. */
+static inline vf v_exp(vf x)
 {
-    enum { WIDTH = 8 };
-    size_t j = 0;
-    for (; j + WIDTH * LANES <= n; j += WIDTH * LANES) {
-        vf s[WIDTH];
-        UNROLL
-        for (int u = 0; u < WIDTH; u++)
-            s[u] = v_load(y + j + u * LANES, LANES);
-        for (size_t i = 0; i < count; i++) {
-            vf factor = v_set(a[i]);
-            UNROLL
-            for (int u = 0; u < WIDTH; u++)
-                s[u] = v_fma(factor, v_load_f16(x + i * n + j + u * LANES, LANES), s[u]);
-        }
-        UNROLL
-        for (int u = 0; u < WIDTH; u++)
-            v_store(y + j + u * LANES, s[u], LANES);
+    x = v_min(v_set(89), v_max(v_set(-104), x));
+    vi i = vi_round(v_mul(x, v_set(1.44269504f)));
+    vf r = v_fma(vi_float(i), v_set(-0x1.62e4p-1f), x);      /* ln 2 in two parts, the first exact in the product */
+    r = v_fma(vi_float(i), v_set(-1.42860682e-6f), r);
+    vf p = v_set(1.0f / 5040);
+    p = v_fma(p, r, v_set(1.0f / 720));
+    p = v_fma(p, r, v_set(1.0f / 120));
+    p = v_fma(p, r, v_set(1.0f / 24));
+    p = v_fma(p, r, v_set(1.0f / 6));
+    p = v_fma(p, r, v_set(0.5f));
+    p = v_fma(p, r, v_set(1));
+    p = v_fma(p, r, v_set(1));
+#ifdef v_scale
+    return v_scale(p, i);
+#else
+    vi half = vi_half(i);
+    return v_mul(v_mul(p, vi_power(half)), vi_power(vi_sub(i, half)));
+#endif
+}
+
+/* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last
+   vector. */
+INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float *max, float *added, const int rows)
+{
+    vf greatest[4], total[4];
+    size_t whole = n / LANES * LANES;
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        greatest[r] = v_set(top[r]);
+        total[r] = v_set(0);
     }
-    for (; j < n; j += LANES) {
-        vf s = v_load(y + j, n - j);
+    for (size_t i = 0; i < whole; i += LANES)
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            greatest[r] = v_max(v_load(x + (size_t)r * ldx + i, LANES), greatest[r]);
+    for (int r = 0; r < rows; r++) {
+        max[r] = v_greatest(greatest[r]);
+        for (size_t i = whole; i < n; i++)
+            max[r] = x[(size_t)r * ldx + i] > max[r] ? x[(size_t)r * ldx + i] : max[r];
+    }
+    for (size_t i = 0; i < whole; i += LANES)
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            vf e = v_exp(v_sub(v_load(x + (size_t)r * ldx + i, LANES), v_set(max[r])));
+            total[r] = v_add(total[r], e);
+            v_store(x + (size_t)r * ldx + i, e, LANES);
+        }
+    for (int r = 0; r < rows; r++) {
+        added[r] = v_sum(total[r]);
+        float *last = x + (size_t)r * ldx + whole;
+        if (whole < n)
+            v_store(last, v_exp(v_sub(v_load(last, n - whole), v_set(max[r]))), n - whole);
+        for (size_t i = 0; i < n - whole; i++)
+            added[r] += last[i];
+    }
+}
+
+static void softmax_f32(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
+{
+    for (size_t r = 0; r < rows;) {
+        float max[4], added[4], old[LANES < 4 ? 4 : LANES] = { 0 };
+        size_t count = rows - r < 4 ? 1 : 4;
+        if (count == 4)
+            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 4);
+        else
+            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 1);
         for (size_t i = 0; i < count; i++)
-            s = v_fma(v_set(a[i]), v_load_f16(x + i * n + j, n - j), s);
-        v_store(y + j, s, n - j);
+            old[i] = top[r + i] - max[i];
+        for (size_t i = 0; i < count; i += LANES)
+            v_store(old + i, v_exp(v_load(old + i, LANES)), LANES);
+        for (size_t i = 0; i < count; i++, r++) {
+            factor[r] = old[i];
+            sum[r] = sum[r] * old[i] + added[i];
+            top[r] = max[i];
+        }
     }
 }
 
@@ -128,50 +184,6 @@ static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
 {
     for (size_t i = 0; i < n; i += LANES)
         v_store_f16(y + i, v_load(x + i, n - i), n - i);
-}
-
-/* e^x within 2 ulp: x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor series to r^7, then times 2^i in two steps, so that the ends of
-   the range come out as infinity, subnormal or 0 by themselves. NaN stays NaN. */
-static inline vf v_exp(vf x)
-{
-    x = v_min(v_set(89), v_max(v_set(-104), x));
-    vi i = vi_round(v_mul(x, v_set(1.44269504f)));
-    vf r = v_fma(vi_float(i), v_set(-0x1.62e4p-1f), x);      /* ln 2 in two parts, the first exact in the product */
-    r = v_fma(vi_float(i), v_set(-1.42860682e-6f), r);
-    vf p = v_set(1.0f / 5040);
-    p = v_fma(p, r, v_set(1.0f / 720));
-    p = v_fma(p, r, v_set(1.0f / 120));
-    p = v_fma(p, r, v_set(1.0f / 24));
-    p = v_fma(p, r, v_set(1.0f / 6));
-    p = v_fma(p, r, v_set(0.5f));
-    p = v_fma(p, r, v_set(1));
-    p = v_fma(p, r, v_set(1));
-    vi half = vi_half(i);
-    return v_mul(v_mul(p, vi_power(half)), vi_power(vi_sub(i, half)));
-}
-
-static void softmax_f32(float *x, size_t n)
-{
-    vf top = v_set(-INFINITY), total = v_set(0);
-    size_t whole = n / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        top = v_max(v_load(x + i, LANES), top);
-    float max = v_greatest(top), sum;
-    for (size_t i = whole; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    for (size_t i = 0; i < whole; i += LANES) {
-        vf e = v_exp(v_sub(v_load(x + i, LANES), v_set(max)));
-        total = v_add(total, e);
-        v_store(x + i, e, LANES);
-    }
-    sum = v_sum(total);
-    if (whole < n) {
-        v_store(x + whole, v_exp(v_sub(v_load(x + whole, n - whole), v_set(max))), n - whole);
-        for (size_t i = whole; i < n; i++)
-            sum += x[i];
-    }
-    for (size_t i = 0; i < n; i += LANES)
-        v_store(x + i, v_div(v_load(x + i, n - i), v_set(sum)), n - i);
 }
 
 static void swiglu_f32(float *h, const float *gate, const float *up, size_t n)

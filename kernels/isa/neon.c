@@ -74,7 +74,18 @@ INLINE void vi_store_i8(int8_t *q, vi v)
 #define vi_round(v) vcvtnq_s32_f32(v)
 #define vi_float(i) vcvtq_f32_s32(i)
 #define vi_power(i) vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(i, vdupq_n_s32(127)), 23))
+#define MIX_TILES { MANY_ROWS = 6, MANY_WIDE = 4, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #include "float_kernels.h"
+
+INLINE vf v_load_i8(const int8_t *p, size_t left)
+{
+    int32_t some = 0;
+    memcpy(&some, p, left < LANES ? left : LANES);
+    int8x8_t bytes = vreinterpret_s8_s32(vdup_n_s32(some));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
+}
+#define v_half(p) vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(*(p))))
+#include "mix_q8_kernels.h"
 
 void isa_neon(trit_ops *ops)
 {
@@ -86,6 +97,7 @@ void isa_neon(trit_ops *ops)
     ops->dot_bf16f32 = dot_bf16f32;
     ops->rmsnorm_f32 = rmsnorm_f32;
     ops->mix_f16f32 = mix_f16f32;
+    ops->mix_q8f32 = mix_q8f32;
     ops->f32_to_f16 = f32_to_f16_row;
     ops->softmax_f32 = softmax_f32;
     ops->swiglu_f32 = swiglu_f32;

@@ -198,11 +198,28 @@ static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, s
         out[i] = x[i] * scale * (w ? w[i] : 1);
 }
 
-static void mix_f16f32(float *y, const float *a, const uint16_t *x, size_t count, size_t n)
+static void mix_f16f32(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const uint16_t *x, size_t ldx,
+                       size_t count, size_t n)
 {
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < n; j++)
-            y[j] += a[i] * f16_to_f32(x[i * n + j]);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = keep ? (double)(y[r * ldy + j] * keep[r]) : 0;
+            for (size_t i = 0; i < count; i++)
+                sum += (double)a[r * lda + i] * (double)f16_to_f32(x[i * ldx + j]);
+            y[r * ldy + j] = (float)sum;
+        }
+}
+
+static void mix_q8f32(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const int8_t *x, const uint16_t *d,
+                      size_t deep, size_t ldx, size_t count, size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = keep ? (double)(y[r * ldy + j] * keep[r]) : 0;
+            for (size_t i = 0; i < count; i++)
+                sum += (double)a[r * lda + i] * (double)((float)x[i * ldx + j] * f16_to_f32(d[i / deep * (ldx * deep / 32) + j * deep / 32]));
+            y[r * ldy + j] = (float)sum;
+        }
 }
 
 static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
@@ -211,16 +228,19 @@ static void f32_to_f16_row(const float *x, uint16_t *y, size_t n)
         y[i] = f32_to_f16(x[i]);
 }
 
-static void softmax_f32(float *x, size_t n)
+static void softmax_f32(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
 {
-    float max = -INFINITY;
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)(x[i] = expf(x[i] - max));
-    for (size_t i = 0; i < n; i++)
-        x[i] /= (float)sum;
+    for (size_t r = 0; r < rows; r++, x += ldx) {
+        float max = top[r];
+        double added = 0;
+        for (size_t i = 0; i < n; i++)
+            max = x[i] > max ? x[i] : max;
+        for (size_t i = 0; i < n; i++)
+            added += (double)(x[i] = expf(x[i] - max));
+        factor[r] = expf(top[r] - max);
+        sum[r] = (float)((double)sum[r] * (double)factor[r] + added);
+        top[r] = max;
+    }
 }
 
 static void swiglu_f32(float *h, const float *gate, const float *up, size_t n)
@@ -257,6 +277,7 @@ void isa_scalar(trit_ops *ops)
         .gemm_q6_kx16q8 = gemm_q6_kx16q8,
         .rmsnorm_f32 = rmsnorm_f32,
         .mix_f16f32 = mix_f16f32,
+        .mix_q8f32 = mix_q8f32,
         .f32_to_f16 = f32_to_f16_row,
         .softmax_f32 = softmax_f32,
         .swiglu_f32 = swiglu_f32,

@@ -76,6 +76,9 @@ describe('the command line', () => {
       [['bench', ...model(), '-o', 'xml'], /--output/],
       [['bench', ...model(), '-p', '1,x'], /--n-prompt/],
       [['bench', ...model(), '-t', '0'], /--threads/],
+      [['run', ...model(), '-p', 'x', '--kv', 'q3'], /--kv wants f16 or q8_0, not "q3"/],
+      [['run', ...model(), '-p', 'x', '--prompt-cache-ro'], /--prompt-cache FILE/],
+      [['serve', ...model(), '--prompt-cache-check'], /--prompt-cache FILE/],
       [['bench', ...model(), '-r', '0'], /--repetitions/],
       [['perplexity', ...model()], /no text given/],
       [['perplexity', ...model(), '-f', tiny, '--max-tokens', '1'], /--max-tokens/],
@@ -219,6 +222,35 @@ describe('run', () => {
     assert.equal(piped.stdout, generate().stdout);
   });
 
+  it('keeps a prompt in a file: the same text from it, at a fork, and in spite of damage', () => {
+    const file = scratch('prompt.kv');
+    const prompt = 'Hello there, said the fox. '.repeat(6);
+    const from = (text: string, ...args: string[]) => {
+      const done = run(binary, ['run', '-m', tiny, '-p', text, '-n', '24', '--ignore-eos', ...args]);
+      assert.equal(done.status, 0, done.stderr);
+      return done;
+    };
+    const cached = ['--prompt-cache', file];
+    const want = from(prompt).stdout;
+    assert.equal(from(prompt, ...cached).stdout, want);
+    const kept = readFileSync(file);
+    const again = from(prompt, ...cached, '--prompt-cache-check');
+    assert.equal(again.stdout, want);
+    assert.match(again.stderr, /of them from the prompt cache/);
+    const fork = `${prompt.slice(0, -20)}another end`;
+    const other = from(fork, ...cached, '--prompt-cache-ro');
+    assert.equal(other.stdout, from(fork).stdout);
+    assert.match(other.stderr, /of them from the prompt cache/);
+    assert.ok(readFileSync(file).equals(kept), 'a cache only read was changed');
+    const refused = from(prompt, ...cached, '--prompt-cache-ro', '--kv', 'q8_0');
+    assert.match(refused.stderr, /prompt\.kv does not hold keys and values as q8_0.*the prompt is evaluated/);
+    truncateSync(file, kept.length - 1);
+    const mended = from(prompt, ...cached);
+    assert.equal(mended.stdout, want);
+    assert.match(mended.stderr, /prompt\.kv is damaged.*the prompt is evaluated/);
+    assert.ok(readFileSync(file).equals(kept) || from(prompt, ...cached).stderr.includes('of them from'), 'the file was not mended');
+  });
+
   it('Ctrl-C ends it in good order', async () => {
     const child = spawn(binary, ['run', '-m', tiny, '-p', 'x', '-n', '0', '--ignore-eos', '-c', '1024', '-t', '1']);
     let stderr = '';
@@ -327,6 +359,34 @@ describe('serve', () => {
       for (let i = 0; i < 4; i++) hash = ((hash ^ BigInt(((token.token as number) >> (8 * i)) & 255)) * 0x100000001b3n) & 0xffffffffffffffffn;
     }
     assert.equal(done.hash, hash.toString(16).padStart(16, '0'));
+  });
+
+  it('keeps prompts in files that the server or a request names', async () => {
+    const [ours, theirs] = [scratch('ours.kv'), scratch('theirs.kv')];
+    const server = new Server('--prompt-cache', ours);
+    const request = { op: 'generate', prompt: 'Once upon a time', max_tokens: 4, ignore_eos: true };
+    const files = [ours, ours, theirs, theirs, '', folder];
+    for (const [i, file] of files.entries()) server.send({ ...request, id: `${i}`, ...(file === ours ? {} : { prompt_cache: file }) });
+    server.send({ ...request, id: 'bad', prompt_cache: 1 });
+    server.child.stdin.end();
+    assert.deepEqual(await server.closed, [0, null]);
+    const done = await Promise.all(files.map((_, i) => server.event('done', `${i}`)));
+    assert.equal(new Set(done.map((event) => event.hash)).size, 1);
+    const most = (done[0]?.n_prompt as number) - 1;
+    assert.deepEqual(
+      done.map((event) => event.n_cached),
+      [0, most, 0, most, 0, 0],
+    );
+    assert.deepEqual(
+      done.map((event) => (event.cache_written as number) > 0),
+      [true, false, true, false, false, false],
+    );
+    assert.deepEqual(
+      done.slice(0, 5).map((event) => event.cache_error),
+      [null, null, null, null, null],
+    );
+    assert.match(done[5]?.cache_error as string, /prompt cache/);
+    assert.match((await server.event('error', 'bad')).message as string, /"prompt_cache" must be a text/);
   });
 
   it('answers garbage with error events and goes on', async () => {

@@ -13,7 +13,7 @@ interface Check {
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const KERNELS = 17;
+const KERNELS = 18;
 const QEMU = 'qemu-aarch64-static';
 const CROSS = 'aarch64-linux-gnu-gcc';
 const COMPILERS = ['gcc', 'clang-14', 'clang-19'];

@@ -7,8 +7,12 @@
 enum MIX_TILES;
 enum { MIX_MOST_ROWS = 12, MIX_MOST_WIDE = 8, SCALED = 32 /* values under one scale */ };
 
-_Static_assert(MANY_ROWS <= MIX_MOST_ROWS && FEW_ROWS <= MIX_MOST_ROWS, "tiles are too high");
-_Static_assert(MANY_WIDE <= MIX_MOST_WIDE && FEW_WIDE <= MIX_MOST_WIDE && ONE_WIDE <= MIX_MOST_WIDE, "tiles are too wide");
+#define MIX_WITHIN(size, most) _Static_assert((int)(size) <= (int)(most), "a tile of products has at most " #most)
+MIX_WITHIN(MANY_ROWS, MIX_MOST_ROWS);
+MIX_WITHIN(FEW_ROWS, MIX_MOST_ROWS);
+MIX_WITHIN(MANY_WIDE, MIX_MOST_WIDE);
+MIX_WITHIN(FEW_WIDE, MIX_MOST_WIDE);
+MIX_WITHIN(ONE_WIDE, MIX_MOST_WIDE);
 
 /* `block` says where the values are; scales(b, i, j, v, wide) is called before each 32 rows of it, values(b, i, j, left, scale,
    v, wide) for each row: v[wide] vectors from column j on, of the last one only `left` values where wide is 1. */

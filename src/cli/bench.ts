@@ -15,7 +15,7 @@ export function benchCommand(): Command {
     .addOption(new Option('--cpus <list>', "pin threads to these CPUs, such as 4-7 (default: the device's, or its fast cores)").argParser(cpuList))
     .option('--isa <name>', "use kernels up to this instruction set (default: the best the device's CPU has)")
     .addOption(new Option('-r, --repetitions <count>', "measured requests a prompt (default: the suite's)").argParser(whole(1, 1000)))
-    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76"')
+    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76", or named ones (fleet toolchains)')
     .addOption(new Option('-w, --wait [seconds]', 'wait for a device that is busy with another run (default: fail at once)').argParser(whole(1, 1e6)))
     .option('--accept-new-host-key', 'trust and remember SSH hosts that are seen for the first time')
     .addHelpText(

@@ -11,6 +11,7 @@ import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { setupCommand } from './setup.ts';
 import { showCommand } from './show.ts';
+import { toolchainsCommand } from './toolchains.ts';
 
 /** One row a command, in the order of --help. */
 const COMMANDS: readonly (() => Command)[] = [
@@ -23,6 +24,7 @@ const COMMANDS: readonly (() => Command)[] = [
   devicesCommand,
   probeCommand,
   buildCommand,
+  toolchainsCommand,
   modelCommand,
   completionCommand,
   setupCommand,

@@ -4,15 +4,16 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { $ } from 'zx';
 import type { Build, Target } from '../core/build.ts';
-import { FleetError, reason, UsageError } from '../core/errors.ts';
+import { FleetError, reason } from '../core/errors.ts';
 import { sha256Of } from './checksum.ts';
 import { codeHash } from './code_hash.ts';
+import { flagsOf } from './flag_sets.ts';
 import { type Compiler, compilerFor } from './toolchains.ts';
 
 export interface BuildOptions {
   toolchain: string;
   target: Target;
-  /** More compiler flags, such as -mcpu=cortex-a76. */
+  /** More compiler flags, such as -mcpu=cortex-a76, or named sets of them (flag_sets.ts). */
   flags?: string;
   /** Folder that holds kernels/; its .fleet/builds is the cache. */
   root?: string;
@@ -27,7 +28,7 @@ const running = new Map<string, Promise<Build>>();
  * several builders may work at once and a killed one leaves nothing half done. Throws a FleetError with the first error of the compiler.
  */
 export async function build(options: BuildOptions): Promise<Build> {
-  const flags = checkFlags(options.flags ?? '');
+  const flags = flagsOf(options.flags ?? '', options.target);
   const root = resolve(options.root ?? '.');
   const kernels = join(root, 'kernels');
   const compiler = await compilerFor(options.toolchain, options.target);
@@ -141,12 +142,4 @@ async function failure({ toolchain, target }: BuildOptions, log: string[], file:
   await writeFile(file, `${log.join('\n')}\n`);
   const error = log.find((line) => /(\berror:|undefined reference|\*\*\*)/.test(line)) ?? log.at(-1) ?? 'make said nothing';
   return new FleetError(`${toolchain} did not build the engine for ${target}: ${error.trim().slice(0, 300)}; all of it is in ${file}`);
-}
-
-/** They pass through make and a shell: nothing but compiler flags may. */
-function checkFlags(flags: string): string {
-  const parts = flags.split(/\s+/).filter(Boolean);
-  const odd = parts.find((part) => !/^-[\w=+.,-]+$/.test(part));
-  if (odd !== undefined) throw new UsageError(`"${odd}" is not a compiler flag such as -mcpu=cortex-a76`);
-  return parts.join(' ');
 }

@@ -45,6 +45,7 @@ describe('code hash', { skip: missing }, () => {
     const folder = objects(SOURCE);
     writeFileSync(join(folder, 'b.o'), 'BC\xc0\xde link-time optimisation'.padEnd(100));
     assert.equal(await codeHash(folder), null);
+    assert.equal(await codeHash(objects(SOURCE, ['-flto'])), null);
     rmSync(join(folder, 'a.o'));
     rmSync(join(folder, 'b.o'));
     assert.equal(await codeHash(folder), null);

@@ -60,14 +60,18 @@ static size_t find_features(feature *out)
     return count;
 }
 
-#elif defined(__aarch64__) && defined(__linux__)
+#elif (defined(__aarch64__) || defined(__arm__)) && defined(__linux__)
 #include <sys/auxv.h>
 
 /* Bits of AT_HWCAP and AT_HWCAP2 as Linux defines them; older headers lack the newer names. */
 static const struct { const char *name; unsigned long type; unsigned bit; } rows[] = {
+#if defined(__arm__)
+    { "half", AT_HWCAP, 1 },   { "neon", AT_HWCAP, 12 }, { "vfpv4", AT_HWCAP, 16 },
+#else
     { "fp", AT_HWCAP, 0 },     { "asimd", AT_HWCAP, 1 }, { "fphp", AT_HWCAP, 9 },   { "asimdhp", AT_HWCAP, 10 }, { "asimddp", AT_HWCAP, 20 },
     { "asimdfhm", AT_HWCAP, 23 }, { "sve", AT_HWCAP, 22 }, { "sve2", AT_HWCAP2, 1 }, { "i8mm", AT_HWCAP2, 13 },   { "bf16", AT_HWCAP2, 14 },
     { "sme", AT_HWCAP2, 23 },
+#endif
 };
 
 static size_t find_features(feature *out)

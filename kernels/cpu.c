@@ -18,7 +18,8 @@ enum { MAX_FEATURES = 48 };
 enum { SSE = 0x2, AVX = 0x6, AVX512 = 0xe6, AMX = 0x60000 };
 enum { EAX, EBX, ECX, EDX };
 static const struct { const char *name; unsigned leaf, subleaf, reg, bit, state; } rows[] = {
-    { "sse4.1", 1, 0, ECX, 19, SSE },         { "avx", 1, 0, ECX, 28, AVX },             { "f16c", 1, 0, ECX, 29, AVX },
+    { "ssse3", 1, 0, ECX, 9, SSE },           { "sse4.1", 1, 0, ECX, 19, SSE },
+    { "avx", 1, 0, ECX, 28, AVX },            { "f16c", 1, 0, ECX, 29, AVX },
     { "fma", 1, 0, ECX, 12, AVX },            { "avx2", 7, 0, EBX, 5, AVX },             { "avxvnni", 7, 1, EAX, 4, AVX },
     { "avx512f", 7, 0, EBX, 16, AVX512 },     { "avx512dq", 7, 0, EBX, 17, AVX512 },     { "avx512bw", 7, 0, EBX, 30, AVX512 },
     { "avx512vl", 7, 0, EBX, 31, AVX512 },    { "avx512vbmi", 7, 0, ECX, 1, AVX512 },    { "avx512vnni", 7, 0, ECX, 11, AVX512 },

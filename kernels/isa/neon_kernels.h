@@ -90,7 +90,7 @@ INLINE sums multiply(sums s, step w, token t, int kind)
         product = vmlaq_n_s32(vmulq_n_s32(dot16(zero, w.a, t.a), w.part_a), dot16(zero, w.b, t.b), w.part_b);
     else
         product = dot16(dot16(zero, w.a, t.a), w.b, t.b);
-    s = vfmaq_n_f32(s, vcvtq_f32_s32(product), w.scale * t.scale);
+    s = vfmaq_f32(s, vcvtq_f32_s32(product), vdupq_n_f32(w.scale * t.scale));
     /* The minimum belongs to the result once, not to each lane. */
     return kind < 0 ? vsetq_lane_f32(vgetq_lane_f32(s, 0) - w.minimum * t.whole, s, 0) : s;
 }

@@ -80,11 +80,6 @@ INLINE float vmaxvq_f32(float32x4_t v)
     return vget_lane_f32(vpmax_f32(pair, pair), 0);
 }
 
-INLINE float32x4_t vfmaq_n_f32(float32x4_t sum, float32x4_t a, float b)
-{
-    return vfmaq_f32(sum, a, vdupq_n_f32(b));
-}
-
 /* To the nearest even integer, of |v| below 2^22: where the last bit of v + 1.5 * 2^23 is worth 1. */
 INLINE int32x4_t vcvtnq_s32_f32(float32x4_t v)
 {

@@ -83,6 +83,25 @@ static size_t find_features(feature *out)
     return count;
 }
 
+#elif defined(__riscv) && defined(__linux__)
+#include <sys/auxv.h>
+
+/* Vectors of version 1.0 of at least 128 bits. Kernels of old boards announce version 0.7 by the same bit; it knows no vsetvli with
+   `ta, ma` and answers with a length of 0. */
+static bool has_vectors(void)
+{
+    unsigned long length = 0;
+    if (getauxval(AT_HWCAP) >> ('v' - 'a') & 1)
+        __asm__ volatile(".word 0x0c0072d7\n\tmv %0, t0" : "=r"(length) : : "t0"); /* vsetvli t0, zero, e8, m1, ta, ma */
+    return length >= 16;
+}
+
+static size_t find_features(feature *out)
+{
+    *out = (feature){ "v", has_vectors() };
+    return 1;
+}
+
 #else
 static size_t find_features(feature *out)
 {

@@ -14,15 +14,47 @@ interface Check {
 
 const root = path.resolve(import.meta.dirname, '../..');
 const KERNELS = 17;
-const QEMU = 'qemu-aarch64-static';
-const CROSS = 'aarch64-linux-gnu-gcc';
 const COMPILERS = ['gcc', 'clang-14', 'clang-19'];
 
-/** Emulated cores, and whether they have SDOT. */
-const CORES = [
-  { cpu: 'cortex-a53', isas: ['scalar', 'neon'] },
-  { cpu: 'cortex-a76', isas: ['scalar', 'neon', 'dotprod'] },
-  { cpu: 'max', isas: ['scalar', 'neon', 'dotprod'] },
+/** Machines that are emulated: the ISAs each CPU must prove, and the compilers that must get them right. */
+const MACHINES = [
+  {
+    machine: 'arm64',
+    qemu: 'qemu-aarch64-static',
+    linker: 'aarch64-linux-gnu-gcc',
+    compilers: ['aarch64-linux-gnu-gcc', 'clang-14 --target=aarch64-linux-gnu', 'clang-19 --target=aarch64-linux-gnu'],
+    cpus: {
+      'cortex-a53': ['scalar', 'neon'],
+      'cortex-a72': ['scalar', 'neon'],
+      'cortex-a76': ['scalar', 'neon', 'dotprod'],
+      max: ['scalar', 'neon', 'dotprod', 'i8mm'],
+    },
+    absent: { cpu: 'cortex-a53', isa: 'dotprod' },
+  },
+  {
+    machine: 'arm',
+    qemu: 'qemu-arm-static',
+    linker: 'arm-linux-gnueabihf-gcc',
+    compilers: ['clang-14 --target=arm-linux-gnueabihf', 'clang-19 --target=arm-linux-gnueabihf'],
+    cpus: { 'cortex-a9': ['scalar'], 'cortex-a15': ['scalar', 'neon32'] },
+    absent: { cpu: 'cortex-a9', isa: 'neon32' },
+  },
+  {
+    machine: 'riscv64',
+    qemu: 'qemu-riscv64-static',
+    linker: 'riscv64-linux-gnu-gcc',
+    compilers: ['clang-19 --target=riscv64-linux-gnu'],
+    cpus: { 'rv64,v=false': ['scalar'], 'rv64,v=true,vlen=128': ['scalar', 'rvv'], 'rv64,v=true,vlen=512': ['scalar', 'rvv'] },
+    absent: { cpu: 'rv64,v=false', isa: 'rvv' },
+  },
+  {
+    machine: 'x86_64',
+    qemu: 'qemu-x86_64-static',
+    linker: 'x86_64-linux-gnu-gcc',
+    compilers: ['clang-19 --target=x86_64-linux-gnu'],
+    cpus: { core2duo: ['scalar', 'ssse3'], Haswell: ['scalar', 'ssse3', 'avx2'] },
+    absent: { cpu: 'core2duo', isa: 'avx2' },
+  },
 ];
 
 function missing(...commands: string[]): string | false {
@@ -105,19 +137,16 @@ describe('trit check', () => {
     });
 });
 
-describe('trit check on arm64', { skip: missing(QEMU) }, () => {
-  for (const compiler of [CROSS, 'clang-14 --target=aarch64-linux-gnu', 'clang-19 --target=aarch64-linux-gnu'])
-    it(`is right on emulated cores as built by ${compiler}`, { skip: missing(CROSS, compiler.split(' ')[0] ?? '') }, async () => {
-      const binary = await build(`isa-arm64-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
-      for (const { cpu, isas } of CORES) assertProved(check(QEMU, [binary, 'check'], { QEMU_CPU: cpu }), isas);
-    });
-
-  it('keeps dotprod away from a core without it, also when asked', { skip: missing(CROSS) }, async () => {
-    const binary = await build(`isa-arm64-${CROSS}`, `CC=${CROSS}`, 'STATIC=1');
-    const done = spawnSync(QEMU, [binary, 'check', '--isa', 'dotprod'], { encoding: 'utf8', env: { ...process.env, QEMU_CPU: 'cortex-a53' } });
-    assert.equal(done.status, 2);
+for (const { machine, qemu, linker, compilers, cpus, absent } of MACHINES)
+  describe(`trit check on ${machine}`, { skip: missing(qemu, linker) }, () => {
+    for (const compiler of compilers)
+      it(`is right on emulated CPUs as built by ${compiler}`, { skip: missing(compiler.split(' ')[0] ?? '') }, async () => {
+        const binary = await build(`isa-${machine}-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
+        for (const [cpu, isas] of Object.entries(cpus)) assertProved(check(qemu, [binary, 'check'], { QEMU_CPU: cpu }), isas);
+        const { status } = spawnSync(qemu, [binary, 'check', '--isa', absent.isa], { env: { ...process.env, QEMU_CPU: absent.cpu } });
+        assert.equal(status, 2, `${absent.isa} must stay away from ${absent.cpu}, also when asked for`);
+      });
   });
-});
 
 describe('the C tests', () => {
   it('pass', async () => {

@@ -20,19 +20,11 @@ INLINE uint8x16_t next_digit(uint8x16_t v, const int digits)
 
 enum { STEP = 16 };
 
-/* The activations of all digits of STEP bytes. */
-INLINE void load_digits(int8x16_t *x, const int8_t *q, const int digits)
-{
-    UNROLL
-    for (int d = 0; d < digits; d++)
-        x[d] = vld1q_s8(q + d * T2_BYTES);
-}
-
-INLINE void prefetch_group(const uint8_t *w)
+INLINE void load_rows(uint8x16_t *v, const uint8_t *w)
 {
     UNROLL
     for (int r = 0; r < T2_ROWS; r++)
-        prefetch(w + r * T2_BYTES);
+        v[r] = vld1q_u8(w + r * T2_BYTES);
 }
 
 #ifdef __ARM_FEATURE_DOTPROD
@@ -42,31 +34,30 @@ enum { T2_BLOCK = 16, T5_BLOCK = 12 };
    the end, exactly. */
 static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
 {
-    uint8x16_t m0 = vdupq_n_u8(3), m1 = vdupq_n_u8(12), m2 = vdupq_n_u8(48);
-    int32x4_t a[T2_ROWS], b[T2_ROWS], c[T2_ROWS]; /* digits 0 and 3; 1; 2 */
+    int32x4_t s[T2_ROWS][3]; /* of digits 0 and 3; 1; 2 */
     UNROLL
     for (int r = 0; r < T2_ROWS; r++)
-        a[r] = b[r] = c[r] = vdupq_n_s32(0);
-    for (; chunks; chunks--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK) {
-        prefetch_group(w);
-        UNROLL
+        s[r][0] = s[r][1] = s[r][2] = vdupq_n_s32(0);
+    for (; chunks; chunks--, w += T2_ROWS * T2_BYTES, q += T2_CHUNK)
+        ROLLED
         for (int j = 0; j < T2_BYTES; j += STEP) {
-            int8x16_t x[4];
-            load_digits(x, q + j, 4);
+            uint8x16_t v[T2_ROWS];
+            prefetch(w + T2_ROWS * j);
+            load_rows(v, w + j);
             UNROLL
-            for (int r = 0; r < T2_ROWS; r++) {
-                uint8x16_t v = vld1q_u8(w + r * T2_BYTES + j);
-                a[r] = vdotq_s32(a[r], vreinterpretq_s8_u8(vandq_u8(v, m0)), x[0]);
-                b[r] = vdotq_s32(b[r], vreinterpretq_s8_u8(vandq_u8(v, m1)), x[1]);
-                c[r] = vdotq_s32(c[r], vreinterpretq_s8_u8(vandq_u8(v, m2)), x[2]);
-                a[r] = vdotq_s32(a[r], vreinterpretq_s8_u8(vshrq_n_u8(v, 6)), x[3]);
+            for (int d = 0; d < 4; d++) {
+                int8x16_t x = vld1q_s8(q + d * T2_BYTES + j);
+                UNROLL
+                for (int r = 0; r < T2_ROWS; r++) {
+                    uint8x16_t code = d == 3 ? vshrq_n_u8(v[r], 6) : vandq_u8(v[r], vdupq_n_u8((uint8_t)(3 << 2 * d)));
+                    s[r][d % 3] = vdotq_s32(s[r][d % 3], vreinterpretq_s8_u8(code), x);
+                }
             }
         }
-    }
     UNROLL
     for (int r = 0; r < T2_ROWS; r++)
-        a[r] = vsraq_n_s32(vsraq_n_s32(a[r], b[r], 2), c[r], 4);
-    vst1q_s32(y, vsubq_s32(sum4(a[0], a[1], a[2], a[3]), vdupq_n_s32(sum)));
+        s[r][0] = vsraq_n_s32(vsraq_n_s32(s[r][0], s[r][1], 2), s[r][2], 4);
+    vst1q_s32(y, vsubq_s32(sum4(s[0][0], s[1][0], s[2][0], s[3][0]), vdupq_n_s32(sum)));
 }
 
 /* Without taking the trits apart: ops.h says why. */
@@ -78,24 +69,26 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         a[r] = b[r] = vdupq_n_s32(0);
-    for (; chunks; chunks--, w += T2_ROWS * T2_BYTES, q += T5_CHUNK) {
-        prefetch_group(w);
-        UNROLL
+    for (; chunks; chunks--, w += T2_ROWS * T2_BYTES, q += T5_CHUNK)
+        ROLLED
         for (int j = 0; j < T2_BYTES; j += STEP) {
-            int8x16_t x[5];
-            load_digits(x, q + j, 5);
+            uint8x16_t s[T2_ROWS];
+            prefetch(w + T2_ROWS * j);
+            load_rows(s, w + j);
             UNROLL
-            for (int r = 0; r < T2_ROWS; r++) {
-                uint8x16_t s = veorq_u8(vld1q_u8(w + r * T2_BYTES + j), middle);
+            for (int r = 0; r < T2_ROWS; r++)
+                s[r] = veorq_u8(s[r], middle);
+            UNROLL
+            for (int d = 0; d < 5; d++) {
+                int8x16_t x = vld1q_s8(q + d * T2_BYTES + j);
                 UNROLL
-                for (int d = 0; d < 5; d++) {
-                    a[r] = vdotq_s32(a[r], vreinterpretq_s8_u8(s), x[d]);
-                    s = next_digit(s, 5);
-                    b[r] = vdotq_s32(b[r], vreinterpretq_s8_u8(s), x[d]);
+                for (int r = 0; r < T2_ROWS; r++) {
+                    a[r] = vdotq_s32(a[r], vreinterpretq_s8_u8(s[r]), x);
+                    s[r] = next_digit(s[r], 5);
+                    b[r] = vdotq_s32(b[r], vreinterpretq_s8_u8(s[r]), x);
                 }
             }
         }
-    }
     UNROLL
     for (int r = 0; r < T2_ROWS; r++)
         a[r] = vsubq_s32(vmulq_n_s32(a[r], 3), b[r]);
@@ -112,8 +105,15 @@ typedef int32x4_t gather;
 typedef int16x8_t gather;
 enum { T2_BLOCK = 4, T5_BLOCK = 3 };
 #define gather_zero() vdupq_n_s16(0)
-#define gather_add(g, codes, q) vmlal_high_s8(vmlal_s8(g, vget_low_s8(codes), vget_low_s8(q)), codes, q)
 #define widen(g) vpaddlq_s16(g)
+
+INLINE gather gather_add(gather g, int8x16_t codes, int8x16_t q)
+{
+#ifdef __clang__
+    __asm__("" : "+w"(codes)); /* it would mask the halves apart, and be a third slower */
+#endif
+    return vmlal_high_s8(vmlal_s8(g, vget_low_s8(codes), vget_low_s8(q)), codes, q);
+}
 
 INLINE void one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y, const int digits, const size_t block)
 {
@@ -128,21 +128,22 @@ INLINE void one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, i
             g[r] = gather_zero();
         size_t count = chunks < block ? chunks : block;
         chunks -= count;
-        for (; count; count--, w += T2_ROWS * T2_BYTES, q += digits * T2_BYTES) {
-            prefetch_group(w);
-            UNROLL
+        for (; count; count--, w += T2_ROWS * T2_BYTES, q += digits * T2_BYTES)
+            ROLLED
             for (int j = 0; j < T2_BYTES; j += STEP) {
-                int8x16_t x[5];
-                load_digits(x, q + j, digits);
+                uint8x16_t v[T2_ROWS];
+                prefetch(w + T2_ROWS * j);
+                load_rows(v, w + j);
                 UNROLL
-                for (int r = 0; r < T2_ROWS; r++) {
-                    uint8x16_t v = vld1q_u8(w + r * T2_BYTES + j);
+                for (int d = 0; d < digits; d++) {
+                    int8x16_t x = vld1q_s8(q + d * T2_BYTES + j);
                     UNROLL
-                    for (int d = 0; d < digits; d++, v = next_digit(v, digits))
-                        g[r] = gather_add(g[r], digit(v, d, digits), x[d]);
+                    for (int r = 0; r < T2_ROWS; r++) {
+                        g[r] = gather_add(g[r], digit(v[r], d, digits), x);
+                        v[r] = next_digit(v[r], digits);
+                    }
                 }
             }
-        }
         UNROLL
         for (int r = 0; r < T2_ROWS; r++)
             total[r] = vaddq_s32(total[r], widen(g[r]));
@@ -176,27 +177,23 @@ INLINE void put_codes(uint8_t *step, int r, int8x16_t codes)
 INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     int32x4_t s[TILE / 2][2]; /* of two tokens and two rows: t0r0 t0r1 t1r0 t1r1 */
-    UNROLL
-    for (int t = 0; t < tokens; t += 2)
-        s[t / 2][0] = s[t / 2][1] = vdupq_n_s32(0);
+    UNROLL_TO(p, TILE / 2, (tokens + 1) / 2)
+        s[p][0] = s[p][1] = vdupq_n_s32(0);
     for (size_t i = 0; i < steps; i++, codes += T2_ROWS * STEP, q += STEP) {
         int8x16_t w[4];
         UNROLL
         for (int j = 0; j < 4; j++)
             w[j] = vreinterpretq_s8_u8(vld1q_u8(codes + j * STEP));
-        UNROLL
-        for (int t = 0; t < tokens; t += 2) {
-            int64x2_t a = vreinterpretq_s64_s8(vld1q_s8(q + (size_t)t * ldx)), b = a;
-            if (t + 1 < tokens)
-                b = vreinterpretq_s64_s8(vld1q_s8(q + (size_t)(t + 1) * ldx));
+        UNROLL_TO(p, TILE / 2, (tokens + 1) / 2) {
+            const int8_t *x = q + 2 * (size_t)p * ldx;
+            int64x2_t a = vreinterpretq_s64_s8(vld1q_s8(x)), b = 2 * p + 1 < tokens ? vreinterpretq_s64_s8(vld1q_s8(x + ldx)) : a;
             int8x16_t low = vreinterpretq_s8_s64(vtrn1q_s64(a, b)), high = vreinterpretq_s8_s64(vtrn2q_s64(a, b));
             UNROLL
             for (int pair = 0; pair < 2; pair++)
-                s[t / 2][pair] = vmmlaq_s32(vmmlaq_s32(s[t / 2][pair], low, w[2 * pair]), high, w[2 * pair + 1]);
+                s[p][pair] = vmmlaq_s32(vmmlaq_s32(s[p][pair], low, w[2 * pair]), high, w[2 * pair + 1]);
         }
     }
-    UNROLL
-    for (int t = 0; t < tokens; t++) {
+    UNROLL_TO(t, TILE, tokens) {
         int32x4_t a = s[t / 2][0], b = s[t / 2][1];
         int32x4_t sum = t % 2 ? vcombine_s32(vget_high_s32(a), vget_high_s32(b)) : vcombine_s32(vget_low_s32(a), vget_low_s32(b));
         vst1q_s32(y + (size_t)t * ldy, vaddq_s32(vld1q_s32(y + (size_t)t * ldy), sum));
@@ -217,15 +214,13 @@ INLINE void put_codes(uint8_t *step, int r, int8x16_t codes)
 INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
 {
     gather g[TILE][T2_ROWS];
-    UNROLL
-    for (int t = 0; t < tokens; t++)
+    UNROLL_TO(t, TILE, tokens)
         for (int r = 0; r < T2_ROWS; r++)
             g[t][r] = gather_zero();
     for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP) {
         int8x16_t w0 = vreinterpretq_s8_u8(vld1q_u8(codes)), w1 = vreinterpretq_s8_u8(vld1q_u8(codes + STEP));
         int8x16_t w2 = vreinterpretq_s8_u8(vld1q_u8(codes + 2 * STEP)), w3 = vreinterpretq_s8_u8(vld1q_u8(codes + 3 * STEP));
-        UNROLL
-        for (int t = 0; t < tokens; t++) {
+        UNROLL_TO(t, TILE, tokens) {
             int8x16_t x = vld1q_s8(q + (size_t)t * ldx);
             g[t][0] = gather_add(g[t][0], w0, x);
             g[t][1] = gather_add(g[t][1], w1, x);
@@ -233,8 +228,7 @@ INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_
             g[t][3] = gather_add(g[t][3], w3, x);
         }
     }
-    UNROLL
-    for (int t = 0; t < tokens; t++) {
+    UNROLL_TO(t, TILE, tokens) {
         int32_t *out = y + (size_t)t * ldy;
         vst1q_s32(out, vaddq_s32(vld1q_s32(out), sum4(widen(g[t][0]), widen(g[t][1]), widen(g[t][2]), widen(g[t][3]))));
     }
@@ -248,9 +242,10 @@ INLINE void spread(const uint8_t *w, size_t chunks, uint8_t *out, const int digi
             UNROLL
             for (int j = 0; j < 4; j++) {
                 uint8x16_t v = vld1q_u8(w + j * STEP);
-                UNROLL
-                for (int d = 0; d < digits; d++, v = next_digit(v, digits))
+                UNROLL_TO(d, 5, digits) {
                     put_codes(out + (4 * d + j) * T2_ROWS * STEP, r, digit(v, d, digits));
+                    v = next_digit(v, digits);
+                }
             }
 }
 

@@ -40,8 +40,7 @@ INLINE __m128i digit(__m128i v, const int digits)
 {
     if (digits == 4)
         return _mm_and_si128(v, _mm_set1_epi8(3));
-    __m128i minus = _mm_add_epi8(_mm_cmpgt_epi8(v, _mm_set1_epi8(85 - 128)), _mm_cmpgt_epi8(v, _mm_set1_epi8(170 - 128)));
-    return _mm_sub_epi8(_mm_setzero_si128(), minus);
+    return _mm_abs_epi8(_mm_add_epi8(_mm_cmpgt_epi8(v, _mm_set1_epi8(85 - 128)), _mm_cmpgt_epi8(v, _mm_set1_epi8(170 - 128))));
 }
 
 INLINE __m128i next_digit(__m128i v, const int digits)
@@ -63,14 +62,21 @@ INLINE void one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, i
         size_t count = chunks < block ? chunks : block;
         chunks -= count;
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += digits * T2_BYTES)
-            UNROLL
-            for (int r = 0; r < T2_ROWS; r++) {
-                prefetch(w + r * T2_BYTES);
-                for (int j = 0; j < T2_BYTES; j += STEP) {
-                    __m128i v = load_bytes(w + r * T2_BYTES + j, digits);
+            ROLLED
+            for (int j = 0; j < T2_BYTES; j += STEP) {
+                __m128i v[T2_ROWS];
+                prefetch(w + T2_ROWS * j);
+                UNROLL
+                for (int r = 0; r < T2_ROWS; r++)
+                    v[r] = load_bytes(w + r * T2_BYTES + j, digits);
+                UNROLL
+                for (int d = 0; d < digits; d++) {
+                    __m128i x = load(q + d * T2_BYTES + j);
                     UNROLL
-                    for (int d = 0; d < digits; d++, v = next_digit(v, digits))
-                        pairs[r] = _mm_add_epi16(pairs[r], _mm_maddubs_epi16(digit(v, digits), load(q + d * T2_BYTES + j)));
+                    for (int r = 0; r < T2_ROWS; r++) {
+                        pairs[r] = _mm_add_epi16(pairs[r], _mm_maddubs_epi16(digit(v[r], digits), x));
+                        v[r] = next_digit(v[r], digits);
+                    }
                 }
             }
         UNROLL

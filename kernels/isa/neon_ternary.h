@@ -2,7 +2,7 @@
    this is compiled. */
 #include "neon_words.h"
 
-/* Digit d of bytes with `digits` weights each, once next_digit() was there d times. Of five trits a code is 1 from 86 on, 2 from 171 on,
+/* Digit d of bytes of `digits` weights, which next_digit() went through d times. Of five trits a code is 1 from 86 on, 2 from 171 on,
    which is where v * 3/4, rounded down twice, reaches 64 and 128. */
 INLINE int8x16_t digit(uint8x16_t v, int d, const int digits)
 {
@@ -109,9 +109,6 @@ enum { T2_BLOCK = 4, T5_BLOCK = 3 };
 
 INLINE gather gather_add(gather g, int8x16_t codes, int8x16_t q)
 {
-#ifdef __clang__
-    __asm__("" : "+w"(codes)); /* it would mask the halves apart, and be a third slower */
-#endif
     return vmlal_high_s8(vmlal_s8(g, vget_low_s8(codes), vget_low_s8(q)), codes, q);
 }
 
@@ -129,7 +126,7 @@ INLINE void one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, i
         size_t count = chunks < block ? chunks : block;
         chunks -= count;
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += digits * T2_BYTES)
-            ROLLED
+            UNROLL
             for (int j = 0; j < T2_BYTES; j += STEP) {
                 uint8x16_t v[T2_ROWS];
                 prefetch(w + T2_ROWS * j);

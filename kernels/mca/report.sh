@@ -21,7 +21,7 @@ x86_64 avx512vnni icelake-server'
 kernels='plain 0 plain 2 bits, one token
 t2_one,gemm_t2i8 0 t2, one token
 t5_one,gemm_t5i8 0 t5, one token
-code_tiles 0 t2 and t5, many tokens
+code_tiles,panel_tiles 0 t2 and t5, many tokens
 gemm_q4_0q8 1 q4_0, one token
 mix_f16f32 0 mix of values'
 

@@ -183,6 +183,21 @@ describe('make', () => {
   });
 });
 
+describe('make mca', { skip: missing('llvm-mca-19', 'clang-19', 'aarch64-linux-gnu-gcc') }, () => {
+  it('finds the hot loops and estimates them', () => {
+    const done = spawnSync('make', ['-s', '-C', path.join(root, 'kernels'), 'mca', 'MCA_COMPILERS=clang-19'], { encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stderr);
+    const lines = done.stdout.trim().split('\n').slice(2);
+    for (const line of lines) assert.match(line, /^\| [^|]+ \| [a-z0-9-]+ \| [a-z0-9]+ \| clang-19 \| [0-9.]+ \| [0-9.]+ \|$/);
+    for (const isa of ['neon', 'dotprod', 'i8mm'])
+      for (const loop of ['plain 2 bits, one token', 't2, one token', 't5, one token', 't2 and t5, many tokens'])
+        assert.ok(
+          lines.some((line) => line.startsWith(`| ${loop} |`) && line.includes(`| ${isa} |`)),
+          `${isa}: ${loop}`,
+        );
+  });
+});
+
 describe('trit kernels', () => {
   it('times every kernel of every ISA and the memory', async () => {
     const done = run(await trit(), ['kernels', '--megabytes', '8', '--time', '1', '-t', '2', '-o', 'json']);

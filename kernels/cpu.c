@@ -19,7 +19,8 @@ enum { MAX_FEATURES = 48 };
 enum { SSE = 0x2, AVX = 0x6, AVX512 = 0xe6, AMX = 0x60000 };
 enum { EAX, EBX, ECX, EDX };
 static const struct { const char *name; unsigned leaf, subleaf, reg, bit, state; } rows[] = {
-    { "sse4.1", 1, 0, ECX, 19, SSE },         { "avx", 1, 0, ECX, 28, AVX },             { "f16c", 1, 0, ECX, 29, AVX },
+    { "ssse3", 1, 0, ECX, 9, SSE },           { "sse4.1", 1, 0, ECX, 19, SSE },
+    { "avx", 1, 0, ECX, 28, AVX },            { "f16c", 1, 0, ECX, 29, AVX },
     { "fma", 1, 0, ECX, 12, AVX },            { "avx2", 7, 0, EBX, 5, AVX },             { "avxvnni", 7, 1, EAX, 4, AVX },
     { "avx512f", 7, 0, EBX, 16, AVX512 },     { "avx512dq", 7, 0, EBX, 17, AVX512 },     { "avx512bw", 7, 0, EBX, 30, AVX512 },
     { "avx512vl", 7, 0, EBX, 31, AVX512 },    { "avx512vbmi", 7, 0, ECX, 1, AVX512 },    { "avx512vnni", 7, 0, ECX, 11, AVX512 },
@@ -61,14 +62,18 @@ static size_t find_features(feature *out)
     return count;
 }
 
-#elif defined(__aarch64__) && defined(__linux__)
+#elif (defined(__aarch64__) || defined(__arm__)) && defined(__linux__)
 #include <sys/auxv.h>
 
 /* Bits of AT_HWCAP and AT_HWCAP2 as Linux defines them; older headers lack the newer names. */
 static const struct { const char *name; unsigned long type; unsigned bit; } rows[] = {
+#if defined(__arm__)
+    { "half", AT_HWCAP, 1 },   { "neon", AT_HWCAP, 12 }, { "vfpv4", AT_HWCAP, 16 },
+#else
     { "fp", AT_HWCAP, 0 },     { "asimd", AT_HWCAP, 1 }, { "fphp", AT_HWCAP, 9 },   { "asimdhp", AT_HWCAP, 10 }, { "asimddp", AT_HWCAP, 20 },
     { "asimdfhm", AT_HWCAP, 23 }, { "sve", AT_HWCAP, 22 }, { "sve2", AT_HWCAP2, 1 }, { "i8mm", AT_HWCAP2, 13 },   { "bf16", AT_HWCAP2, 14 },
     { "sme", AT_HWCAP2, 23 },
+#endif
 };
 
 static size_t find_features(feature *out)
@@ -77,6 +82,25 @@ static size_t find_features(feature *out)
     for (size_t i = 0; i < count; i++)
         out[i] = (feature){ rows[i].name, getauxval(rows[i].type) >> rows[i].bit & 1 };
     return count;
+}
+
+#elif defined(__riscv) && defined(__linux__)
+#include <sys/auxv.h>
+
+/* Vectors of version 1.0 of at least 128 bits. Kernels of old boards announce version 0.7 by the same bit; it knows no vsetvli with
+   `ta, ma` and answers with a length of 0. */
+static bool has_vectors(void)
+{
+    unsigned long length = 0;
+    if (getauxval(AT_HWCAP) >> ('v' - 'a') & 1)
+        __asm__ volatile(".word 0x0c0072d7\n\tmv %0, t0" : "=r"(length) : : "t0"); /* vsetvli t0, zero, e8, m1, ta, ma */
+    return length >= 16;
+}
+
+static size_t find_features(feature *out)
+{
+    *out = (feature){ "v", has_vectors() };
+    return 1;
 }
 
 #else

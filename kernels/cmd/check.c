@@ -67,7 +67,7 @@ int cmd_check(int argc, char **argv)
     if (seed < 0) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        seed = now.tv_sec * 1000 + now.tv_nsec / 1000000;
+        seed = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     }
 
     const trit_ops *specification = ops_for("scalar");

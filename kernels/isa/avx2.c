@@ -176,14 +176,11 @@ typedef __m256 vf;
 typedef __m256i vi;
 enum { LANES = 8 };
 
-INLINE __m256i first(size_t left)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)left), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
+/* Through memory where fewer are left: masked loads and stores are slow on some CPUs, and reach too far under emulation. */
 INLINE vf v_load(const float *p, size_t left)
 {
-    return left >= LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, first(left));
+    float some[LANES] = { 0 };
+    return _mm256_loadu_ps(left >= LANES ? p : memcpy(some, p, left * sizeof *p));
 }
 
 INLINE __m128i load_shorts(const uint16_t *p, size_t left)
@@ -206,10 +203,13 @@ INLINE vf v_load_bf16(const uint16_t *p, size_t left)
 
 INLINE void v_store(float *p, vf v, size_t left)
 {
-    if (left >= LANES)
+    float all[LANES];
+    if (left >= LANES) {
         _mm256_storeu_ps(p, v);
-    else
-        _mm256_maskstore_ps(p, first(left), v);
+    } else {
+        _mm256_storeu_ps(all, v);
+        memcpy(p, all, left * sizeof *p);
+    }
 }
 
 INLINE void v_store_f16(uint16_t *p, vf v, size_t left)

@@ -8,31 +8,31 @@
    Weights are decoded once for the tokens of a tile, activations prepared once for its rows. The sum of one result runs in the same
    order whatever the tile. */
 
-#define BLOCK_KERNEL(name, bytes_of_256, kind)                                                                      \
+#define BLOCK_KERNEL(name, bytes_of_256, kind)                                                                              \
     INLINE void tile_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, const int rows, \
                             const int tokens)                                                                               \
     {                                                                                                                       \
         size_t stride = k / 32 * (bytes_of_256) / 8, bytes = (bytes_of_256) * WEIGHTS / 256;                                \
         sums s[TILE_ROWS][TILE_TOKENS];                                                                                     \
-        UNROLL for (int r = 0; r < rows; r++)                                                                               \
-            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
+        UNROLL_TO(r, TILE_ROWS, rows)                                                                                       \
+            UNROLL_TO(t, TILE_TOKENS, tokens)                                                                               \
                 s[r][t] = sums_zero();                                                                                      \
         for (size_t i = 0; i * WEIGHTS < k; i++) {                                                                          \
             bool both = (i + 1) * WEIGHTS <= k;                                                                             \
             step weights[TILE_ROWS];                                                                                        \
-            UNROLL for (int r = 0; r < rows; r++) {                                                                         \
+            UNROLL_TO(r, TILE_ROWS, rows) {                                                                                 \
                 weights[r] = step_##name(w + (size_t)r * stride, i, both);                                                  \
-                __builtin_prefetch(w + (size_t)(rows + r) * stride + i * bytes); /* the same place of the next tile */       \
+                __builtin_prefetch(w + (size_t)(rows + r) * stride + i * bytes); /* the same place of the next tile */      \
             }                                                                                                               \
-            UNROLL for (int t = 0; t < tokens; t++) {                                                                       \
+            UNROLL_TO(t, TILE_TOKENS, tokens) {                                                                             \
                 size_t at = (size_t)t * k + i * WEIGHTS;                                                                    \
                 token x = token_at(q + at, d + at / 32, both, kind);                                                        \
-                UNROLL for (int r = 0; r < rows; r++)                                                                       \
+                UNROLL_TO(r, TILE_ROWS, rows)                                                                               \
                     s[r][t] = multiply(s[r][t], weights[r], x, kind);                                                       \
             }                                                                                                               \
         }                                                                                                                   \
-        UNROLL for (int r = 0; r < rows; r++)                                                                               \
-            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
+        UNROLL_TO(r, TILE_ROWS, rows)                                                                                       \
+            UNROLL_TO(t, TILE_TOKENS, tokens)                                                                               \
                 y[(size_t)t * ldy + (size_t)r] = sums_total(s[r][t]);                                                       \
     }                                                                                                                       \
     static void gemm_##name##q8(const void *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, \

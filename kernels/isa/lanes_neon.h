@@ -1,4 +1,4 @@
-/* The words of lane_kernels.h for 16-byte vectors of arm64: a line is four vectors of 4 rows. */
+/* The words of lane_kernels.h for the 16-byte vectors of NEON: a line is four vectors of 4 rows. */
 #include "inline.h"
 #include <arm_neon.h>
 #include <string.h>
@@ -66,7 +66,7 @@ INLINE li l_gather(li sum, const lc *c, const int lines, const int most, const i
 
 INLINE lf l_halves(const uint8_t *p)
 {
-    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+    return from_halves(vreinterpret_u16_u8(vld1_u8(p)));
 }
 
 INLINE lf l_unsigned(const uint8_t *p)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -13,16 +13,48 @@ interface Check {
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const KERNELS = 18;
-const QEMU = 'qemu-aarch64-static';
-const CROSS = 'aarch64-linux-gnu-gcc';
+const KERNELS = 22;
 const COMPILERS = ['gcc', 'clang-14', 'clang-19'];
 
-/** Emulated cores, and whether they have SDOT. */
-const CORES = [
-  { cpu: 'cortex-a53', isas: ['scalar', 'neon'] },
-  { cpu: 'cortex-a76', isas: ['scalar', 'neon', 'dotprod'] },
-  { cpu: 'max', isas: ['scalar', 'neon', 'dotprod'] },
+/** Machines that are emulated: the ISAs each CPU must prove, and the compilers that must get them right. */
+const MACHINES = [
+  {
+    machine: 'arm64',
+    qemu: 'qemu-aarch64-static',
+    linker: 'aarch64-linux-gnu-gcc',
+    compilers: ['aarch64-linux-gnu-gcc', 'clang-14 --target=aarch64-linux-gnu', 'clang-19 --target=aarch64-linux-gnu'],
+    cpus: {
+      'cortex-a53': ['scalar', 'neon'],
+      'cortex-a72': ['scalar', 'neon'],
+      'cortex-a76': ['scalar', 'neon', 'dotprod'],
+      max: ['scalar', 'neon', 'dotprod', 'i8mm'],
+    },
+    absent: { cpu: 'cortex-a53', isa: 'dotprod' },
+  },
+  {
+    machine: 'arm',
+    qemu: 'qemu-arm-static',
+    linker: 'arm-linux-gnueabihf-gcc',
+    compilers: ['clang-14 --target=arm-linux-gnueabihf'],
+    cpus: { 'cortex-a9': ['scalar'], 'cortex-a15': ['scalar', 'neon32'] },
+    absent: { cpu: 'cortex-a9', isa: 'neon32' },
+  },
+  {
+    machine: 'riscv64',
+    qemu: 'qemu-riscv64-static',
+    linker: 'riscv64-linux-gnu-gcc',
+    compilers: ['clang-19 --target=riscv64-linux-gnu'],
+    cpus: { 'rv64,v=false': ['scalar'], 'rv64,v=true,vlen=128': ['scalar', 'rvv'], 'rv64,v=true,vlen=512': ['scalar', 'rvv'] },
+    absent: { cpu: 'rv64,v=false', isa: 'rvv' },
+  },
+  {
+    machine: 'x86_64',
+    qemu: 'qemu-x86_64-static',
+    linker: 'x86_64-linux-gnu-gcc',
+    compilers: ['clang-19 --target=x86_64-linux-gnu'],
+    cpus: { core2duo: ['scalar', 'ssse3'], Haswell: ['scalar', 'ssse3', 'avx2'] },
+    absent: { cpu: 'core2duo', isa: 'avx2' },
+  },
 ];
 
 function missing(...commands: string[]): string | false {
@@ -41,6 +73,12 @@ async function make(target: string, out: string, ...args: string[]): Promise<str
 async function build(out: string, ...args: string[]): Promise<string> {
   await make('all', out, ...args);
   return path.join(root, '.fleet/test', out, 'trit');
+}
+
+/** Bytes of a binary without its symbols. */
+function stripped(binary: string, strip: string): number {
+  execFileSync(strip, ['-o', `${binary}.stripped`, binary]);
+  return statSync(`${binary}.stripped`).size;
 }
 
 function check(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Check {
@@ -105,19 +143,17 @@ describe('trit check', () => {
     });
 });
 
-describe('trit check on arm64', { skip: missing(QEMU) }, () => {
-  for (const compiler of [CROSS, 'clang-14 --target=aarch64-linux-gnu', 'clang-19 --target=aarch64-linux-gnu'])
-    it(`is right on emulated cores as built by ${compiler}`, { skip: missing(CROSS, compiler.split(' ')[0] ?? '') }, async () => {
-      const binary = await build(`isa-arm64-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
-      for (const { cpu, isas } of CORES) assertProved(check(QEMU, [binary, 'check'], { QEMU_CPU: cpu }), isas);
-    });
-
-  it('keeps dotprod away from a core without it, also when asked', { skip: missing(CROSS) }, async () => {
-    const binary = await build(`isa-arm64-${CROSS}`, `CC=${CROSS}`, 'STATIC=1');
-    const done = spawnSync(QEMU, [binary, 'check', '--isa', 'dotprod'], { encoding: 'utf8', env: { ...process.env, QEMU_CPU: 'cortex-a53' } });
-    assert.equal(done.status, 2);
+for (const { machine, qemu, linker, compilers, cpus, absent } of MACHINES)
+  describe(`trit check on ${machine}`, { skip: missing(qemu, linker) }, () => {
+    for (const compiler of compilers)
+      it(`is right on emulated CPUs as built by ${compiler}`, { skip: missing(compiler.split(' ')[0] ?? '') }, async () => {
+        const binary = await build(`isa-${machine}-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
+        for (const [cpu, isas] of Object.entries(cpus)) assertProved(check(qemu, [binary, 'check'], { QEMU_CPU: cpu }), isas);
+        assert.ok(stripped(binary, linker.replace(/gcc$/, 'strip')) <= 1_500_000, 'small enough to send to a device over a slow line');
+        const { status } = spawnSync(qemu, [binary, 'check', '--isa', absent.isa], { env: { ...process.env, QEMU_CPU: absent.cpu } });
+        assert.equal(status, 2, `${absent.isa} must stay away from ${absent.cpu}, also when asked for`);
+      });
   });
-});
 
 describe('the C tests', () => {
   it('pass', async () => {
@@ -144,6 +180,21 @@ describe('make', () => {
       assert.match(note, /note: .* ISA avx512vnni is left out/);
       assert.ok(!result.isas.some((isa) => isa.isa === 'avx512vnni'));
     }
+  });
+});
+
+describe('make mca', { skip: missing('llvm-mca-19', 'clang-19', 'aarch64-linux-gnu-gcc') }, () => {
+  it('finds the hot loops and estimates them', () => {
+    const done = spawnSync('make', ['-s', '-C', path.join(root, 'kernels'), 'mca', 'MCA_COMPILERS=clang-19'], { encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stderr);
+    const lines = done.stdout.trim().split('\n').slice(2);
+    for (const line of lines) assert.match(line, /^\| [^|]+ \| [a-z0-9-]+ \| [a-z0-9]+ \| clang-19 \| [0-9.]+ \| [0-9.]+ \|$/);
+    for (const isa of ['neon', 'dotprod', 'i8mm'])
+      for (const loop of ['plain 2 bits, one token', 't2, one token', 't5, one token', 't2 and t5, many tokens'])
+        assert.ok(
+          lines.some((line) => line.startsWith(`| ${loop} |`) && line.includes(`| ${isa} |`)),
+          `${isa}: ${loop}`,
+        );
   });
 });
 

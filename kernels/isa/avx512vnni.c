@@ -189,6 +189,8 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define STREAMS_ONLY
+#define DOT_ROWS 2
+#define DOT_TOKENS 3
 #include "float_kernels.h"
 
 #include "block_kernels.h"
@@ -309,6 +311,9 @@ void isa_avx512vnni(trit_ops *ops)
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
+    ops->gemm_f32f32 = gemm_f32f32;
+    ops->gemm_f16f32 = gemm_f16f32;
+    ops->gemm_bf16f32 = gemm_bf16f32;
     ops->mix_f16f32 = mix_f16f32;
     ops->gemm_q8_0q8 = gemm_q8_0q8;
     ops->gemm_q4_0q8 = gemm_q4_0q8;

@@ -74,6 +74,8 @@ INLINE void vi_store_i8(int8_t *q, vi v)
 #define vi_round(v) vcvtnq_s32_f32(v)
 #define vi_float(i) vcvtq_f32_s32(i)
 #define vi_power(i) vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(i, vdupq_n_s32(127)), 23))
+#define DOT_ROWS 2
+#define DOT_TOKENS 3
 #include "float_kernels.h"
 
 void isa_neon(trit_ops *ops)
@@ -84,6 +86,9 @@ void isa_neon(trit_ops *ops)
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
+    ops->gemm_f32f32 = gemm_f32f32;
+    ops->gemm_f16f32 = gemm_f16f32;
+    ops->gemm_bf16f32 = gemm_bf16f32;
     ops->rmsnorm_f32 = rmsnorm_f32;
     ops->mix_f16f32 = mix_f16f32;
     ops->f32_to_f16 = f32_to_f16_row;

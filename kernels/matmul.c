@@ -233,22 +233,21 @@ static void scale_rows(const product *j, size_t begin, size_t end)
             j->y[t * j->m->rows + r] *= j->m->scale;
 }
 
-/* Float weights: a dot product for each row and token. */
-#define DOT(name, type)                                                                                                      \
+/* Float weights. */
+#define FLOATS(name, type)                                                                                                   \
     static void name##_rows(void *arg, size_t begin, size_t end, int thread)                                                 \
     {                                                                                                                        \
         const product *j = arg;                                                                                              \
         const matrix *m = j->m;                                                                                              \
         (void)thread;                                                                                                        \
-        for (size_t t0 = 0; t0 < j->a->n; t0 += TOKENS)                                                                      \
-            for (size_t r = begin; r < end; r++)                                                                             \
-                for (size_t t = t0; t < least(t0 + TOKENS, j->a->n); t++)                                                    \
-                    j->y[t * m->rows + r] = j->ops->dot_##name##f32((const type *)(const void *)m->data + r * m->k, j->a->x + t * m->k, m->k); \
+        for (size_t t = 0; t < j->a->n; t += TOKENS)                                                                         \
+            j->ops->gemm_##name##f32((const type *)(const void *)m->data + begin * m->k, end - begin, m->k, j->a->x + t * m->k, \
+                                     j->y + t * m->rows + begin, m->rows, least(TOKENS, j->a->n - t));                       \
         scale_rows(j, begin, end);                                                                                           \
     }
-DOT(f32, float)
-DOT(f16, uint16_t)
-DOT(bf16, uint16_t)
+FLOATS(f32, float)
+FLOATS(f16, uint16_t)
+FLOATS(bf16, uint16_t)
 
 /* Block types: tiles of rows and tokens. */
 #define GEMM(name)                                                                                                           \

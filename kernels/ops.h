@@ -45,6 +45,11 @@ typedef struct trit_ops {
     float (*dot_f16f32)(const uint16_t *w, const float *x, size_t n);
     float (*dot_bf16f32)(const uint16_t *w, const float *x, size_t n);
 
+    /* y[t*ldy + r] = dot of row r of w[rows][k] with x[t*k ...], bit for bit, for t in [0, n). */
+    void (*gemm_f32f32)(const float *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n);
+    void (*gemm_f16f32)(const uint16_t *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n);
+    void (*gemm_bf16f32)(const uint16_t *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n);
+
     /* The block types take activations quantised in blocks of 32 by the rule of quant_f32i8: x[n] -> q[n], d[n/32]. */
     void (*quant_f32q8)(const float *x, int8_t *q, float *d, size_t n);
     /* y[t*ldy + r] = sum_k w(r,k) * q[t*k + i] * d[t*k/32 + i/32] for r in [0, rows), t in [0, n). w: [rows] rows of k weights as in

@@ -356,6 +356,44 @@ static double sum_dot_bf16f32(const input *in, size_t unused)
     return sum;
 }
 
+/* Rows of weights, and the activations of a few tokens behind each other. */
+static void draw_matrix(input *in, random_source *r, int number, placer place)
+{
+    in->n = draw_length(r, number);
+    in->rows = 1 + random_below(r, 5);
+    in->tokens = number % 3 ? 1 + random_below(r, 8) : 1;
+    in->ldy = in->rows + random_below(r, 5);
+    in->x = draw_floats(r, in->flavour, in->tokens * in->n, place);
+    in->x2 = draw_floats(r, NORMAL, in->rows * in->n, place);
+    in->h = draw_halves(r, in->flavour == HUGE_VALUES || in->flavour == NOT_FINITE ? EXTREME : in->flavour, in->rows * in->n, place);
+}
+
+/* The products, and how far each is from the ISA's own dot product: bits that differ, none. */
+#define FLOAT_GEMM_CASE(name, weights, value)                                                                                \
+    static void run_gemm_##name(const trit_ops *o, const input *in, output *out)                                             \
+    {                                                                                                                        \
+        out->floats = (in->tokens - 1) * in->ldy + in->rows;                                                                 \
+        memset(out->f, 0, out->floats * sizeof(float));                                                                      \
+        o->gemm_##name(in->weights, in->rows, in->n, in->x, out->f, in->ldy, in->tokens);                                    \
+        out->integers = in->tokens * in->rows;                                                                               \
+        out->width = 1;                                                                                                      \
+        for (size_t i = 0; i < out->integers; i++) {                                                                         \
+            float y = o->dot_##name(in->weights + i % in->rows * in->n, in->x + i / in->rows * in->n, in->n);                \
+            ((uint8_t *)out->i)[i] = memcmp(&y, out->f + i / in->rows * in->ldy + i % in->rows, sizeof y) && !isnan(y);      \
+        }                                                                                                                    \
+    }                                                                                                                        \
+    static double sum_gemm_##name(const input *in, size_t i)                                                                 \
+    {                                                                                                                        \
+        double sum = 0;                                                                                                      \
+        size_t t = i / in->ldy, r = i % in->ldy;                                                                             \
+        for (size_t j = 0; r < in->rows && j < in->n; j++)                                                                   \
+            sum += fabs((double)value(in->weights[r * in->n + j]) * (double)in->x[t * in->n + j]);                           \
+        return sum;                                                                                                          \
+    }
+FLOAT_GEMM_CASE(f32f32, x2, )
+FLOAT_GEMM_CASE(f16f32, h, f16_to_f32)
+FLOAT_GEMM_CASE(bf16f32, h, bf16_to_f32)
+
 static void run_rmsnorm_f32(const trit_ops *o, const input *in, output *out)
 {
     out->floats = 3 * in->n; /* with weights, without, in place */
@@ -496,6 +534,9 @@ const kernel_case kernel_cases[KERNELS] = {
     CASE(dot_f32f32, draw_vector, 80, 1e-5f, sum_dot_f32f32),
     CASE(dot_f16f32, draw_vector, 80, 1e-5f, sum_dot_f16f32),
     CASE(dot_bf16f32, draw_vector, 80, 1e-5f, sum_dot_bf16f32),
+    CASE(gemm_f32f32, draw_matrix, 80, 1e-5f, sum_gemm_f32f32),
+    CASE(gemm_f16f32, draw_matrix, 80, 1e-5f, sum_gemm_f16f32),
+    CASE(gemm_bf16f32, draw_matrix, 80, 1e-5f, sum_gemm_bf16f32),
     CASE(quant_f32q8, draw_blocks_of_32, 80, 0, NULL),
     CASE(gemm_q8_0q8, draw_gemm_q8_0q8, 80, 1e-5f, sum_gemm_q8_0q8),
     CASE(gemm_q4_0q8, draw_gemm_q4_0q8, 80, 1e-5f, sum_gemm_q4_0q8),

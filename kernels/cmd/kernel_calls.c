@@ -36,6 +36,9 @@ static float *results(const call_memory *m, int thread)
     CALL(name, K * sizeof(type), false, false,                                                                               \
          const type *w = (const void *)ROWS_OF(K * sizeof(type));                                                            \
          for (size_t r = 0; r < ROWS; r++) results(m, thread)[r] = ops->name(w + r * K, m->x, K);)
+#define FLOATS(name, type)                                                                                                    \
+    CALL(name, K * sizeof(type), true, false,                                                                                \
+         ops->name((const void *)ROWS_OF(K * sizeof(type)), ROWS, K, m->x, results(m, thread), ROWS, tokens);)
 /* One vector in, one out. */
 #define VECTOR(name, ...)                                                                                                     \
     CALL(name, 0, false, false, for (size_t i = 0; i < ROWS; i++) ops->name(__VA_ARGS__);)
@@ -47,6 +50,9 @@ TERNARY(gemm_t5i8, K / 5, T5_CHUNK)
 DOT(dot_f32f32, float)
 DOT(dot_f16f32, uint16_t)
 DOT(dot_bf16f32, uint16_t)
+FLOATS(gemm_f32f32, float)
+FLOATS(gemm_f16f32, uint16_t)
+FLOATS(gemm_bf16f32, uint16_t)
 VECTOR(quant_f32q8, m->x, OWN(q, K), OWN(d, K / 32), K)
 BLOCKS(gemm_q8_0q8, 272)
 BLOCKS(gemm_q4_0q8, 144)

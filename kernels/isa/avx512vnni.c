@@ -199,6 +199,8 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_scale(v, i) _mm512_scalef_ps(v, _mm512_cvtepi32_ps(i))
 #define MIX_TILES { MANY_ROWS = 12, MANY_WIDE = 2, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #define STREAMS_ONLY
+#define DOT_ROWS 2
+#define DOT_TOKENS 3
 #include "float_kernels.h"
 
 INLINE vf v_load_i8(const int8_t *p, size_t left)
@@ -326,6 +328,9 @@ void isa_avx512vnni(trit_ops *ops)
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
+    ops->gemm_f32f32 = gemm_f32f32;
+    ops->gemm_f16f32 = gemm_f16f32;
+    ops->gemm_bf16f32 = gemm_bf16f32;
     ops->mix_f16f32 = mix_f16f32;
     ops->mix_q8f32 = mix_q8f32;
     ops->softmax_f32 = softmax_f32;

@@ -3,53 +3,41 @@
    whatever the ISA or the tile: batches and single tokens give the same bits, and so do the ISAs with fused multiplication. */
 #include "../repack.h"
 
-typedef struct { lc line[8]; lf scale[2], minimum; } lane_block;
+typedef struct { const uint8_t *codes; lf scale[2], minimum; } lane_block;
 
-INLINE void load_nibbles(lane_block *x, const uint8_t *p)
-{
-    UNROLL
-    for (int v = 0; v < 4; v++) {
-        x->line[v] = l_low(p + 64 * v);
-        x->line[4 + v] = l_high(p + 64 * v);
-    }
-}
-
-/* Block b of L_ROWS rows from row `r` on. w: the group. */
-INLINE void block_q4_0(lane_block *x, const uint8_t *w, size_t b, size_t r)
+/* Block b of L_ROWS rows from row `r` of a group on. */
+INLINE lane_block block_q4_0(const uint8_t *w, size_t b, size_t r)
 {
     const uint8_t *unit = w + b / 2 * 576;
-    load_nibbles(x, unit + b % 2 * 256 + 4 * r);
-    x->scale[0] = l_halves(unit + 512 + (b % 2 * LANE_ROWS + r) * 2);
+    return (lane_block){ .codes = unit + b % 2 * 256 + 4 * r, .scale = { l_halves(unit + 512 + (b % 2 * LANE_ROWS + r) * 2) } };
 }
 
-INLINE void block_q8_0(lane_block *x, const uint8_t *w, size_t b, size_t r)
+INLINE lane_block block_q8_0(const uint8_t *w, size_t b, size_t r)
 {
     const uint8_t *unit = w + b / 2 * 1088;
-    UNROLL
-    for (int j = 0; j < 8; j++)
-        x->line[j] = l_bytes(unit + (b % 2 * 8 + (size_t)j) * 64 + 4 * r);
-    x->scale[0] = l_halves(unit + 1024 + (b % 2 * LANE_ROWS + r) * 2);
+    return (lane_block){ .codes = unit + b % 2 * 512 + 4 * r, .scale = { l_halves(unit + 1024 + (b % 2 * LANE_ROWS + r) * 2) } };
 }
 
-INLINE void block_q4_k(lane_block *x, const uint8_t *w, size_t b, size_t r)
+INLINE lane_block block_q4_k(const uint8_t *w, size_t b, size_t r)
 {
     const uint8_t *unit = w + b / 8 * 2368, *scales = unit + 2048 + b % 8 * 2 * LANE_ROWS + r, *d = unit + 2304 + 2 * r;
-    load_nibbles(x, unit + b % 8 * 256 + 4 * r);
-    x->scale[0] = l_mul(l_halves(d), l_unsigned(scales));
-    x->minimum = l_mul(l_halves(d + 2 * LANE_ROWS), l_unsigned(scales + LANE_ROWS));
+    return (lane_block){ .codes = unit + b % 8 * 256 + 4 * r, .scale = { l_mul(l_halves(d), l_unsigned(scales)) },
+                         .minimum = l_mul(l_halves(d + 2 * LANE_ROWS), l_unsigned(scales + LANE_ROWS)) };
 }
 
-INLINE void block_q6_k(lane_block *x, const uint8_t *w, size_t b, size_t r)
+INLINE lane_block block_q6_k(const uint8_t *w, size_t b, size_t r)
 {
-    const uint8_t *unit = w + b / 8 * 3392, *block = unit + b % 8 * 384 + 4 * r, *scales = unit + 3072 + b % 8 * 2 * LANE_ROWS + r;
+    const uint8_t *unit = w + b / 8 * 3392, *scales = unit + 3072 + b % 8 * 2 * LANE_ROWS + r;
     lf d = l_floats(unit + 3328 + 4 * r);
-    load_nibbles(x, block);
-    UNROLL
-    for (int j = 0; j < 8; j++)
-        x->line[j] = l_bits(x->line[j], block + 256 + j / 4 * 64, j % 4);
-    x->scale[0] = l_mul(d, l_signed(scales));
-    x->scale[1] = l_mul(d, l_signed(scales + LANE_ROWS));
+    return (lane_block){ .codes = unit + b % 8 * 384 + 4 * r,
+                         .scale = { l_mul(d, l_signed(scales)), l_mul(d, l_signed(scales + LANE_ROWS)) } };
 }
+
+/* Line j of a block's codes. */
+#define LINE_q4_0(codes, j) ((j) < 4 ? l_low((codes) + 64 * (j)) : l_high((codes) + 64 * ((j) - 4)))
+#define LINE_q8_0(codes, j) l_bytes((codes) + 64 * (j))
+#define LINE_q4_k LINE_q4_0
+#define LINE_q6_k(codes, j) l_bits(LINE_q4_0(codes, j), (codes) + 256 + (j) / 4 * 64, (j) % 4)
 
 /* The end of a block's multiplication, from its integers: whole for most, of each half for q6_k. */
 #define END_q4_0(s, x, d, sums, i) l_fma(l_float((i)[0]), l_mul((x)->scale[0], d), s)

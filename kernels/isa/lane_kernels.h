@@ -2,7 +2,9 @@
      li, lf, lc            vectors of L_ROWS int32, L_ROWS floats, and 4*L_ROWS codes: a line of L_ROWS rows
      l_low(p), l_high(p), l_bytes(p)    codes of a line: nibbles of the bytes at p, signed bytes
      l_bits(c, p, j)       codes c with bits 2j, 2j+1 of the bytes at p as their bits 4, 5
-     l_dot_<type>(i, c, lines, q)       i + products of `lines` lines with 4*lines activations q
+     lg                    gathers products, perhaps in 16 bits; l_gather(i): begins one on the sum i; l_gathered(i, g): its sum
+     l_dot_<type>(g, c, q, j)           g + products of line j with activations 4j .. 4j+3
+     MOST_<type>           lines that one gathers, 1, 2, 4 or 8 (of q6_k at most 4: half a block)
      l_sums(s, a, b)       a*s[0] + b*s[1] in each lane, for sums s of 16 activations
      l_zero() l_set(f) l_mul(a, b) l_fma(a, b, c) = a*b + c, l_fnma(a, b, c) = c - a*b, l_float(li), l_store(p, v)
      l_halves(p), l_unsigned(p), l_signed(p), l_floats(p)   L_ROWS floats from f16, u8, int8, f32
@@ -12,13 +14,11 @@
      L_TOKENS, L_SOME             tokens that share decoded weights, as many as registers hold and fewer */
 #include "lane_blocks.h"
 
-#define MULTIPLY_WHOLE(name, i, x, q, sums) (i)[0] = l_dot_##name(l_sums(sums, -BIAS_##name, -BIAS_##name), (x)->line, 8, q)
-#define MULTIPLY_q4_0(i, x, q, sums) MULTIPLY_WHOLE(q4_0, i, x, q, sums)
-#define MULTIPLY_q8_0(i, x, q, sums) MULTIPLY_WHOLE(q8_0, i, x, q, sums)
-#define MULTIPLY_q4_k(i, x, q, sums) MULTIPLY_WHOLE(q4_k, i, x, q, sums)
-#define MULTIPLY_q6_k(i, x, q, sums)                                                                                                   \
-    (i)[0] = l_dot_q6_k(l_sums(sums, -BIAS_q6_k, 0), (x)->line, 4, q);                                                                 \
-    (i)[1] = l_dot_q6_k(l_sums(sums, 0, -BIAS_q6_k), (x)->line + 4, 4, (q) + 16)
+#define SUMS_q4_0(s, h) l_sums(s, -BIAS_q4_0, -BIAS_q4_0)
+#define SUMS_q8_0(s, h) l_sums(s, -BIAS_q8_0, -BIAS_q8_0)
+#define SUMS_q4_k(s, h) l_sums(s, 0, 0)
+#define SUMS_q6_k(s, h) ((h) ? l_sums(s, 0, -BIAS_q6_k) : l_sums(s, -BIAS_q6_k, 0))
+enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2 };
 
 /* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order; with more, the
    registers hold L_ROWS rows. */
@@ -36,13 +36,27 @@
                 for (size_t line = 0; line < (bytes); line += 64)                                                                      \
                     l_prefetch(w + b * (bytes) + line);                                                                                \
                 UNROLL for (int p = 0; p < parts; p++) {                                                                               \
-                    lane_block x;                                                                                                      \
-                    block_##type(&x, w, b, first + (size_t)(p * L_ROWS));                                                               \
+                    lane_block x = block_##type(w, b, first + (size_t)(p * L_ROWS));                                                   \
+                    li i[L_TOKENS][2];                                                                                                 \
+                    UNROLL for (int h = 0; h < HALVES_##type; h++) {                                                                   \
+                        UNROLL for (int t = 0; t < tokens; t++)                                                                        \
+                            i[t][h] = SUMS_##type(sums + ((size_t)t * (k / 32) + b) * 2, h);                                           \
+                        UNROLL for (int j = 8 / HALVES_##type * h; j < 8 / HALVES_##type * (h + 1); j += MOST_##type) {                \
+                            lg g[L_TOKENS];                                                                                            \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                                    \
+                                g[t] = l_gather(i[t][h]);                                                                              \
+                            UNROLL for (int m = j; m < j + MOST_##type; m++) {                                                         \
+                                lc line = LINE_##type(x.codes, m);                                                                     \
+                                UNROLL for (int t = 0; t < tokens; t++)                                                                \
+                                    g[t] = l_dot_##type(g[t], line, q + (size_t)t * k + b * 32, m);                                    \
+                            }                                                                                                          \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                                    \
+                                i[t][h] = l_gathered(i[t][h], g[t]);                                                                   \
+                        }                                                                                                              \
+                    }                                                                                                                  \
                     UNROLL for (int t = 0; t < tokens; t++) {                                                                          \
                         size_t at = (size_t)t * (k / 32) + b;                                                                          \
-                        li i[2];                                                                                                       \
-                        MULTIPLY_##type(i, &x, q + at * 32, sums + at * 2);                                                            \
-                        s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i);                                             \
+                        s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i[t]);                                          \
                     }                                                                                                                  \
                 }                                                                                                                      \
             }                                                                                                                          \

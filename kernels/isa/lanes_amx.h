@@ -5,25 +5,12 @@
 
 /* Of up to PANEL groups, LANE_DEPTH blocks at a time are decoded and meet all tokens, TOKENS at once: decoded weights and the activations
    of a tile stay in the first-level cache. */
-enum { LANE_PANEL = 4, LANE_DEPTH = 16, LANE_SIDE = 16, LANE_FEWEST = 16 };
+enum { LANE_PANEL = 4, LANE_DEPTH = 16, LANE_SIDE = 16 };
 
 typedef struct {
     int8_t lines[LANE_DEPTH][8][64];
     float scales[LANE_DEPTH][3][LANE_ROWS]; /* of both halves, minima */
 } lane_panel;
-
-/* Codes as signed bytes. */
-INLINE void store_block(lane_panel *p, size_t b, const lane_block *x, const int bias, const int halves, const bool minima)
-{
-    UNROLL
-    for (int j = 0; j < 8; j++)
-        _mm512_store_si512(p->lines[b][j], _mm512_sub_epi8(x->line[j], _mm512_set1_epi8((char)bias)));
-    UNROLL
-    for (int h = 0; h < halves; h++)
-        _mm512_store_ps(p->scales[b][h], x->scale[h]);
-    if (minima)
-        _mm512_store_ps(p->scales[b][2], x->minimum);
-}
 
 /* Tile 0: integers of 16 tokens and rows; 1: activations, 2: weights, of a block or half of it. */
 static void shape_lanes(size_t halves)
@@ -36,12 +23,13 @@ static void shape_lanes(size_t halves)
     _tile_loadconfig(&s);
 }
 
+/* Integers of a block, or of both halves of it. */
 INLINE void lane_product(const lane_panel *p, size_t b, const int8_t *q, size_t k, const int halves, int32_t (*out)[LANE_SIDE][LANE_ROWS])
 {
     UNROLL
     for (int h = 0; h < halves; h++) {
         _tile_zero(0);
-        _tile_loadd(1, q + b * 32 + h * 16, k);
+        _tile_loadd(1, q + b * 32 + (size_t)h * 16, k);
         _tile_loadd(2, p->lines[b][4 * h], 64);
         _tile_dpbssd(0, 1, 2);
         _tile_stored(0, out[h], 64);
@@ -91,9 +79,13 @@ INLINE void lane_product(const lane_panel *p, size_t b, const int8_t *q, size_t 
                 size_t depth = least(LANE_DEPTH, blocks - b);                                                                          \
                 for (size_t i = 0; i < count; i++)                                                                                     \
                     for (size_t j = 0; j < depth; j++) {                                                                               \
-                        lane_block x;                                                                                                  \
-                        block_##type(&x, w + (g + i) * stride, b + j, 0);                                                              \
-                        store_block(&panel[i], j, &x, bias, halves, minima);                                                           \
+                        lane_block x = block_##type(w + (g + i) * stride, b + j, 0);                                                   \
+                        UNROLL for (int l = 0; l < 8; l++) /* as signed bytes */                                                       \
+                            _mm512_store_si512(panel[i].lines[j][l], _mm512_sub_epi8(LINE_##type(x.codes, l), _mm512_set1_epi8((char)(bias))));\
+                        UNROLL for (int h = 0; h < halves; h++)                                                                        \
+                            l_store(panel[i].scales[j][h], x.scale[h]);                                                                \
+                        if (minima)                                                                                                    \
+                            l_store(panel[i].scales[j][2], x.minimum);                                                                 \
                     }                                                                                                                  \
                 SETTLE();                                                                                                              \
                 for (size_t t = 0; t < whole; t += LANE_SIDE)                                                                          \

@@ -3,7 +3,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-typedef __m256i li, lc;
+typedef __m256i li, lc, lg;
 typedef __m256 lf;
 enum { L_ROWS = 8, L_TOKENS = 4, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
@@ -38,32 +38,24 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     return _mm256_or_si256(c, _mm256_and_si256(bits, _mm256_set1_epi8(0x30)));
 }
 
-/* Sums of pairs gather in 16 bits as long as they fit: `most` lines of codes of at most 15 (8 * 2 * 15 * 127) or 63 (2 * 2 * 63 * 127). */
-INLINE li l_gather(li sum, const lc *c, const int lines, const int most, const int8_t *q)
+/* Sums of pairs gather in 16 bits as long as they fit: 8 lines of codes of at most 15 (8 * 2 * 15 * 127), 2 of 63, 1 of 128. */
+enum { MOST_q4_0 = 8, MOST_q8_0 = 1, MOST_q4_k = 8, MOST_q6_k = 2 };
+#define l_gather(i) _mm256_setzero_si256()
+#define l_gathered(i, g) _mm256_add_epi32(i, _mm256_madd_epi16(g, _mm256_set1_epi16(1)))
+
+INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
 {
-    UNROLL
-    for (int j = 0; j < lines; j += most) {
-        __m256i pairs = _mm256_maddubs_epi16(c[j], _mm256_set1_epi32(word_at(q + 4 * j)));
-        UNROLL
-        for (int m = 1; m < most; m++)
-            pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(c[j + m], _mm256_set1_epi32(word_at(q + 4 * (j + m)))));
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-    }
-    return sum;
+    return _mm256_add_epi16(g, _mm256_maddubs_epi16(c, _mm256_set1_epi32(word_at(q + 4 * j))));
 }
-#define l_dot_q4_0(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
-#define l_dot_q4_k(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
-#define l_dot_q6_k(sum, c, lines, q) l_gather(sum, c, lines, 2, q)
+#define l_dot_q4_0 l_dot
+#define l_dot_q4_k l_dot
+#define l_dot_q6_k l_dot
 
 /* The signs of the codes move to the activations, for maddubs wants unsigned codes. */
-INLINE li l_dot_q8_0(li sum, const lc *c, const int lines, const int8_t *q)
+INLINE lg l_dot_q8_0(lg g, lc c, const int8_t *q, const int j)
 {
-    UNROLL
-    for (int j = 0; j < lines; j++) {
-        __m256i x = _mm256_sign_epi8(_mm256_set1_epi32(word_at(q + 4 * j)), c[j]);
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(c[j]), x), _mm256_set1_epi16(1)));
-    }
-    return sum;
+    __m256i x = _mm256_sign_epi8(_mm256_set1_epi32(word_at(q + 4 * j)), c);
+    return _mm256_add_epi16(g, _mm256_maddubs_epi16(_mm256_abs_epi8(c), x));
 }
 
 INLINE li l_sums(const int16_t *s, const int a, const int b)

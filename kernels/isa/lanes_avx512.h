@@ -3,9 +3,10 @@
 #include <immintrin.h>
 #include <string.h>
 
-typedef __m512i li, lc;
+typedef __m512i li, lc, lg;
 typedef __m512 lf;
-enum { L_ROWS = 16, L_TOKENS = 16, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 128, BIAS_q4_k = 0, BIAS_q6_k = 32 };
+enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4 };
+enum { L_ROWS = 16, L_TOKENS = 12, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 128, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
 INLINE int32_t word_at(const void *p)
 {
@@ -36,12 +37,12 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     return _mm512_ternarylogic_epi64(c, bits, _mm512_set1_epi8(0x30), 0xf8); /* c | bits & mask */
 }
 
-INLINE li l_dot(li sum, const lc *c, const int lines, const int8_t *q)
+#define l_gather(i) (i)
+#define l_gathered(i, g) (g)
+
+INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
 {
-    UNROLL
-    for (int j = 0; j < lines; j++)
-        sum = _mm512_dpbusd_epi32(sum, c[j], _mm512_set1_epi32(word_at(q + 4 * j)));
-    return sum;
+    return _mm512_dpbusd_epi32(g, c, _mm512_set1_epi32(word_at(q + 4 * j)));
 }
 #define l_dot_q4_0 l_dot
 #define l_dot_q8_0 l_dot

@@ -26,41 +26,43 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     return vorrq_s8(c, vreinterpretq_s8_u8(bits));
 }
 
-/* Without SDOT products gather in 16 bits as long as they fit: `most` lines of codes of at most 15, 63 or 128. */
-INLINE li l_gather(li sum, const lc *c, const int lines, const int most, const int8_t *q)
-{
+/* Without SDOT products gather in 16 bits as long as they fit: 8 lines of codes of at most 15, 4 of 63, 2 of 128. */
 #ifdef __ARM_FEATURE_DOTPROD
-    (void)most;
-    UNROLL
-    for (int j = 0; j < lines; j += 4) {
-        int8x16_t x = vld1q_s8(q + 4 * j);
-        sum = vdotq_laneq_s32(sum, c[j], x, 0);
-        sum = vdotq_laneq_s32(sum, c[j + 1], x, 1);
-        sum = vdotq_laneq_s32(sum, c[j + 2], x, 2);
-        sum = vdotq_laneq_s32(sum, c[j + 3], x, 3);
+typedef int32x4_t lg;
+enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4 };
+#define l_gather(i) (i)
+#define l_gathered(i, g) (g)
+INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
+{
+    int8x16_t x = vld1q_s8(q + j / 4 * 16); /* of four lines */
+    switch (j % 4) {
+    case 0:
+        return vdotq_laneq_s32(g, c, x, 0);
+    case 1:
+        return vdotq_laneq_s32(g, c, x, 1);
+    case 2:
+        return vdotq_laneq_s32(g, c, x, 2);
+    default:
+        return vdotq_laneq_s32(g, c, x, 3);
     }
-    return sum;
-#else
-    UNROLL
-    for (int j = 0; j < lines; j += most) {
-        int16x8_t low = vdupq_n_s16(0), high = low; /* products of rows 0 and 1, of rows 2 and 3 */
-        UNROLL
-        for (int m = j; m < j + most; m++) {
-            int32_t four;
-            memcpy(&four, q + 4 * m, sizeof four);
-            int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
-            low = vmlal_s8(low, vget_low_s8(c[m]), vget_low_s8(x));
-            high = vmlal_high_s8(high, c[m], x);
-        }
-        sum = vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
-    }
-    return sum;
-#endif
 }
-#define l_dot_q4_0(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
-#define l_dot_q4_k(sum, c, lines, q) l_gather(sum, c, lines, 8, q)
-#define l_dot_q6_k(sum, c, lines, q) l_gather(sum, c, lines, 4, q)
-#define l_dot_q8_0(sum, c, lines, q) l_gather(sum, c, lines, 2, q)
+#else
+typedef int16x8x2_t lg; /* of rows 0 and 1, of rows 2 and 3 */
+enum { MOST_q4_0 = 8, MOST_q8_0 = 2, MOST_q4_k = 8, MOST_q6_k = 4 };
+#define l_gather(i) ((lg){ { vdupq_n_s16(0), vdupq_n_s16(0) } })
+#define l_gathered(i, g) vaddq_s32(i, vpaddq_s32(vpaddlq_s16((g).val[0]), vpaddlq_s16((g).val[1])))
+INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
+{
+    int32_t four;
+    memcpy(&four, q + 4 * j, sizeof four);
+    int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    return (lg){ { vmlal_s8(g.val[0], vget_low_s8(c), vget_low_s8(x)), vmlal_high_s8(g.val[1], c, x) } };
+}
+#endif
+#define l_dot_q4_0 l_dot
+#define l_dot_q8_0 l_dot
+#define l_dot_q4_k l_dot
+#define l_dot_q6_k l_dot
 
 #define l_sums(s, a, b) vdupq_n_s32((a) * (s)[0] + (b) * (s)[1])
 

@@ -108,15 +108,28 @@ DOT(dot_f32f32, float, load_f32)
 DOT(dot_f16f32, uint16_t, load_f16)
 DOT(dot_bf16f32, uint16_t, load_bf16)
 
-static void mix_f16f32(float *y, const float *a, const uint16_t *x, size_t count, size_t n)
-{
-    for (size_t j = 0, vl; j < n; j += vl) {
-        vl = __riscv_vsetvl_e32m4(n - j);
-        vfloat32m4_t sum = load_f32(y + j, vl);
-        for (size_t i = 0; i < count; i++)
-            sum = __riscv_vfmacc_vf_f32m4(sum, a[i], load_f16(x + i * n + j, vl), vl);
-        __riscv_vse32_v_f32m4(y + j, sum, vl);
+#define GEMM(name, type)                                                                                                    \
+    static void gemm_##name(const type *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n)           \
+    {                                                                                                                       \
+        for (size_t r = 0; r < rows; r++)                                                                                   \
+            for (size_t t = 0; t < n; t++)                                                                                  \
+                y[t * ldy + r] = dot_##name(w + r * k, x + t * k, k);                                                       \
     }
+GEMM(f32f32, float)
+GEMM(f16f32, uint16_t)
+GEMM(bf16f32, uint16_t)
+
+static void mix_f16f32(float *y, size_t ldy, const float *keep, const float *a, size_t lda, size_t rows, const uint16_t *x, size_t ldx,
+                       size_t count, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, y += ldy, a += lda)
+        for (size_t j = 0, vl; j < n; j += vl) {
+            vl = __riscv_vsetvl_e32m4(n - j);
+            vfloat32m4_t sum = keep ? __riscv_vfmul_vf_f32m4(load_f32(y + j, vl), keep[r], vl) : __riscv_vfmv_v_f_f32m4(0, vl);
+            for (size_t i = 0; i < count; i++)
+                sum = __riscv_vfmacc_vf_f32m4(sum, a[i], load_f16(x + i * ldx + j, vl), vl);
+            __riscv_vse32_v_f32m4(y + j, sum, vl);
+        }
 }
 
 void isa_rvv(trit_ops *ops)
@@ -126,5 +139,8 @@ void isa_rvv(trit_ops *ops)
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;
+    ops->gemm_f32f32 = gemm_f32f32;
+    ops->gemm_f16f32 = gemm_f16f32;
+    ops->gemm_bf16f32 = gemm_bf16f32;
     ops->mix_f16f32 = mix_f16f32;
 }

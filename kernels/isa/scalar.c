@@ -90,6 +90,17 @@ static float dot_bf16f32(const uint16_t *w, const float *x, size_t n)
     return (float)sum;
 }
 
+#define FLOAT_GEMM(name, type)                                                                                              \
+    static void gemm_##name(const type *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n)           \
+    {                                                                                                                       \
+        for (size_t t = 0; t < n; t++)                                                                                      \
+            for (size_t r = 0; r < rows; r++)                                                                               \
+                y[t * ldy + r] = dot_##name(w + r * k, x + t * k, k);                                                       \
+    }
+FLOAT_GEMM(f32f32, float)
+FLOAT_GEMM(f16f32, uint16_t)
+FLOAT_GEMM(bf16f32, uint16_t)
+
 /* Block types: weights as floats, times the value that the int8 stands for. */
 static void gemm_blocks(uint32_t type, const uint8_t *w, size_t rows, size_t k, const int8_t *q, const float *d, float *y, size_t ldy, size_t n)
 {
@@ -266,6 +277,9 @@ void isa_scalar(trit_ops *ops)
         .dot_f32f32 = dot_f32f32,
         .dot_f16f32 = dot_f16f32,
         .dot_bf16f32 = dot_bf16f32,
+        .gemm_f32f32 = gemm_f32f32,
+        .gemm_f16f32 = gemm_f16f32,
+        .gemm_bf16f32 = gemm_bf16f32,
         .quant_f32q8 = quant_f32q8,
         .gemm_q8_0q8 = gemm_q8_0q8,
         .gemm_q4_0q8 = gemm_q4_0q8,

@@ -1,5 +1,6 @@
 /* Packed matrices against plain arithmetic: ternary types and layouts bit for bit, any number of threads and tokens, every ISA. */
 #include "../pack.h"
+#include "../repack.h"
 #include "expect.h"
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +57,8 @@ static bool multiply(const gguf_tensor *t, const char *layout, const problem *p,
     }
     if (ok) {
         bool fits = type_is_ternary(t->type) && !m.scales;
-        EXPECT(strcmp(m.layout, fits ? layout : type_is_ternary(t->type) ? "t2" : t->info->name) == 0, "%zu x %zu became %s", m.rows, m.k, m.layout);
+        const lane_layout *lanes = lane_layout_for(t->type);
+        EXPECT(strcmp(m.layout, fits ? layout : type_is_ternary(t->type) ? "t2" : lanes ? lanes->name : t->info->name) == 0, "%zu x %zu became %s", m.rows, m.k, m.layout);
         EXPECT(!fits || m.bytes == packed_bytes(layout, m.rows, m.k), "%s of %zu x %zu takes %zu bytes", m.layout, m.rows, m.k, m.bytes);
         matrix_free(&m);
     }
@@ -181,6 +183,54 @@ static void try_too_long(void)
     free(data);
 }
 
+/* Block types with 16 rows side by side: a result is that of its row and token alone, on each ISA, and the same on those that have their
+   own kernels, for all of them multiply and add in one step and block after block. */
+static void try_blocks(uint32_t type, size_t rows, size_t k, size_t n)
+{
+    const type_info *info = type_of(type);
+    problem p = { rows, k, n, NULL, malloc(n * k * sizeof(float)), calloc(n * rows, sizeof(float)) };
+    size_t row = k / info->weights * info->bytes, scales[2] = { type == TYPE_Q6_K ? 208 : 0, type == TYPE_Q4_K ? 2 : type == TYPE_Q6_K ? 208 : 0 };
+    uint8_t *data = malloc(rows * row);
+    float *w = malloc(k * sizeof *w), *first = malloc(n * rows * sizeof *first), *own = malloc(n * rows * sizeof *own);
+    float *y = malloc(n * rows * sizeof *y), unit = type == TYPE_Q8_0 ? 0.01f : type == TYPE_Q6_K ? 0.0005f : type == TYPE_Q4_K ? 0.002f : 0.1f;
+    for (size_t i = 0; i < rows * row; i++)
+        data[i] = (uint8_t)draw(256);
+    for (size_t b = 0; b < rows * row; b += info->bytes)
+        for (int s = 0; s < 2; s++)
+            memcpy(data + b + scales[s], &(uint16_t){ half(unit * (float)(1 + draw(9)) / 9) }, 2);
+    for (size_t i = 0; i < n * k; i++)
+        p.x[i] = (float)draw(2001) / 1000 - 1;
+    for (size_t r = 0; r < rows; r++) {
+        decode_f32(type, data + r * row, 1, w, k);
+        for (size_t t = 0; t < n; t++)
+            for (size_t i = 0; i < k; i++)
+                p.want[t * rows + r] += w[i] * p.x[t * k + i];
+    }
+    gguf_tensor t = tensor(type, rows, k, data, rows * row);
+    trit_error e = { "" };
+    bool have_own = false;
+    for (size_t i = 0; i < isa_count(); i++) {
+        isa_row isa = isa_at(i);
+        if (!isa.available)
+            continue;
+        bool scalar = !strcmp(ops_source(ops_for(isa.name), "gemm_q4_0x16q8"), "scalar");
+        EXPECT(multiply(&t, "t2", &p, 1, 1, isa.name, first, &e), "%s", e.text);
+        expect_close(&p, first, info->name);
+        for (int threads = 1; threads <= 3; threads++)
+            for (size_t batch = (size_t)threads + 1; batch <= n; batch += 1 + n / 3) {
+                EXPECT(multiply(&t, "t2", &p, threads, batch, isa.name, y, &e), "%s", e.text);
+                EXPECT(!memcmp(first, y, n * rows * sizeof *y), "%s, %s, %zu x %zu, %d threads, batch %zu differs", isa.name, info->name, rows, k,
+                       threads, batch);
+            }
+        if (!scalar && have_own)
+            EXPECT(!memcmp(first, own, n * rows * sizeof *y), "%s, %s, %zu x %zu differs from the ISAs below", isa.name, info->name, rows, k);
+        if (!scalar)
+            memcpy(own, first, n * rows * sizeof *y);
+        have_own |= !scalar;
+    }
+    free(p.x), free(p.want), free(data), free(w), free(first), free(own), free(y);
+}
+
 int main(void)
 {
     try_ternary(4, 256, 1, false);
@@ -195,6 +245,14 @@ int main(void)
     try_ternary(67, 768, 7, true);
 
     EXPECT(packed_bytes("t2", 2560, 6912) == 2560 * 27 * 64 && packed_bytes("t5", 2559, 6912) == 2560 * 22 * 64, "padding");
+    static const uint32_t blocks[] = { TYPE_Q4_0, TYPE_Q8_0, TYPE_Q4_K, TYPE_Q6_K };
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        try_blocks(blocks[i], 1, 256, 1);
+        try_blocks(blocks[i], 16, 512, 37);
+        try_blocks(blocks[i], 150, 768, 70);
+        if (type_of(blocks[i])->weights == 32)
+            try_blocks(blocks[i], 35, 96, 40);
+    }
     try_dense(5, 33);
     try_dense(2503, 1021); /* 10 MB: slices of 4 MB and a rest */
 

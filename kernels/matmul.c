@@ -1,5 +1,6 @@
 /* Activations in the forms the kernels want, and the multiplication of a matrix with them on the pool. */
 #include "pack.h"
+#include "slab.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static size_t whole_chunks(size_t k, size_t chunk)
 static size_t padded(size_t k)
 {
     size_t t2 = whole_chunks(k, T2_CHUNK), t5 = whole_chunks(k, T5_CHUNK);
-    return t2 > t5 ? t2 : t5;
+    return (t2 > t5 ? t2 : t5) | 64;
 }
 
 activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
@@ -41,7 +42,7 @@ activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
     size_t chunks = (max_k + T2_CHUNK - 1) / T2_CHUNK, k = padded(max_k);
     activations *a = calloc(1, sizeof *a);
     if (a && max_tokens && chunks && k < SIZE_MAX / sizeof(float) / max_tokens) {
-        a->row_q = aligned(max_tokens * k);
+        a->row_q = slab_alloc(max_tokens * k);
         a->row_d = aligned(max_tokens * sizeof(float));
         a->row_sums = aligned(max_tokens * sizeof(int32_t));
         a->chunk_sums = aligned(max_tokens * chunks * sizeof(int32_t));
@@ -59,7 +60,7 @@ void activations_free(activations *a)
 {
     if (!a)
         return;
-    free(a->row_q);
+    slab_free(a->row_q);
     free(a->row_d);
     free(a->row_sums);
     free(a->chunk_sums);

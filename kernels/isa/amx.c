@@ -1,11 +1,9 @@
 /* AMX: products of ternary weights with many tokens, 16 x 16 results and 64 weights an instruction. The rest is AVX-512's. */
-#include "panel512.h"
-
-PANEL_CHUNK(t2, 1)
-PANEL_CHUNK(t5, 1)
+#define BIAS 1 /* trits, not codes: the sums of activations are then not needed */
+#include "words512.h"
 
 /* DEPTH weights of a panel at most are unpacked at a time, so that they stay in the first-level cache, and meet all tokens, 32 at a time. */
-enum { SIDE = 16, DEPTH = 1024, STEP = 64, STEP_BYTES = STEP / 4 * LINE };
+enum { SIDE = 16, DEPTH = 640, STEP = 64, STEP_BYTES = STEP / 4 * LINE };
 enum { FEWEST = 12 }; /* tokens; below, VNNI is faster (measured) */
 
 void isa_avx512vnni(trit_ops *ops);
@@ -77,7 +75,7 @@ INLINE void multiply(const uint8_t *digits, size_t steps, const int8_t *q, size_
         _tile_loadd(4, q, ldx);
         _tile_dpbssd(0, 4, 6);
         if (more_rows) {
-            _tile_loadd(7, digits + HALF, LINE);
+            _tile_loadd(7, digits + VECTOR, LINE);
             _tile_dpbssd(1, 4, 7);
         }
         if (more_tokens) {
@@ -109,20 +107,19 @@ static void multiply_any(const uint8_t *digits, size_t steps, const int8_t *q, s
         multiply(digits, steps, q, ldx, y, ldy, add, false, false);
 }
 
-typedef void (*unpacker)(const uint8_t *w, size_t stride, size_t groups, uint8_t *out);
-
-static void gemm_panels(unpacker unpack, size_t chunk, const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx,
-                        int32_t *y, size_t ldy, size_t n)
+INLINE void gemm_panels(void lines_of(const panel *, size_t, uint8_t *), const size_t chunk, const uint8_t *w, size_t groups, size_t chunks,
+                        const int8_t *q, size_t ldx, int32_t *y, size_t ldy, size_t n)
 {
     _Alignas(64) uint8_t digits[DEPTH / 4 * LINE];
     size_t stride = chunks * T2_ROWS * T2_BYTES, whole = n / (2 * SIDE) * (2 * SIDE), most = DEPTH / chunk;
-    for (size_t g = 0; g < groups; g += PANEL_GROUPS, w += PANEL_GROUPS * stride, y += PANEL_ROWS) {
-        size_t panel = least(PANEL_GROUPS, groups - g), rows = panel * T2_ROWS;
+    for (size_t g = 0; g < groups; g += PANEL_GROUPS, y += PANEL_ROWS) {
+        panel p = panel_at(w + g * stride, groups - g, stride);
+        size_t rows = p.groups * T2_ROWS;
         for (size_t c = 0; c < chunks; c += most) {
             size_t depth = least(most, chunks - c), steps = depth * chunk / STEP;
             const int8_t *x = q + c * chunk;
             for (size_t i = 0; i < depth; i++)
-                unpack(w + (c + i) * T2_ROWS * T2_BYTES, stride, panel, digits + i * chunk / 4 * LINE);
+                lines_of(&p, c + i, digits + i * chunk / 4 * LINE);
             SETTLE();
             if (whole)
                 shape_tiles(2 * SIDE, rows);
@@ -144,7 +141,7 @@ static void gemm_t2i8(const uint8_t *w, size_t groups, size_t chunks, const int8
     if (n < FEWEST)
         below.gemm_t2i8(w, groups, chunks, q, ldx, sums, y, ldy, n);
     else
-        gemm_panels(t2_chunk, T2_CHUNK, w, groups, chunks, q, ldx, y, ldy, n);
+        gemm_panels(t2_lines, T2_CHUNK, w, groups, chunks, q, ldx, y, ldy, n);
 }
 
 static void gemm_t5i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx, const int32_t *sums, int32_t *y,
@@ -153,7 +150,7 @@ static void gemm_t5i8(const uint8_t *w, size_t groups, size_t chunks, const int8
     if (n < FEWEST)
         below.gemm_t5i8(w, groups, chunks, q, ldx, sums, y, ldy, n);
     else
-        gemm_panels(t5_chunk, T5_CHUNK, w, groups, chunks, q, ldx, y, ldy, n);
+        gemm_panels(t5_lines, T5_CHUNK, w, groups, chunks, q, ldx, y, ldy, n);
 }
 
 void isa_amx(trit_ops *ops)

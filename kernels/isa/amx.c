@@ -2,7 +2,8 @@
 #define BIAS 1 /* trits, not codes: the sums of activations are then not needed */
 #include "words512.h"
 
-/* DEPTH weights of a panel at most are unpacked at a time, so that they stay in the first-level cache, and meet all tokens, 32 at a time. */
+/* At most DEPTH weights of a panel's rows are unpacked at a time and meet all tokens, 32 at a time; so few that they stay in the
+   first-level cache while activations and results pass through it. */
 enum { SIDE = 16, DEPTH = 640, STEP = 64, STEP_BYTES = STEP / 4 * LINE };
 enum { FEWEST = 12 }; /* tokens; below, VNNI is faster (measured) */
 
@@ -111,23 +112,20 @@ INLINE void gemm_panels(void lines_of(const panel *, size_t, uint8_t *), const s
                         const int8_t *q, size_t ldx, int32_t *y, size_t ldy, size_t n)
 {
     _Alignas(64) uint8_t digits[DEPTH / 4 * LINE];
-    size_t stride = chunks * T2_ROWS * T2_BYTES, whole = n / (2 * SIDE) * (2 * SIDE), most = DEPTH / chunk;
+    size_t stride = chunks * T2_ROWS * T2_BYTES, most = DEPTH / chunk;
     for (size_t g = 0; g < groups; g += PANEL_GROUPS, y += PANEL_ROWS) {
         panel p = panel_at(w + g * stride, groups - g, stride);
-        size_t rows = p.groups * T2_ROWS;
+        size_t rows = p.groups * T2_ROWS, shaped = 0;
         for (size_t c = 0; c < chunks; c += most) {
             size_t depth = least(most, chunks - c), steps = depth * chunk / STEP;
-            const int8_t *x = q + c * chunk;
             for (size_t i = 0; i < depth; i++)
                 lines_of(&p, c + i, digits + i * chunk / 4 * LINE);
             SETTLE();
-            if (whole)
-                shape_tiles(2 * SIDE, rows);
-            for (size_t t = 0; t < whole; t += 2 * SIDE)
-                multiply_any(digits, steps, x + t * ldx, ldx, y + t * ldy, ldy, c > 0, 2 * SIDE, rows);
-            if (whole < n) {
-                shape_tiles(n - whole, rows);
-                multiply_any(digits, steps, x + whole * ldx, ldx, y + whole * ldy, ldy, c > 0, n - whole, rows);
+            for (size_t t = 0; t < n; t += 2 * SIDE) {
+                size_t tokens = least(2 * SIDE, n - t);
+                if (tokens != shaped)
+                    shape_tiles(shaped = tokens, rows);
+                multiply_any(digits, steps, q + t * ldx + c * chunk, ldx, y + t * ldy, ldy, c > 0, tokens, rows);
             }
         }
     }

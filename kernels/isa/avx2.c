@@ -80,7 +80,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 }
 
 /* Several tokens: four bytes give two pairs, so the same 64 are 64 lines of a panel. */
-enum { TOKENS = 4, RUN = 64 };
+enum { TOKENS = 4, RUN = 64, T2_FEW = 2, T5_FEW = 1 };
 typedef vec acc;
 #define acc_zero() _mm256_setzero_si256()
 #define dot(a, codes, q) _mm256_add_epi16(a, _mm256_maddubs_epi16(codes, q))

@@ -81,7 +81,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 }
 
 /* Several tokens. */
-enum { TOKENS = 12 };
+enum { TOKENS = 12, T2_FEW = 6, T5_FEW = 3 };
 #define RUN SIZE_MAX
 typedef vec acc;
 #define acc_zero() _mm512_setzero_si512()

@@ -57,7 +57,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
 }
 
 /* Several tokens. */
-enum { TOKENS = 6 };
+enum { TOKENS = 6, T2_FEW = 6, T5_FEW = 4 };
 #define RUN SIZE_MAX
 typedef vec acc;
 #define acc_zero() _mm256_setzero_si256()

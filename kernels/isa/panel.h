@@ -14,12 +14,12 @@ enum { PANEL_GROUPS = GROUPS * WIDE, PANEL_ROWS = T2_ROWS * PANEL_GROUPS, LINE =
 /* Where the chunks of each group of a panel lie; groups that are not there repeat the last one. */
 typedef struct {
     const uint8_t *at[PANEL_GROUPS];
-    size_t groups;
+    size_t groups, bytes;
 } panel;
 
 INLINE panel panel_at(const uint8_t *w, size_t groups, size_t stride)
 {
-    panel p = { .groups = groups < PANEL_GROUPS ? groups : PANEL_GROUPS };
+    panel p = { .groups = groups < PANEL_GROUPS ? groups : PANEL_GROUPS, .bytes = PANEL_GROUPS * stride };
     for (size_t g = 0; g < PANEL_GROUPS; g++)
         p.at[g] = w + (g < p.groups ? g : p.groups - 1) * stride;
     return p;
@@ -36,6 +36,14 @@ INLINE void transpose(const uint8_t *const *at, size_t offset, vec *columns)
     columns[3] = high64(AB, CD);
 }
 
+/* The same chunk of the panel that comes after this one, to the second-level cache: a row of each group. */
+INLINE void prefetch_next(const panel *p, size_t g, size_t offset)
+{
+    UNROLL
+    for (size_t i = 0; i < GROUPS; i++)
+        _mm_prefetch((const char *)p->at[g + i] + offset + p->bytes, _MM_HINT_T1);
+}
+
 /* Lines of one chunk. */
 APART void t2_lines(const panel *p, size_t c, uint8_t *out)
 {
@@ -43,6 +51,7 @@ APART void t2_lines(const panel *p, size_t c, uint8_t *out)
         for (int m = 0; m < 4; m++) {
             vec columns[4];
             transpose(p->at + g, c * T2_ROWS * T2_BYTES + 16 * (size_t)m, columns);
+            prefetch_next(p, g, (c * T2_ROWS + (size_t)m) * T2_BYTES);
             UNROLL
             for (int k = 0; k < 4; k++)
                 UNROLL
@@ -57,6 +66,7 @@ APART void t5_lines(const panel *p, size_t c, uint8_t *out)
         for (int m = 0; m < 4; m++) {
             vec columns[4];
             transpose(p->at + g, c * T2_ROWS * T2_BYTES + 16 * (size_t)m, columns);
+            prefetch_next(p, g, (c * T2_ROWS + (size_t)m) * T2_BYTES);
             UNROLL
             for (int k = 0; k < 4; k++) {
                 vec t = t5_begin(columns[k]);

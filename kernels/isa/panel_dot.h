@@ -3,7 +3,8 @@
      widen(a)                               int32 of each row; RUN: lines an accumulator can take before
      four(q)                                four activations to all lanes
      get(y, left) put(y, v, left)           int32 of a vector's rows, of which `left` are there
-   TOKENS: tokens whose accumulators fit in registers; t2_one, t5_one: the gemm of one token. */
+   TOKENS: tokens whose accumulators fit in registers; t2_one, t5_one: the gemm of one token; T2_FEW, T5_FEW: tokens
+   up to which they are faster. */
 
 /* y += codes times q, `tokens` tokens. */
 INLINE void panel_tile(const uint8_t *codes, size_t lines, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, size_t rows, const int tokens)
@@ -70,14 +71,16 @@ INLINE void panel_gemm(void lines_of(const panel *, size_t, uint8_t *), const si
     }
 }
 
-#define PANEL_KERNEL(layout, chunk)                                                                                           \
+/* Few tokens: the packed bytes of a group stay in the first-level cache while each token meets them by itself. */
+#define PANEL_KERNEL(layout, chunk, few)                                                                                      \
     static void gemm_##layout##i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx,               \
                                   const int32_t *sums, int32_t *y, size_t ldy, size_t n)                                     \
     {                                                                                                                        \
-        if (n > 1)                                                                                                           \
+        if (n > (few))                                                                                                       \
             panel_gemm(layout##_lines, chunk, w, groups, chunks, q, ldx, sums, y, ldy, n);                                   \
-        for (size_t g = 0; n == 1 && g < groups; g++)                                                                        \
-            layout##_one(w + g * chunks * T2_ROWS * T2_BYTES, chunks, q, *sums, y + g * T2_ROWS);                            \
+        for (size_t g = 0; n <= (few) && g < groups; g++)                                                                    \
+            for (size_t t = 0; t < n; t++)                                                                                   \
+                layout##_one(w + g * chunks * T2_ROWS * T2_BYTES, chunks, q + t * ldx, sums[t], y + t * ldy + g * T2_ROWS);  \
     }
-PANEL_KERNEL(t2, T2_CHUNK)
-PANEL_KERNEL(t5, T5_CHUNK)
+PANEL_KERNEL(t2, T2_CHUNK, T2_FEW)
+PANEL_KERNEL(t5, T5_CHUNK, T5_FEW)

@@ -1,6 +1,7 @@
 /* Activations in the forms the kernels want, and the multiplication of a matrix with them on the pool. */
 #include "pack.h"
 #include "repack.h"
+#include "slab.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,10 +33,11 @@ static size_t whole_chunks(size_t k, size_t chunk)
     return (k + chunk - 1) / chunk * chunk;
 }
 
+/* An odd number of cache lines, so that tokens do not share cache sets. */
 static size_t padded(size_t k)
 {
     size_t t2 = whole_chunks(k, T2_CHUNK), t5 = whole_chunks(k, T5_CHUNK);
-    return t2 > t5 ? t2 : t5;
+    return (t2 > t5 ? t2 : t5) | 64;
 }
 
 activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
@@ -43,7 +45,7 @@ activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e)
     size_t chunks = (max_k + T2_CHUNK - 1) / T2_CHUNK, k = padded(max_k);
     activations *a = calloc(1, sizeof *a);
     if (a && max_tokens && chunks && k < SIZE_MAX / sizeof(float) / max_tokens) {
-        a->row_q = aligned(max_tokens * k);
+        a->row_q = slab_alloc(max_tokens * k);
         a->row_d = aligned(max_tokens * sizeof(float));
         a->row_sums = aligned(max_tokens * sizeof(int32_t));
         a->chunk_sums = aligned(max_tokens * chunks * sizeof(int32_t));
@@ -62,7 +64,7 @@ void activations_free(activations *a)
 {
     if (!a)
         return;
-    free(a->row_q);
+    slab_free(a->row_q);
     free(a->row_d);
     free(a->row_sums);
     free(a->chunk_sums);
@@ -162,10 +164,22 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Results of integer kernels for one tile, before scales. */
-/* A matrix unit spends as long on unpacking a weight as on multiplying it with some 30 tokens, so many share it. */
-enum { T2_TILE_TOKENS = 256, T2_TILE_ROWS = 32 };
+/* Results of integer kernels for one tile, before scales. A matrix unit spends as long on unpacking a weight as on multiplying it with
+   some 30 tokens, so many share it, but only as many as stay in the second-level cache while the rows of a slice pass. */
+enum { T2_TILE_TOKENS = 256, T2_TILE_ROWS = 32, T2_TILE_BYTES = 1 << 20 };
 typedef int32_t tile[T2_TILE_TOKENS][T2_TILE_ROWS];
+
+static size_t tile_tokens(size_t k_padded)
+{
+    size_t most = T2_TILE_BYTES / k_padded / T2_TILE_ROWS * T2_TILE_ROWS;
+    return most < T2_TILE_ROWS ? T2_TILE_ROWS : least(most, T2_TILE_TOKENS);
+}
+
+static inline void scale_sums(const int32_t *restrict sums, float scale, float *restrict y, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        y[r] = (float)sums[r] * scale;
+}
 
 /* y = sum * (activation scale * weight scale), for groups of T2_ROWS rows. */
 static void multiply_groups(const product *j, ternary_gemm gemm, size_t begin, size_t end)
@@ -173,16 +187,18 @@ static void multiply_groups(const product *j, ternary_gemm gemm, size_t begin, s
     const matrix *m = j->m;
     const activations *a = j->a;
     _Alignas(64) tile sums;
-    for (size_t t0 = 0; t0 < a->n; t0 += T2_TILE_TOKENS) {
-        size_t tokens = least(T2_TILE_TOKENS, a->n - t0), step = T2_TILE_ROWS / T2_ROWS;
+    for (size_t t0 = 0, most = tile_tokens(a->k_padded); t0 < a->n; t0 += most) {
+        size_t tokens = least(most, a->n - t0), step = T2_TILE_ROWS / T2_ROWS;
         for (size_t g = begin; g < end; g += step) {
             size_t groups = least(step, end - g), row = g * T2_ROWS, rows = least(groups * T2_ROWS, m->rows - row);
             gemm(m->data + g * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q + t0 * a->k_padded, a->k_padded,
                  a->row_sums + t0, sums[0], T2_TILE_ROWS, tokens);
             for (size_t t = 0; t < tokens; t++) {
                 float *y = j->y + (t0 + t) * m->rows + row, scale = a->row_d[t0 + t] * m->scale;
-                for (size_t r = 0; r < rows; r++)
-                    y[r] = (float)sums[t][r] * scale;
+                if (rows == T2_TILE_ROWS) /* unrolled */
+                    scale_sums(sums[t], scale, y, T2_TILE_ROWS);
+                else
+                    scale_sums(sums[t], scale, y, rows);
             }
         }
     }
@@ -353,9 +369,11 @@ void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, 
 {
     matrix_prepare(m, a, ops, p);
     product job = { m, a, y, ops };
-    /* A few slices a thread, so that a slow core takes fewer; at most ROWS rows each; whole tiles of 4 rows. */
+    /* A few slices a thread, so that a slow core takes fewer; at most ROWS rows each; whole tiles. */
     size_t units = (m->rows + m->how->rows - 1) / m->how->rows, rows = m->rows / ((size_t)pool_threads(p) * 6);
     rows = rows > ROWS ? ROWS : rows < 4 ? 4 : rows / 4 * 4;
+    if (a->n > 1 && rows > T2_TILE_ROWS)
+        rows = rows / T2_TILE_ROWS * T2_TILE_ROWS;
     size_t grain = rows / m->how->rows;
     pool_run(p, units, grain ? grain : 1, m->how->task, &job);
 }

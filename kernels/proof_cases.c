@@ -149,6 +149,10 @@ static void draw_gemm_t5i8(input *in, random_source *r, int number, placer place
     in->n = chunks;
     in->rows = longest ? 1 : 1 + random_below(r, 3);
     in->tokens = longest ? 1 + random_below(r, 2) * 2 : number % 3 ? 1 + random_below(r, 14) : 1;
+    if (number % 5 == 3 && !longest) { /* several tiles of matrix units */
+        in->rows = 1 + random_below(r, 19);
+        in->tokens = 15 + random_below(r, 80);
+    }
     in->ldx = chunks * T5_CHUNK + random_below(r, 40);
     in->ldy = in->rows * T2_ROWS + random_below(r, 5);
     size_t bytes = in->rows * chunks * T2_ROWS * T2_BYTES;

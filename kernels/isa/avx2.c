@@ -1,29 +1,9 @@
 /* AVX2 with FMA and F16C: everything. */
-#include "../ops.h"
-#include "inline.h"
-#include <immintrin.h>
-#include <string.h>
-
-INLINE void prefetch(const void *p)
-{
-    _mm_prefetch((const char *)p + 2048, _MM_HINT_T0); /* measured: decode waits for memory, not for arithmetic */
-}
-
-INLINE __m256i load(const void *p)
-{
-    return _mm256_loadu_si256((const __m256i *)p);
-}
-
-/* Sums of the lanes of four vectors. */
-INLINE __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
-}
+#include "words256.h"
 
 /* Products of 16-bit pairs: codes are at most 2, |q| at most 127, so a pair gives at most 508 and 64 of them fit in 16 bits: T2_BLOCK
    chunks of 8 pairs or T5_BLOCK of 10 are gathered before they are widened. */
-enum { TILE = 2, STEP = 32, T2_BLOCK = 8, T5_BLOCK = 6 };
+enum { T2_BLOCK = 8, T5_BLOCK = 6 };
 
 INLINE __m256i widen(__m256i pairs)
 {
@@ -66,61 +46,6 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(total[0], total[1], total[2], total[3]), _mm_set1_epi32(sum)));
 }
 
-static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
-{
-    __m256i mask = _mm256_set1_epi8(3);
-    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
-        UNROLL
-        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
-            for (int d = 0; d < 4; d++)
-                UNROLL
-                for (int half = 0; half < 2; half++) {
-                    __m256i codes = _mm256_and_si256(_mm256_srli_epi16(load(w + half * STEP), 2 * d), mask);
-                    _mm256_store_si256((__m256i *)(void *)(out + ((2 * d + half) * T2_ROWS + r) * STEP), codes);
-                }
-}
-
-INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
-{
-    __m256i pairs[TILE][T2_ROWS];
-    UNROLL
-    for (int t = 0; t < tokens; t++)
-        for (int r = 0; r < T2_ROWS; r++)
-            pairs[t][r] = _mm256_setzero_si256();
-    for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP)
-        UNROLL
-        for (int r = 0; r < T2_ROWS; r++) {
-            __m256i w = load(codes + r * STEP);
-            UNROLL
-            for (int t = 0; t < tokens; t++)
-                pairs[t][r] = _mm256_add_epi16(pairs[t][r], _mm256_maddubs_epi16(w, load(q + (size_t)t * ldx)));
-        }
-    UNROLL
-    for (int t = 0; t < tokens; t++) {
-        __m128i *out = (__m128i *)(void *)(y + (size_t)t * ldy);
-        __m128i sum = sum4(widen(pairs[t][0]), widen(pairs[t][1]), widen(pairs[t][2]), widen(pairs[t][3]));
-        _mm_storeu_si128(out, _mm_add_epi32(_mm_loadu_si128(out), sum));
-    }
-}
-
-/* Bytes of five trits with 128 taken off, so that signed comparisons serve: a code is 1 from t = 86 on, 2 from t = 171 on. Adding and
-   multiplying by 3 modulo 256 keep the difference. */
-INLINE __m256i t5_load(const uint8_t *w)
-{
-    return _mm256_xor_si256(load(w), _mm256_set1_epi8((char)128));
-}
-
-INLINE __m256i t5_codes(__m256i t)
-{
-    __m256i minus = _mm256_add_epi8(_mm256_cmpgt_epi8(t, _mm256_set1_epi8(85 - 128)), _mm256_cmpgt_epi8(t, _mm256_set1_epi8(170 - 128)));
-    return _mm256_sub_epi8(_mm256_setzero_si256(), minus);
-}
-
-INLINE __m256i t5_next(__m256i t)
-{
-    return _mm256_add_epi8(t, _mm256_add_epi8(t, t));
-}
-
 static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
 {
     __m256i total[T2_ROWS];
@@ -137,12 +62,12 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
         for (; count; count--, w += T2_ROWS * T2_BYTES, q += T5_CHUNK)
             UNROLL
             for (int r = 0; r < T2_ROWS; r++) {
-                __m256i a = t5_load(w + r * T2_BYTES), b = t5_load(w + r * T2_BYTES + STEP);
+                __m256i a = t5_begin(load(w + r * T2_BYTES)), b = t5_begin(load(w + r * T2_BYTES + 32));
                 prefetch(w + r * T2_BYTES);
                 UNROLL
                 for (int d = 0; d < 5; d++) {
                     pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(t5_codes(a), load(q + d * T2_BYTES)));
-                    pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(t5_codes(b), load(q + d * T2_BYTES + STEP)));
+                    pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(t5_codes(b), load(q + d * T2_BYTES + 32)));
                     a = t5_next(a);
                     b = t5_next(b);
                 }
@@ -154,22 +79,12 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(total[0], total[1], total[2], total[3]), _mm_set1_epi32(sum)));
 }
 
-APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
-{
-    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
-        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES)
-            UNROLL
-            for (int half = 0; half < 2; half++) {
-                __m256i t = t5_load(w + half * STEP);
-                UNROLL
-                for (int d = 0; d < 5; d++, t = t5_next(t))
-                    _mm256_store_si256((__m256i *)(void *)(out + ((2 * d + half) * T2_ROWS + r) * STEP), t5_codes(t));
-            }
-}
-
-#include "ternary_kernels.h"
-TERNARY_KERNEL(t2, T2_CHUNK, T2_BLOCK)
-TERNARY_KERNEL(t5, T5_CHUNK, T5_BLOCK)
+/* Several tokens: four bytes give two pairs, so the same 64 are 64 lines of a panel. */
+enum { TOKENS = 4, RUN = 64, T2_FEW = 2, T5_FEW = 1 };
+typedef vec acc;
+#define acc_zero() _mm256_setzero_si256()
+#define dot(a, codes, q) _mm256_add_epi16(a, _mm256_maddubs_epi16(codes, q))
+#include "panel_dot.h"
 
 /* The vector words of float_kernels.h. */
 typedef __m256 vf;

@@ -1,15 +1,8 @@
 /* AVX-512 with VNNI: the kernels that stream weights. The rest is AVX2's. */
-#include "../ops.h"
-#include "inline.h"
-#include <immintrin.h>
+#include "words512.h"
 #include <string.h>
 
 enum { AHEAD = 2048 }; /* bytes of software prefetch, measured: decode waits for memory, not for arithmetic */
-
-INLINE __m512i load(const void *p)
-{
-    return _mm512_loadu_si512(p);
-}
 
 INLINE void prefetch(const void *p)
 {
@@ -56,49 +49,6 @@ static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(s[0], s[1], s[2], s[3]), _mm_set1_epi32(sum)));
 }
 
-/* Several tokens: the codes of a group are spread to bytes once, block by block, and meet tiles of TILE tokens. */
-enum { TILE = 6, STEP = 64 };
-
-static void t2_spread(const uint8_t *w, size_t chunks, uint8_t *out)
-{
-    __m512i mask = _mm512_set1_epi8(3);
-    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T2_CHUNK)
-        UNROLL
-        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES) {
-            __m512i v = load(w);
-            _mm512_store_si512(out + r * STEP, _mm512_and_si512(v, mask));
-            _mm512_store_si512(out + (T2_ROWS + r) * STEP, _mm512_and_si512(_mm512_srli_epi16(v, 2), mask));
-            _mm512_store_si512(out + (2 * T2_ROWS + r) * STEP, _mm512_and_si512(_mm512_srli_epi16(v, 4), mask));
-            _mm512_store_si512(out + (3 * T2_ROWS + r) * STEP, _mm512_and_si512(_mm512_srli_epi16(v, 6), mask));
-        }
-}
-
-/* y[t*ldy + 0..3] += codes[steps][4][64] times q of `tokens` tokens. */
-INLINE void code_tile(const uint8_t *codes, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, const int tokens)
-{
-    __m512i a[TILE][T2_ROWS];
-    UNROLL
-    for (int t = 0; t < tokens; t++)
-        for (int r = 0; r < T2_ROWS; r++)
-            a[t][r] = _mm512_setzero_si512();
-    for (size_t s = 0; s < steps; s++, codes += T2_ROWS * STEP, q += STEP) {
-        __m512i w0 = load(codes), w1 = load(codes + STEP), w2 = load(codes + 2 * STEP), w3 = load(codes + 3 * STEP);
-        UNROLL
-        for (int t = 0; t < tokens; t++) {
-            __m512i x = load(q + (size_t)t * ldx);
-            a[t][0] = _mm512_dpbusd_epi32(a[t][0], w0, x);
-            a[t][1] = _mm512_dpbusd_epi32(a[t][1], w1, x);
-            a[t][2] = _mm512_dpbusd_epi32(a[t][2], w2, x);
-            a[t][3] = _mm512_dpbusd_epi32(a[t][3], w3, x);
-        }
-    }
-    UNROLL
-    for (int t = 0; t < tokens; t++) {
-        __m128i *out = (__m128i *)(y + (size_t)t * ldy);
-        _mm_storeu_si128(out, _mm_add_epi32(_mm_loadu_si128(out), sum4(a[t][0], a[t][1], a[t][2], a[t][3])));
-    }
-}
-
 /* One token, five trits a byte, without taking them apart: ops.h says why. */
 static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
 {
@@ -110,7 +60,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
         __m512i x[5];
         UNROLL
         for (int d = 0; d < 5; d++)
-            x[d] = load(q + d * STEP);
+            x[d] = load(q + d * T2_BYTES);
         UNROLL
         for (int r = 0; r < T2_ROWS; r++) {
             __m512i t = load(w + r * T2_BYTES);
@@ -118,7 +68,7 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
             UNROLL
             for (int d = 0; d < 5; d++) {
                 a[r] = _mm512_dpbusd_epi32(a[r], t, x[d]);
-                t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
+                t = t5_next(t);
                 b[r] = _mm512_dpbusd_epi32(b[r], t, x[d]);
             }
         }
@@ -130,40 +80,35 @@ static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum
     _mm_storeu_si128((__m128i *)y, _mm_srai_epi32(all, 8));
 }
 
-/* Codes of bytes of five trits: 1 from 86 on, 2 from 171 on. */
-INLINE __m512i t5_codes(__m512i t)
+/* Several tokens. */
+enum { TOKENS = 12, T2_FEW = 6, T5_FEW = 3 };
+#define RUN SIZE_MAX
+typedef vec acc;
+#define acc_zero() _mm512_setzero_si512()
+#define dot(a, codes, q) _mm512_dpbusd_epi32(a, codes, q)
+#define widen(a) (a)
+#define add32(a, b) _mm512_add_epi32(a, b)
+
+INLINE vec four(const int8_t *q)
 {
-    __m512i one = _mm512_set1_epi8(1);
-    return _mm512_add_epi8(_mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8(85)), one),
-                           _mm512_min_epu8(_mm512_subs_epu8(t, _mm512_set1_epi8((char)170)), one));
+    int32_t x;
+    memcpy(&x, q, sizeof x);
+    return _mm512_set1_epi32(x);
 }
-
-APART void t5_spread(const uint8_t *w, size_t chunks, uint8_t *out)
-{
-    for (size_t c = 0; c < chunks; c++, out += T2_ROWS * T5_CHUNK)
-        for (int r = 0; r < T2_ROWS; r++, w += T2_BYTES) {
-            __m512i t = load(w);
-            UNROLL
-            for (int d = 0; d < 5; d++) {
-                _mm512_store_si512(out + (d * T2_ROWS + r) * STEP, t5_codes(t));
-                t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
-            }
-        }
-}
-
-#include "ternary_kernels.h"
-TERNARY_KERNEL(t2, T2_CHUNK, 8) /* the spread block of 4 rows takes 8 KB */
-TERNARY_KERNEL(t5, T5_CHUNK, 6)
-
-/* Float weights, 16 at a time. */
-typedef __m512 vf;
-typedef __m512i vi;
-enum { LANES = 16 };
 
 INLINE __mmask16 first(size_t left)
 {
     return (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
 }
+
+#define get(y, left) _mm512_maskz_loadu_epi32(first(left), y)
+#define put(y, v, left) _mm512_mask_storeu_epi32(y, first(left), v)
+#include "panel_dot.h"
+
+/* Float weights, 16 at a time. */
+typedef __m512 vf;
+typedef __m512i vi;
+enum { LANES = 16 };
 
 INLINE vf v_load(const float *p, size_t left)
 {

@@ -223,12 +223,13 @@ static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
     tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
 }
 
-/* Block types with 16 rows side by side, where there is memory for it; else they are read as they stand in the file. */
+/* Block types with 16 rows side by side, where there is memory for it and this CPU has kernels for it; else they are read as they stand in
+   the file, by kernels that add in another order. */
 static bool load_lanes(matrix *m, const lane_layout *l, pool *p)
 {
     size_t groups = whole(m->rows, LANE_ROWS), bytes = groups * lane_group_bytes(l, m->k);
     int64_t available = memory_available();
-    if (available >= 0 && (uint64_t)available < bytes)
+    if ((available >= 0 && (uint64_t)available < bytes) || !strcmp(ops_source(ops_for("auto"), "gemm_q4_0x16q8"), "scalar"))
         return false;
     m->data = slab_alloc(bytes);
     if (!m->data)

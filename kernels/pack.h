@@ -1,5 +1,6 @@
 /* Turns a GGUF matrix into what the kernels read, once, at load. Ternary types become t2 or t5 in anonymous (huge-page) memory and the
-   file's pages are dropped; dense types keep their layout: copied to huge pages where memory is ample, else read in the mapping. */
+   file's pages are dropped, and so do the block types, with 16 rows side by side (repack.h). Float types keep their layout: copied to huge
+   pages where memory is ample, else read in the mapping. */
 #ifndef TRIT_PACK_H
 #define TRIT_PACK_H
 #include "gguf.h"
@@ -11,10 +12,10 @@ struct multiplication; /* matmul.c: how a layout is multiplied */
 typedef struct {
     const gguf_tensor *source;
     const struct multiplication *how;
-    const char *layout;      /* "t2", "t5", or the type's own name for dense ones */
+    const char *layout;      /* "t2", "t5", "q4_0x16", or the type's own name for those that are read as in the file */
     size_t rows, k;          /* true shape: [rows][k] */
-    size_t groups, chunks;   /* ternary: padded shape */
-    uint8_t *data;           /* ternary: [groups][chunks][4][64]; dense: rows as in the file */
+    size_t groups, chunks;   /* padded shape of packed ones: groups of 4 or 16 rows; ternary: chunks of a row */
+    uint8_t *data;           /* ternary: [groups][chunks][4][64]; block types: repack.h; else rows as in the file */
     size_t bytes;            /* read for one multiplication */
     float scale;             /* ternary with one scale for all (times an optional .scale tensor) */
     float *scales;           /* t2 with a scale a 256-block: [groups*4][chunks], else NULL */
@@ -40,6 +41,6 @@ void activations_set(activations *a, const float *x, size_t n, size_t k);
 const struct multiplication *multiplication_for(const char *layout, bool with_scales);
 
 /* y[n][m->rows] = x[n][k] * m^T, on the pool. A result depends on its row and its token alone: not on n, nor on the threads; for
-   ternary types neither on the ISA nor on the type. */
+   ternary types neither on the ISA nor on the type; packed block types give the same bits on every ISA that has kernels for them. */
 void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p);
 #endif

@@ -23,6 +23,7 @@ typedef struct {
     int8_t *q;             /* [TOKENS][K] */
     float *d;              /* [TOKENS][K/32] */
     int32_t *sums;         /* [TOKENS] */
+    int16_t *parts;        /* [TOKENS][K/16] */
     uint16_t *h;           /* [K] */
     atomic_uint_fast64_t sink; /* what was read, so that reading cannot be left out */
 } bench;
@@ -71,6 +72,27 @@ DOT(dot_f32f32, float)
 DOT(dot_f16f32, uint16_t)
 DOT(dot_bf16f32, uint16_t)
 
+#define FLOATS(name, type)                                                                                                  \
+    static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
+    {                                                                                                                       \
+        b->ops->name((const type *)(const void *)b->weights + 4 * begin * K, 4 * (end - begin), K, b->x, y_of(b, thread), ROWS, b->tokens); \
+    }
+FLOATS(gemm_f32f32, float)
+FLOATS(gemm_f16f32, uint16_t)
+FLOATS(gemm_bf16f32, uint16_t)
+
+/* 16 rows side by side: four units. */
+#define LANES(name, bytes_of_256)                                                                                           \
+    static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
+    {                                                                                                                       \
+        b->ops->name(b->weights + begin * 4 * (K / 256 * (bytes_of_256)), (end - begin) / 4, K, b->q, b->d, b->parts, y_of(b, thread), ROWS, \
+                     b->tokens);                                                                                            \
+    }
+LANES(gemm_q8_0x16q8, 272)
+LANES(gemm_q4_0x16q8, 144)
+LANES(gemm_q4_kx16q8, 148)
+LANES(gemm_q6_kx16q8, 212)
+
 #define GEMM(name, bytes_of_256)                                                                                            \
     static void run_##name(bench *b, size_t begin, size_t end, int thread)                                                  \
     {                                                                                                                       \
@@ -108,6 +130,13 @@ static const struct { const char *kernel; size_t row; bool many; bench_run run; 
     { "gemm_q4_0q8", K / 256 * 144, true, run_gemm_q4_0q8 },
     { "gemm_q4_kq8", K / 256 * 144, true, run_gemm_q4_kq8 },
     { "gemm_q6_kq8", K / 256 * 210, true, run_gemm_q6_kq8 },
+    { "gemm_f32f32", K * 4, true, run_gemm_f32f32 },
+    { "gemm_f16f32", K * 2, true, run_gemm_f16f32 },
+    { "gemm_bf16f32", K * 2, true, run_gemm_bf16f32 },
+    { "gemm_q8_0x16q8", K / 256 * 272, true, run_gemm_q8_0x16q8 },
+    { "gemm_q4_0x16q8", K / 256 * 144, true, run_gemm_q4_0x16q8 },
+    { "gemm_q4_kx16q8", K / 256 * 148, true, run_gemm_q4_kx16q8 },
+    { "gemm_q6_kx16q8", K / 256 * 212, true, run_gemm_q6_kx16q8 },
     { "quant_f32i8", 0, false, run_quant_f32i8 },
     { "quant_f32q8", 0, false, run_quant_f32q8 },
     { "rmsnorm_f32", 0, false, run_rmsnorm_f32 },
@@ -157,7 +186,7 @@ static void print_row(const report *r, const char *isa, size_t i, size_t tokens,
     double values = (double)units * K * (double)tokens * (table[i].row ? 4 : 1) / ns, gbs = (double)bytes / ns;
     bool share = table[i].row != 0;
     if (!r->w) {
-        printf("%-12s %-12s %6zu %7d %12.0f %10.2f", isa, table[i].kernel, tokens, r->threads[which], ns / (double)units, values);
+        printf("%-12s %-14s %6zu %7d %12.0f %10.2f", isa, table[i].kernel, tokens, r->threads[which], ns / (double)units, values);
         if (share)
             printf(" %8.2f %6.0f %%", gbs, 100 * gbs / r->bandwidth[which]);
         printf("\n");
@@ -207,8 +236,9 @@ static bool allocate(bench *b, int threads)
     b->q = calloc(TOKENS * K, 1);
     b->d = calloc(TOKENS * K / 32, sizeof *b->d);
     b->sums = calloc(TOKENS, sizeof *b->sums);
+    b->parts = calloc(TOKENS * K / 16, sizeof *b->parts);
     b->h = calloc(K, sizeof *b->h);
-    if (!b->weights || !b->x || !b->x2 || !b->y || !b->q || !b->d || !b->sums || !b->h)
+    if (!b->weights || !b->x || !b->x2 || !b->y || !b->q || !b->d || !b->sums || !b->parts || !b->h)
         return false;
     for (size_t i = 0; i < TOKENS * K; i++) {
         b->x[i] = (float)(int)(i * 37 % 255) / 127 - 1;
@@ -232,6 +262,7 @@ static void release(bench *b)
     free(b->q);
     free(b->d);
     free(b->sums);
+    free(b->parts);
     free(b->h);
 }
 
@@ -261,7 +292,7 @@ static void run_all(report *r, bench *b, const char *only)
         json_close(r->w, ']');
         json_open(r->w, "kernels", '[');
     } else {
-        printf("\n%-12s %-12s %6s %7s %12s %10s %8s %8s\n", "isa", "kernel", "tokens", "threads", "ns/unit", "values/ns", "GB/s", "of read");
+        printf("\n%-12s %-14s %6s %7s %12s %10s %8s %8s\n", "isa", "kernel", "tokens", "threads", "ns/unit", "values/ns", "GB/s", "of read");
     }
     for (size_t i = 0; i < isa_count(); i++) {
         isa_row isa = isa_at(i);

@@ -189,8 +189,7 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_sum(a) _mm512_reduce_add_ps(a)
 #define STREAMS_ONLY
-#define DOT_ROWS 2
-#define DOT_TOKENS 3
+#define DOT_TOKENS 4
 #include "float_kernels.h"
 
 #include "block_kernels.h"

@@ -74,8 +74,7 @@ INLINE void vi_store_i8(int8_t *q, vi v)
 #define vi_round(v) vcvtnq_s32_f32(v)
 #define vi_float(i) vcvtq_f32_s32(i)
 #define vi_power(i) vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(i, vdupq_n_s32(127)), 23))
-#define DOT_ROWS 2
-#define DOT_TOKENS 3
+#define DOT_TOKENS 4
 #include "float_kernels.h"
 
 void isa_neon(trit_ops *ops)

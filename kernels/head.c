@@ -40,7 +40,7 @@ chooser *chooser_new(const matrix *head, const screen *s, int threads, trit_erro
             c->most = head->rows / 50 > FEW ? head->rows / 50 : FEW;
             c->candidates = malloc(c->most * sizeof *c->candidates);
             c->rows = aligned_alloc(64, (size_t)threads * ((SLICE * c->row_bytes + 63) / 64 * 64));
-            c->lanes = lane_layout_for(head->source->type);
+            c->lanes = lanes_for(head->source->type);
             c->groups_bytes = c->lanes ? (SLICE / LANE_ROWS * lane_group_bytes(c->lanes, head->k) + 63) / 64 * 64 : 0;
             c->groups = c->lanes ? aligned_alloc(64, (size_t)threads * c->groups_bytes) : NULL;
         }

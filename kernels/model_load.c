@@ -106,15 +106,17 @@ static bool load_layer(binder *b, size_t n)
            load_matrix(b, n, "ffn_down", c->dim, c->ffn, &l->down);
 }
 
-static bool wants_screen(const gguf_tensor *head, head_choice choice)
+/* A screen pays only with kernels that read it faster than others read the head. */
+static bool wants_screen(const gguf_tensor *head, head_choice choice, const trit_ops *ops)
 {
-    return choice == HEAD_SCREEN || (choice == HEAD_AUTO && head && screen_pays(head));
+    bool fast = strcmp(ops_source(ops, "gemm_q4_0x16q8"), "scalar") != 0;
+    return choice == HEAD_SCREEN || (choice == HEAD_AUTO && fast && screen_pays(head));
 }
 
 static bool bind_head(binder *b, const gguf_tensor *t, float scale)
 {
     model *m = b->m;
-    if (!wants_screen(t, b->choice))
+    if (!wants_screen(t, b->choice, m->ops))
         return bind_matrix(b, t, scale, &m->head);
     if (!screen_possible(t))
         return fail(b->e, "%s: the output head has type %s and rows of %" PRIu64 " weights, of which there is no screen; use --head full",

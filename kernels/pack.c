@@ -331,6 +331,11 @@ void matrix_use_lanes(matrix *m, const lane_layout *l, uint8_t *groups)
     m->how = multiplication_for(l->name, false);
 }
 
+const struct lane_layout *lanes_for(uint32_t type)
+{
+    return strcmp(ops_source(ops_for("auto"), "gemm_q4_0x16q8"), "scalar") ? lane_layout_for(type) : NULL;
+}
+
 typedef struct {
     const matrix *m;
     const lane_layout *l;
@@ -354,7 +359,7 @@ static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
     tensor_drop(&slice); /* at once, so that the peak is one copy, not two */
 }
 
-/* Block types with 16 rows side by side, where there is memory for it; else they are read as they stand in the file. */
+/* In memory, where there is enough of it. */
 static bool load_lanes(matrix *m, const lane_layout *l, pool *p)
 {
     matrix packed = *m;
@@ -391,7 +396,7 @@ static bool cache_lanes(cache_out *o, const gguf_tensor *t, const lane_layout *l
 /* The same from a cache. False: there is none that fits, and *m is as it was. */
 static bool find_lanes(matrix *m, const cache *c)
 {
-    const lane_layout *l = lane_layout_for(m->source->type);
+    const lane_layout *l = lanes_for(m->source->type);
     const cache_entry *x = c && l ? cache_find(c, m->source->name, l->name) : NULL;
     matrix packed = *m;
     if (!x || x->rows != m->rows || x->k != m->k)
@@ -442,7 +447,7 @@ static bool deserves_copy(const matrix *m)
 
 uint64_t kept_bytes(const gguf_tensor *t, const char *layout_name)
 {
-    const lane_layout *l = lane_layout_for(t->type);
+    const lane_layout *l = lanes_for(t->type);
     if (l)
         return (t->rows + LANE_ROWS - 1) / LANE_ROWS * lane_group_bytes(l, (size_t)t->ne[0]);
     return type_is_ternary(t->type) ? packed_bytes(layout_name, t->rows, t->ne[0]) : 0;
@@ -450,7 +455,7 @@ uint64_t kept_bytes(const gguf_tensor *t, const char *layout_name)
 
 bool matrix_pack(cache_out *o, const gguf_tensor *t, const char *layout_name, pool *p, trit_error *e)
 {
-    const lane_layout *l = lane_layout_for(t->type);
+    const lane_layout *l = lanes_for(t->type);
     return l ? cache_lanes(o, t, l, p, e) : cache_ternary(o, t, layout_name, p, e);
 }
 
@@ -488,7 +493,7 @@ static bool find_multiplication(matrix *m, trit_error *e)
 
 bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool *p, trit_error *e)
 {
-    const lane_layout *lanes = lane_layout_for(t->type);
+    const lane_layout *lanes = lanes_for(t->type);
     bool copy = o->load == LOAD_COPY;
     *m = bind(t, o->scale);
     if (type_is_ternary(t->type)) {

@@ -1,5 +1,6 @@
-/* Turns a GGUF matrix into what the kernels read. Ternary types become t2 or t5: mapped from a cache where there is one, else packed into
-   anonymous (huge-page) memory. Dense types keep their layout, in the mapping or copied to huge pages. */
+/* Turns a GGUF matrix into what the kernels read. Ternary types become t2 or t5, block types come with 16 rows side by side (repack.h):
+   mapped from a cache where there is one, else packed into anonymous (huge-page) memory. Float types keep their layout, in the mapping or
+   copied to huge pages. */
 #ifndef TRIT_PACK_H
 #define TRIT_PACK_H
 #include "cache.h"
@@ -13,10 +14,10 @@ struct multiplication; /* matmul.c: how a layout is multiplied */
 typedef struct {
     const gguf_tensor *source;
     const struct multiplication *how;
-    const char *layout;      /* "t2", "t5", or the type's own name for dense ones */
+    const char *layout;      /* "t2", "t5", "q4_0x16", or the type's own name for those that are read as in the file */
     size_t rows, k;          /* true shape: [rows][k] */
-    size_t groups, chunks;   /* ternary: padded shape */
-    uint8_t *data;           /* ternary: [groups][chunks][4][64]; dense: rows as in the file */
+    size_t groups, chunks;   /* padded shape of packed ones: groups of 4 or 16 rows; ternary: chunks of a row */
+    uint8_t *data;           /* ternary: [groups][chunks][4][64]; block types: repack.h; else rows as in the file */
     size_t bytes;            /* read for one multiplication */
     float scale;             /* ternary with one scale for all (times an optional .scale tensor) */
     float *scales;           /* t2 with a scale a 256-block: [groups*4][chunks], else NULL */
@@ -53,6 +54,9 @@ uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
 bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e);
 /* Points a matrix at rows packed side by side before (repack.h), which it does not own. */
 void matrix_use_lanes(matrix *m, const struct lane_layout *l, uint8_t *groups);
+/* The layout of a block type with 16 rows side by side, where this CPU has kernels for it; else NULL, and it is read as it stands in the
+   file, by kernels that add in another order. */
+const struct lane_layout *lanes_for(uint32_t type);
 void matrix_free(matrix *m);
 
 /* Activations in every form a matrix may want, quantised once for several matrices that share an input (q, k, v; gate, up). */
@@ -66,7 +70,7 @@ void activations_set(activations *a, const float *x, size_t n, size_t k);
 const struct multiplication *multiplication_for(const char *layout, bool with_scales);
 
 /* y[n][m->rows] = x[n][k] * m^T, on the pool. A result depends on its row and its token alone: not on n, nor on the threads; for
-   ternary types neither on the ISA nor on the type. */
+   ternary types neither on the ISA nor on the type; packed block types give the same bits on every ISA that has kernels for them. */
 void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, pool *p);
 /* The same in two steps, for tasks on a pool that multiply rows of their own: quantises what m wants ... */
 void matrix_prepare(const matrix *m, activations *a, const trit_ops *ops, pool *p);

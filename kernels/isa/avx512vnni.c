@@ -144,8 +144,7 @@ INLINE void v_store(float *p, vf v, size_t left)
 #define v_scale(v, i) _mm512_scalef_ps(v, _mm512_cvtepi32_ps(i))
 #define MIX_TILES { MANY_ROWS = 12, MANY_WIDE = 2, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #define STREAMS_ONLY
-#define DOT_ROWS 2
-#define DOT_TOKENS 3
+#define DOT_TOKENS 4
 #include "float_kernels.h"
 
 INLINE vf v_load_i8(const int8_t *p, size_t left)

@@ -11,72 +11,53 @@
      vi_round(v)             to nearest even; vi_zero(); vi_add(a, b); vi_sub(a, b); vi_half(v); vi_sum(v); vi_float(i)
      vi_power(i)             2^i as floats, -126 <= i <= 127; or instead v_scale(v, i) = v * 2^i, rounded once
      vi_store_i8(q, i)       LANES small integers as bytes
-     prefetch(p)             software prefetch some kB ahead */
+     prefetch(p)             software prefetch some kB ahead
+     DOT_TOKENS              tokens whose four sums each fit into registers (3) */
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
-/* Tiles of rows and tokens share what they load; each result keeps its own four sums, as many as a tile's registers hold. */
-#ifndef DOT_ROWS
-#define DOT_ROWS 1
+/* A few tokens share the weights of a row; each result keeps its own four sums, for as many tokens as registers hold. */
+#ifndef DOT_TOKENS
 #define DOT_TOKENS 3
 #endif
 #define DOT_KERNEL(name, type, load)                                                                                        \
-    INLINE void tile_##name(const type *w, const float *x, size_t n, float *y, size_t ldy, const int rows, const int tokens)\
+    INLINE void tile_##name(const type *w, const float *x, size_t n, float *y, size_t ldy, const int tokens)                \
     {                                                                                                                       \
-        vf a[DOT_ROWS][DOT_TOKENS][4];                                                                                      \
-        UNROLL for (int r = 0; r < rows; r++)                                                                               \
-            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
-                UNROLL for (int u = 0; u < 4; u++)                                                                          \
-                    a[r][t][u] = v_set(0);                                                                                  \
+        vf a[DOT_TOKENS][4];                                                                                                \
+        UNROLL for (int t = 0; t < tokens; t++)                                                                             \
+            UNROLL for (int u = 0; u < 4; u++)                                                                              \
+                a[t][u] = v_set(0);                                                                                         \
         size_t i = 0;                                                                                                       \
         for (; i + 4 * LANES <= n; i += 4 * LANES) {                                                                        \
-            UNROLL for (int r = 0; r < rows; r++)                                                                           \
-                for (size_t line = 0; line < 4 * LANES * sizeof *w; line += 64)                                             \
-                    prefetch((const char *)(w + (size_t)r * n + i) + line);                                                 \
+            for (size_t line = 0; line < 4 * LANES * sizeof *w; line += 64)                                                 \
+                prefetch((const char *)(w + i) + line);                                                                     \
             UNROLL for (int u = 0; u < 4; u++) {                                                                            \
-                vf weights[DOT_ROWS];                                                                                       \
-                UNROLL for (int r = 0; r < rows; r++)                                                                       \
-                    weights[r] = load(w + (size_t)r * n + i + (size_t)u * LANES, LANES);                                    \
-                UNROLL for (int t = 0; t < tokens; t++) {                                                                   \
-                    vf v = v_load(x + (size_t)t * n + i + (size_t)u * LANES, LANES);                                        \
-                    UNROLL for (int r = 0; r < rows; r++)                                                                   \
-                        a[r][t][u] = v_fma(weights[r], v, a[r][t][u]);                                                      \
-                }                                                                                                           \
+                vf weights = load(w + i + (size_t)u * LANES, LANES);                                                        \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
+                    a[t][u] = v_fma(weights, v_load(x + (size_t)t * n + i + (size_t)u * LANES, LANES), a[t][u]);            \
             }                                                                                                               \
         }                                                                                                                   \
         for (; i < n; i += LANES)                                                                                           \
-            UNROLL for (int r = 0; r < rows; r++)                                                                           \
-                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
-                    a[r][t][0] = v_fma(load(w + (size_t)r * n + i, n - i), v_load(x + (size_t)t * n + i, n - i), a[r][t][0]);\
-        UNROLL for (int r = 0; r < rows; r++)                                                                               \
             UNROLL for (int t = 0; t < tokens; t++)                                                                         \
-                y[(size_t)t * ldy + (size_t)r] = v_sum(v_add(v_add(a[r][t][0], a[r][t][1]), v_add(a[r][t][2], a[r][t][3])));\
+                a[t][0] = v_fma(load(w + i, n - i), v_load(x + (size_t)t * n + i, n - i), a[t][0]);                         \
+        UNROLL for (int t = 0; t < tokens; t++)                                                                             \
+            y[(size_t)t * ldy] = v_sum(v_add(v_add(a[t][0], a[t][1]), v_add(a[t][2], a[t][3])));                            \
     }                                                                                                                       \
     static float dot_##name(const type *w, const float *x, size_t n)                                                        \
     {                                                                                                                       \
         float y;                                                                                                            \
-        tile_##name(w, x, n, &y, 1, 1, 1);                                                                                  \
+        tile_##name(w, x, n, &y, 1, 1);                                                                                     \
         return y;                                                                                                           \
     }                                                                                                                       \
     static void gemm_##name(const type *w, size_t rows, size_t k, const float *x, float *y, size_t ldy, size_t n)           \
     {                                                                                                                       \
-        for (size_t r = 0; r < rows;) {                                                                                     \
-            bool all = n >= DOT_TOKENS && r + DOT_ROWS <= rows;                                                             \
-            for (size_t t = 0; t < n;) {                                                                                    \
-                const float *v = x + t * k;                                                                                 \
-                float *out = y + t * ldy + r;                                                                               \
-                if (all && t + DOT_TOKENS <= n) {                                                                           \
-                    tile_##name(w + r * k, v, k, out, ldy, DOT_ROWS, DOT_TOKENS);                                           \
-                    t += DOT_TOKENS;                                                                                        \
-                    continue;                                                                                               \
-                }                                                                                                           \
-                for (size_t i = 0; i < (all ? DOT_ROWS : 1); i++)                                                           \
-                    tile_##name(w + (r + i) * k, v, k, out + i, ldy, 1, 1);                                                 \
-                t++;                                                                                                        \
-            }                                                                                                               \
-            r += all ? DOT_ROWS : 1;                                                                                        \
-        }                                                                                                                   \
+        size_t t = 0; /* the activations of a tile stay near while rows pass */                                             \
+        for (; t + DOT_TOKENS <= n; t += DOT_TOKENS)                                                                        \
+            for (size_t r = 0; r < rows; r++)                                                                               \
+                tile_##name(w + r * k, x + t * k, k, y + t * ldy + r, ldy, DOT_TOKENS);                                     \
+        for (; t < n; t++)                                                                                                  \
+            for (size_t r = 0; r < rows; r++)                                                                               \
+                tile_##name(w + r * k, x + t * k, k, y + t * ldy + r, ldy, 1);                                              \
     }
 DOT_KERNEL(f32f32, float, v_load)
 DOT_KERNEL(f16f32, uint16_t, v_load_f16)

@@ -74,8 +74,7 @@ INLINE void vi_store_i8(int8_t *q, vi v)
 #define vi_float(i) vcvtq_f32_s32(i)
 #define vi_power(i) vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(i, vdupq_n_s32(127)), 23))
 #ifdef __aarch64__ /* 32 registers; else 16 */
-#define DOT_ROWS 2
-#define DOT_TOKENS 3
+#define DOT_TOKENS 4
 #define MIX_TILES { MANY_ROWS = 6, MANY_WIDE = 4, FEW_ROWS = 4, FEW_WIDE = 4, ONE_WIDE = 8 }
 #endif
 #include "float_kernels.h"

@@ -40,13 +40,13 @@ static inline tiny tiny_new(uint64_t seed, int threads)
     const preset *p = preset_named("tiny");
     t.threads = pool_new(threads, NULL, &e);
     gguf_out *o = t.threads ? gguf_create(path, &e) : NULL;
-    bool ok = o && synth_write(o, p, preset_type(p), preset_head(p), seed, t.threads, &e) && gguf_commit(o, &e) && tiny_read(&t, path);
+    bool ok = o && synth_write(o, p, NULL, preset_type(p), preset_head(p), seed, t.threads, &e) && gguf_commit(o, &e) && tiny_read(&t, path);
     unlink(path);
     for (size_t i = 0; ok && i + sizeof key + 8 < t.size; i++)
         if (!memcmp(t.bytes + i, key, sizeof key - 1)) /* behind it the type, then the number */
             memcpy(t.bytes + i + sizeof key - 1 + 4, &(uint32_t){ 8192 }, 4);
     t.file = ok ? gguf_parse(t.bytes, t.size, &e) : NULL;
-    t.model = t.file ? model_load(t.file, "t2", ops_for("auto"), t.threads, &e) : NULL;
+    t.model = t.file ? model_load(t.file, &(load_options){ .layout = "t2", .cache = "off" }, ops_for("auto"), t.threads, &e) : NULL;
     if (!t.model || model_get_config(t.model)->context != 8192) {
         fprintf(stderr, "the tiny model could not be made: %s\n", e.text);
         exit(1);

@@ -124,7 +124,7 @@ static bool compare(const kernel_case *k, const input *in, const output *want, c
     return true;
 }
 
-proof prove_kernel(size_t index, const trit_ops *specification, const trit_ops *candidate, uint64_t seed)
+proof prove_kernel(size_t index, const trit_ops *specification, const trit_ops *candidate, uint64_t seed, int most)
 {
     static const char *const flavours[] = { "normal", "zero", "extreme", "huge", "tiny", "not finite" };
     const kernel_case *k = &kernel_cases[index];
@@ -139,7 +139,8 @@ proof prove_kernel(size_t index, const trit_ops *specification, const trit_ops *
         snprintf(p.detail, sizeof p.detail, "there is no memory for the inputs");
         return p;
     }
-    for (int number = 0; number < k->cases && p.ok; number++) {
+    int cases = most && most < k->cases ? most : k->cases;
+    for (int number = 0; number < cases && p.ok; number++) {
         random_source r = { seed + 1000003u * index + (uint64_t)number };
         input in = { .flavour = number % 2 ? (flavour)(number / 2 % FLAVOURS) : NORMAL };
         used_areas = 0;

@@ -12,7 +12,7 @@
 typedef struct { bool ok; int kernels, cases; } tally;
 
 /* Kernels that ISA i brings itself; those of weaker ISAs are proved under their own name. */
-static tally check_isa(const isa_row *isa, const trit_ops *specification, uint64_t seed, json_writer *w)
+static tally check_isa(const isa_row *isa, const trit_ops *specification, uint64_t seed, int most, json_writer *w)
 {
     tally t = { .ok = true };
     const trit_ops *ops = ops_for(isa->name);
@@ -20,7 +20,7 @@ static tally check_isa(const isa_row *isa, const trit_ops *specification, uint64
         const char *kernel = kernel_name(i);
         if (strcmp(ops_source(ops, kernel), isa->name))
             continue;
-        proof p = prove_kernel(i, specification, ops, seed);
+        proof p = prove_kernel(i, specification, ops, seed, most);
         t.ok &= p.ok;
         t.kernels++;
         t.cases += p.cases;
@@ -41,15 +41,16 @@ static tally check_isa(const isa_row *isa, const trit_ops *specification, uint64
 int cmd_check(int argc, char **argv)
 {
     const char *isa_name = NULL, *format = "text", *model = NULL, *folder = NULL;
-    int64_t seed = -1;
+    int64_t seed = -1, most = 0;
     const option table[] = {
         { "seed", 0, OPTION_INT, &seed, "N", "seed of the inputs (from the clock)", 0, 9e15 },
         { "isa", 0, OPTION_TEXT, &isa_name, "NAME", "check this ISA alone", 0, 0 },
+        { "cases", 0, OPTION_INT, &most, "N", "most cases a kernel (0: all), for emulated CPUs", 0, 1000000 },
         { "model", 'm', OPTION_TEXT, &model, "FILE", "check the packed caches of this model instead, every byte", 0, 0 },
         { "cache", 0, OPTION_TEXT, &folder, "DIR", "with -m: caches in this folder alone", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
-    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[--seed N] [--isa NAME] [-m FILE [--cache DIR]] [-o json]",
+    int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "[--seed N] [--isa NAME] [--cases N] [-m FILE [--cache DIR]] [-o json]",
                                "Proves every kernel of every ISA of this CPU against the scalar specification; or a model's packed caches.");
     if (status >= 0)
         return status;
@@ -95,7 +96,7 @@ int cmd_check(int argc, char **argv)
             json_text(&w, "isa", isa.name);
             json_open(&w, "kernels", '[');
         }
-        tally t = check_isa(&isa, specification, (uint64_t)seed, json ? &w : NULL);
+        tally t = check_isa(&isa, specification, (uint64_t)seed, (int)most, json ? &w : NULL);
         ok &= t.ok;
         if (json) {
             json_close(&w, ']');

@@ -68,7 +68,7 @@ static void expect_caught(const char *kernel, trit_ops broken, const char *word)
     for (size_t i = 0; i < kernel_count(); i++) {
         if (strcmp(kernel_name(i), kernel))
             continue;
-        proof sound = prove_kernel(i, good, good, 7), p = prove_kernel(i, good, &broken, 7);
+        proof sound = prove_kernel(i, good, good, 7, 0), p = prove_kernel(i, good, &broken, 7, 0);
         EXPECT(sound.ok, "%s itself: %s", kernel, sound.detail);
         EXPECT(!p.ok && strstr(p.detail, word), "%s broken: %s, \"%s\"", kernel, p.ok ? "accepted" : "refused", p.detail);
         return;

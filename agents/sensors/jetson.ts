@@ -1,9 +1,9 @@
 import type { Host } from '../../src/core/host.ts';
 import type { Scope } from '../../src/core/scope.ts';
 import { powerOf, type Source } from '../../src/core/source.ts';
+import { firstLine, stream } from '../../src/core/stream.ts';
 import { names, read, readNumber } from './reading.ts';
 import type { Found, Gauge, Sensor } from './sensor.ts';
-import { firstLine, stream } from './stream.ts';
 
 /** NVIDIA Jetson boards: tegrastats, and the INA3221 driver of JetPack 4, whose files are milliwatts. */
 

@@ -1,8 +1,8 @@
 import type { Host } from '../../src/core/host.ts';
 import { powerOf, type Reading, silent } from '../../src/core/source.ts';
+import { stream } from '../../src/core/stream.ts';
 import { ask } from './reading.ts';
 import type { Found, Sensor } from './sensor.ts';
-import { stream } from './stream.ts';
 
 /** macOS: powermetrics (root; the chip by its own model) and the battery in ioreg (no root; the whole machine). */
 

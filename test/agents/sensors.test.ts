@@ -148,7 +148,7 @@ test('RAPL: memory is added, mmio is the same package again, psys stands alone',
 test('RAPL: not allowed is another thing than absent, and says what to do', async () => {
   const files = powercap({ ...recordedZones(), 'intel-rapl:0/energy_uj': null });
   const [problem = ''] = await problemsOf({ files });
-  assert.match(problem, /intel-rapl:0\/energy_uj may be read by root alone .* sudo chmod o\+r \/sys.* rules\.d/);
+  assert.match(problem, /intel-rapl:0\/energy_uj may be read by root alone .* sudo chmod o\+r \/sys.*rules\.d/);
 });
 
 test('laptop batteries: power, or current times voltage; sign and status; only while they discharge', async () => {

@@ -1,5 +1,5 @@
-import type { Host, HostProcess } from '../../src/core/host.ts';
-import { type Reading, type Source, silent } from '../../src/core/source.ts';
+import type { Host, HostProcess } from './host.ts';
+import { type Reading, type Source, silent } from './source.ts';
 
 /** Longest wait for the next line, in ms. */
 const PATIENCE = 10_000;

@@ -4,6 +4,7 @@ import { buildCommand } from './build.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
 import { modelCommand } from './model.ts';
+import { powerCommand } from './power.ts';
 import { probeCommand } from './probe.ts';
 import { reportCommand } from './report.ts';
 import { runsCommand } from './runs.ts';
@@ -20,6 +21,7 @@ const COMMANDS: readonly (() => Command)[] = [
   serveCommand,
   devicesCommand,
   probeCommand,
+  powerCommand,
   buildCommand,
   modelCommand,
   completionCommand,

@@ -4,7 +4,7 @@ export type Summary = 'median' | 'max' | 'min' | 'last';
 export interface Metric {
   readonly name: string;
   /** Base unit in which samples are stored. */
-  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count';
+  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count' | 'ratio';
   readonly better: 'higher' | 'lower' | 'neither';
   readonly summary: Summary;
   readonly title: string;
@@ -104,14 +104,21 @@ export const METRICS = [
     title: 'Power',
     definition: 'Mean power during decode, in the scope of its source.',
   },
-  { name: 'power_idle', unit: 'W', better: 'lower', summary: 'median', title: 'Idle power', definition: 'Mean power before and after the run.' },
+  {
+    name: 'power_idle',
+    unit: 'W',
+    better: 'lower',
+    summary: 'median',
+    title: 'Idle power',
+    definition: 'Mean power with the model loaded and nothing asked, before and after the requests.',
+  },
   {
     name: 'energy_per_token',
     unit: 'J',
     better: 'lower',
     summary: 'median',
     title: 'J/token',
-    definition: 'Energy of decode divided by its tokens, gross.',
+    definition: 'Energy from the first generated token to the last, divided by the tokens after the first; gross.',
   },
   {
     name: 'energy_per_token_net',
@@ -119,7 +126,31 @@ export const METRICS = [
     better: 'lower',
     summary: 'median',
     title: 'J/token net',
-    definition: 'The same after idle power is taken off.',
+    definition: 'The same less idle power times the time.',
+  },
+  {
+    name: 'energy_per_prompt_token',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/prompt token',
+    definition: 'Energy from the request being read to the first token, divided by the tokens of the prompt; gross.',
+  },
+  {
+    name: 'energy_per_prompt_token_net',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/prompt token net',
+    definition: 'The same less idle power times the time.',
+  },
+  {
+    name: 'sampling_overhead',
+    unit: 'ratio',
+    better: 'lower',
+    summary: 'median',
+    title: 'Sampling cost',
+    definition: 'How much longer decode took while the sensors were read, in pairs of requests; 0.01 is 1 %.',
   },
   {
     name: 'temperature_max',
@@ -135,7 +166,7 @@ export const METRICS = [
     better: 'higher',
     summary: 'min',
     title: 'Slowest clock',
-    definition: 'Lowest sampled frequency of a used core.',
+    definition: 'Lowest sampled frequency of a used core while requests ran.',
   },
 ] as const satisfies readonly Metric[];
 

@@ -10,11 +10,10 @@ export interface StreamOptions extends Pick<Source, 'name' | 'scope' | 'detail' 
   take(line: string): Reading | null;
 }
 
-/** A source over such a program: started at the first reading, ended by `close`. */
+/** A source over such a program: started by a reading, ended by `close`, and started again by the next reading. */
 export function stream(host: Host, { argv, take, ...rest }: StreamOptions): Source {
   let process: Promise<HostProcess> | null = null;
   let lines: AsyncIterator<string> | null = null;
-  let over = false;
   return {
     ...rest,
     period: 0,
@@ -24,7 +23,7 @@ export function stream(host: Host, { argv, take, ...rest }: StreamOptions): Sour
         lines ??= (await process).lines[Symbol.asyncIterator]();
         for (;;) {
           const line = await next(lines);
-          if (over || line === null) return silent(`${argv[0]} gives no more readings`);
+          if (line === null) return silent(`${argv[0]} gives no more readings`);
           const reading = take(line);
           if (reading) return reading;
         }
@@ -33,8 +32,9 @@ export function stream(host: Host, { argv, take, ...rest }: StreamOptions): Sour
       }
     },
     async close() {
-      over = true;
       const running = await process?.catch(() => null);
+      process = null;
+      lines = null;
       running?.end();
       running?.kill('SIGTERM');
       await running?.exited.catch(() => {});

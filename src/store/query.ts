@@ -80,12 +80,22 @@ export class Query implements StoreReader {
   series(run: string, filter: { series?: string; prompt?: string } = {}): StoredSeries[] {
     const rows = this.sql.read(`series of run ${run}`, () =>
       this.sql.all<Omit<StoredSeries, 'times' | 'values' | 'warmup'> & { warmup: number; times: number; vals: number; data: Buffer }>(
-        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, times, vals, data FROM series
+        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, source, scope, times, vals, data FROM series
          WHERE run = ? AND (? IS NULL OR name = ?) AND (? IS NULL OR prompt = ?) ORDER BY seq`,
         ...[run, filter.series ?? null, filter.series ?? null, filter.prompt ?? null, filter.prompt ?? null],
       ),
     );
     return rows.map(({ times, vals, data, warmup, ...rest }) => ({ ...rest, warmup: warmup === 1, ...unpackTrace(data, times, vals) }));
+  }
+
+  events(run: string, kind: StoredEvent['kind']): StoredEvent[] {
+    const rows = this.sql.read(`events of run ${run}`, () =>
+      this.sql.all<Omit<StoredEvent, 'data'> & { json: string }>(
+        'SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? AND events.kind = ? ORDER BY seq',
+        ...[run, kind],
+      ),
+    );
+    return rows.map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} }));
   }
 
   devices(): StoredDevice[] {
@@ -146,7 +156,7 @@ export class Query implements StoreReader {
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
     );
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
-      'SELECT seq, metric, value, prompt, launch, repetition, warmup FROM samples WHERE run = ? ORDER BY seq',
+      'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
     );
     return {
       ...this.#summary(row),

@@ -133,4 +133,12 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX runs_device ON runs(device, started);
   CREATE INDEX runs_unfinished ON runs(started) WHERE status IN ('queued', 'running');
   `,
+  `
+  -- Figures of power and energy: which source they come from, and what it covers (src/core/scope.ts). Records of the controller itself
+  -- (its meters) have negative sequence numbers.
+  ALTER TABLE samples ADD COLUMN source TEXT;
+  ALTER TABLE samples ADD COLUMN scope TEXT;
+  ALTER TABLE series ADD COLUMN source TEXT;
+  ALTER TABLE series ADD COLUMN scope TEXT;
+  `,
 ];

@@ -1,0 +1,89 @@
+import { type Reading, type Source, silent } from './source.ts';
+
+/** What a source said over time. Times are seconds of one clock; a figure that was not given is null. */
+export interface PowerTrace {
+  readonly source: string;
+  readonly scope: Source['scope'];
+  /** Seconds between new values, as far as is known beforehand. */
+  readonly refresh: number;
+  readonly times: number[];
+  readonly watts: (number | null)[];
+  readonly joules: (number | null)[];
+  /** How often it was silent, and the last reason. */
+  silences: number;
+  why: string | null;
+}
+
+/** Readings nearer to each other than this are not kept: a meter may send thousands a second. */
+const NEAREST = 0.004;
+/** An answer that took longer, s, belongs to no moment. A program that reads a phone's battery takes half a second. */
+const SLOWEST = 1;
+/** Points of one trace. */
+const LONGEST = 500_000;
+
+export function newTrace({ name, scope, refresh }: Source): PowerTrace {
+  return { source: name, scope, refresh, times: [], watts: [], joules: [], silences: 0, why: null };
+}
+
+export function note(trace: PowerTrace, time: number, reading: Reading): void {
+  if (reading.watts === null && reading.joules === null) {
+    trace.silences += 1;
+    trace.why = reading.why;
+    return;
+  }
+  const last = trace.times.at(-1);
+  if (trace.times.length >= LONGEST || (last !== undefined && time < last + NEAREST)) return;
+  trace.times.push(time);
+  trace.watts.push(reading.watts);
+  trace.joules.push(reading.joules);
+}
+
+/** One reading, and the moment it is of: the middle of the question, or the arrival where the source speaks by itself. */
+export async function readAt(source: Source, clock: () => number): Promise<{ time: number; reading: Reading }> {
+  const before = clock();
+  const reading = await source.read();
+  const after = clock();
+  if (source.period === 0) return { time: after, reading };
+  const took = after - before;
+  return took > SLOWEST ? { time: after, reading: silent(`its answer took ${took.toFixed(1)} s`) } : { time: before + took / 2, reading };
+}
+
+/**
+ * Reads a source until the signal comes, on a fixed beat that a slow answer does not shift. `take` gets every reading, the silent ones
+ * too. A source that only fails is asked less and less often.
+ */
+export async function follow(
+  source: Source,
+  clock: () => number,
+  signal: AbortSignal,
+  take: (time: number, reading: Reading) => void,
+  period = source.period,
+): Promise<void> {
+  const begun = clock();
+  let failures = 0;
+  for (let beat = 0; !signal.aborted; ) {
+    const { time, reading } = await readAt(source, clock);
+    if (signal.aborted) return;
+    take(time, reading);
+    failures = reading.watts === null && reading.joules === null ? failures + 1 : 0;
+    if (source.period === 0 && failures === 0) continue;
+    const every = Math.max(period, 0.02);
+    beat = Math.max(beat + 1, Math.floor((clock() - begun) / every) + 1);
+    const wait = failures > 5 ? Math.min(10, every * failures) : begun + beat * every - clock();
+    await pause(wait, signal);
+  }
+}
+
+/** Resolves after so many seconds, or when the signal comes. */
+export function pause(seconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const over = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', over);
+      resolve();
+    };
+    const timer = setTimeout(over, Math.max(0, seconds) * 1000);
+    signal.addEventListener('abort', over, { once: true });
+  });
+}

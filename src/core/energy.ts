@@ -1,5 +1,5 @@
 import type { PowerTrace } from './power_trace.ts';
-import { median } from './stats.ts';
+import { ascending, median, quantile } from './stats.ts';
 
 /** From begin to end, in the clock of the traces. */
 export interface Window {
@@ -66,14 +66,37 @@ function counterLine({ times, joules, refresh }: PowerTrace): Line {
   return { ...line, interval: Math.max(refresh, spacing(line.times)) };
 }
 
-/** Power; its interval is that between readings, or between changes where those come seldomer. */
+/**
+ * Power. A meter that is asked more often than it has something new is taken at the moments of its new values, each between the question
+ * that still got the old one and the one that got the new; where the same value came again, at the meter's own pace.
+ */
 function powerLine({ times, watts, refresh }: PowerTrace): Line {
   const kept = watts.flatMap((value, i) => (value === null ? [] : [{ time: times[i] as number, value }]));
-  const line = { times: kept.map(({ time }) => time), values: kept.map(({ value }) => value) };
+  const asked = spacing(kept.map(({ time }) => time));
   const changes = kept.filter(({ value }, i) => i > 0 && value !== kept[i - 1]?.value).map(({ time }) => time);
   const gaps = changes.slice(1).map((time, i) => time - (changes[i] as number));
-  const known = gaps.length >= 3 ? Math.min(...gaps) : refresh;
-  return { ...line, interval: Math.max(known, spacing(line.times)) };
+  const pace = Math.max(gaps.length >= 3 ? quantile(ascending(gaps), 0.1) : refresh, asked);
+  const points = pace > 1.5 * asked ? steps(kept, pace) : kept;
+  return { times: points.map(({ time }) => time), values: points.map(({ value }) => value), interval: pace };
+}
+
+interface Point {
+  time: number;
+  value: number;
+}
+
+function steps(points: readonly Point[], pace: number): Point[] {
+  const found: Point[] = [];
+  for (const [i, { time, value }] of points.entries()) {
+    const before = points[i - 1];
+    const last = found.at(-1);
+    if (!before || !last) found.push({ time, value });
+    else if (value !== before.value) found.push({ time: Math.max(last.time, (before.time + time) / 2), value });
+    else if (time - last.time > 1.5 * pace) found.push({ time: Math.min(time, last.time + pace), value });
+  }
+  const end = points.at(-1);
+  if (end && found.length > 0 && end.time > (found.at(-1) as Point).time) found.push(end);
+  return found;
 }
 
 /** Median time between neighbours; 0 where there are no two. */

@@ -76,7 +76,7 @@ function powerLine({ times, watts, refresh }: PowerTrace): Line {
   const changes = kept.filter(({ value }, i) => i > 0 && value !== kept[i - 1]?.value).map(({ time }) => time);
   const gaps = changes.slice(1).map((time, i) => time - (changes[i] as number));
   const pace = Math.max(gaps.length >= 3 ? quantile(ascending(gaps), 0.1) : refresh, asked);
-  const points = pace > 1.5 * asked ? steps(kept, pace) : kept;
+  const points = pace > 1.5 * asked ? steps(kept, pace, LOST * asked) : kept;
   return { times: points.map(({ time }) => time), values: points.map(({ value }) => value), interval: pace };
 }
 
@@ -85,12 +85,13 @@ interface Point {
   value: number;
 }
 
-function steps(points: readonly Point[], pace: number): Point[] {
+/** `apart`: questions further from each other than this have nothing to do with each other. */
+function steps(points: readonly Point[], pace: number, apart: number): Point[] {
   const found: Point[] = [];
   for (const [i, { time, value }] of points.entries()) {
     const before = points[i - 1];
     const last = found.at(-1);
-    if (!before || !last) found.push({ time, value });
+    if (!before || !last || time - before.time > apart) found.push({ time, value });
     else if (value !== before.value) found.push({ time: Math.max(last.time, (before.time + time) / 2), value });
     else if (time - last.time > 1.5 * pace) found.push({ time: Math.min(time, last.time + pace), value });
   }

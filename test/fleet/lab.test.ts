@@ -3,7 +3,6 @@ import { after, before, describe, test } from 'node:test';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import type { Device } from '../../src/core/device.ts';
 import type { MetricName } from '../../src/core/metric.ts';
-import { METRICS } from '../../src/core/metric.ts';
 import type { RunDetail, StoredEvent } from '../../src/core/store.ts';
 import { connect } from '../../src/fleet/connect.ts';
 import { startRun } from '../../src/fleet/run.ts';
@@ -20,7 +19,7 @@ import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
  */
 
 const CURVE: Curve = { base: 6, swing: 2, period: 11 };
-const TOKENS = 600; // 12 s of decode after 4 s of prefill
+const TOKENS = 550; // 11 s of decode after 3 s of prefill
 
 interface Measured {
   run: RunDetail;
@@ -41,7 +40,7 @@ async function measure(plays: readonly Play[], more: (lab: Lab) => Partial<Devic
   const suite = {
     ...{ name: 'lab', version: 1, title: 'for tests', model: 'tiny', warmup: 0, repetitions: 1, launches: 1, cooldown: 0, seed: 1 },
     prompts: [{ id: 'a', random_tokens: 32, max_tokens: TOKENS }],
-    energy: { idle: 13, repetitions: 1 },
+    energy: { idle: 12, repetitions: 1 },
   };
   const { meters, sensors } = device;
   const job = doubleJob(workdir, 'lab', { suite, lab: lab.root, ...(meters?.length && { meters: true }), ...(sensors && { sensors }) });
@@ -73,50 +72,62 @@ async function measure(plays: readonly Play[], more: (lab: Lab) => Partial<Devic
   }
 }
 
-/** Largest departure of a source's figures from the curve, as a share, and how many there are by metric. */
-function errorOf({ run, windows, begun, lab }: Measured, source: string): { worst: number; counts: Partial<Record<MetricName, number>> } {
-  let worst = 0;
-  const counts: Partial<Record<MetricName, number>> = {};
-  const meter =
-    run.samples.some((s) => s.source === source && s.metric === 'energy_per_token') && windows.some(({ what }) => what === 'sampled') === false;
-  for (const { metric, value, repetition, source: from } of run.samples.filter((s) => s.source === source)) {
-    assert.equal(from, source);
-    counts[metric] = (counts[metric] ?? 0) + 1;
-    const what = metric === 'power_idle' ? 'idle' : source === 'plug' || meter ? 'measure' : 'sampled';
-    const window = windows.find((one) => one.what === what && one.repetition === repetition) as Record<string, number> | undefined;
-    assert.ok(window, `${metric} has a window`);
-    const joules = (from: number, to: number) => curveEnergy(lab.curve, begun + from, begun + to);
-    const { begin, end, first } = window as { begin: number; end: number; first: number };
-    const idles = windows.filter((one) => one.what === 'idle') as unknown as { begin: number; end: number }[];
-    const idle = idles.reduce((sum, one) => sum + joules(one.begin, one.end) / (one.end - one.begin), 0) / idles.length;
-    const truths: Partial<Record<MetricName, number>> = {
-      power_idle: joules(begin, end) / (end - begin),
-      power_mean: joules(first, end) / (end - first),
-      energy_per_token: joules(first, end) / (TOKENS - 1),
-      energy_per_prompt_token: joules(begin, first) / 32,
-    };
-    const net: Partial<Record<MetricName, [number, number]>> = {
-      energy_per_token_net: [joules(first, end) - idle * (end - first), (TOKENS - 1) * 1],
-      energy_per_prompt_token_net: [joules(begin, first) - idle * (first - begin), 32],
-    };
-    const truth = truths[metric];
-    if (truth !== undefined) worst = Math.max(worst, Math.abs(value / truth - 1));
-    else {
-      // net is a small difference of large figures: its error counts against the gross figure
-      const [joulesNet, tokens] = net[metric] as [number, number];
-      const gross = metric === 'energy_per_token_net' ? joules(first, end) : joules(begin, first);
-      worst = Math.max(worst, Math.abs(value * tokens - joulesNet) / gross / 2);
-    }
-  }
-  return { worst, counts };
+const TIMES: Partial<Record<MetricName, 'whole' | 'prefill' | 'decode'>> = {
+  power_idle: 'whole',
+  power_mean: 'decode',
+  energy_per_token: 'decode',
+  energy_per_token_net: 'decode',
+  energy_per_prompt_token: 'prefill',
+  energy_per_prompt_token_net: 'prefill',
+};
+
+interface Departure {
+  metric: MetricName;
+  /** Of the energy of the window that is measured, or of the gross one where idle power is taken off. */
+  share: number;
+  /** What the stalls of the lab itself may make of it. */
+  excused: number;
 }
 
-function holds(measured: Measured, source: string, wanted: MetricName[]): void {
-  const { worst, counts } = errorOf(measured, source);
-  const expected = METRICS.map(({ name }) => name).filter((name) => wanted.includes(name));
-  assert.deepEqual(Object.keys(counts).sort(), [...expected].sort(), source);
-  console.log(`# lab ${source}: worst ${(worst * 100).toFixed(3)} %`);
-  assert.ok(worst < 0.01, `${source}: ${(worst * 100).toFixed(2)} % off the curve`);
+/** How far each figure of a source is from the curve. */
+function departures({ run, windows, begun, lab }: Measured, source: string): Departure[] {
+  const joules = ([from, to]: [number, number]) => curveEnergy(lab.curve, begun + from, begun + to);
+  const spans = ({ begin, end, first }: Record<string, number>): Record<'whole' | 'prefill' | 'decode', [number, number]> => ({
+    ...{ whole: [begin as number, end as number], prefill: [begin as number, first as number], decode: [first as number, end as number] },
+  });
+  const idles = windows.filter(({ what }) => what === 'idle').map((window) => spans(window as Record<string, number>).whole);
+  const idle = idles.reduce((sum, span) => sum + joules(span) / (span[1] - span[0]), 0) / idles.length;
+  const reader = run.events.find(({ kind, data }) => kind === 'sensor' && data.source === source)?.data.reader;
+  return run.samples.flatMap(({ metric, value, repetition, source: from }) => {
+    if (from !== source) return [];
+    const what = metric === 'power_idle' ? 'idle' : reader === 'controller' ? 'measure' : 'sampled';
+    const window = windows.find((one) => one.what === what && one.repetition === repetition) as Record<string, number>;
+    const which = TIMES[metric] as 'whole' | 'prefill' | 'decode';
+    const span = spans(window)[which];
+    const seconds = span[1] - span[0];
+    const gross = joules(span);
+    const truth = metric.endsWith('_net') ? gross - idle * seconds : gross;
+    const told = value * (metric.startsWith('power') ? seconds : which === 'prefill' ? 32 : TOKENS - 1);
+    const excused = lab.stall > 0.1 ? (lab.stall * (lab.curve.base + lab.curve.swing)) / gross : 0;
+    return [{ metric, share: (told - truth) / gross, excused }];
+  });
+}
+
+/** Every figure that is wanted is there, each idle stretch has one, and none is further than 1 % from the curve. */
+function holds(measured: Measured, source: string, wanted: readonly MetricName[]): void {
+  const found = departures(measured, source);
+  const names = found.map(({ metric }) => metric);
+  assert.deepEqual([...new Set(names)].sort(), [...wanted].sort(), source);
+  if (wanted.includes('power_idle')) assert.equal(names.filter((name) => name === 'power_idle').length, 2, `${source}: idle before and after`);
+  const worst = Math.max(...found.map(({ share }) => Math.abs(share)));
+  console.log(
+    `lab ${source}: ${found.map(({ metric, share }) => `${metric} ${(share * 100).toFixed(2)} %`).join(', ')}; worst ${(worst * 100).toFixed(2)} %`,
+  );
+  for (const { metric, share, excused } of found)
+    assert.ok(
+      Math.abs(share) < 0.01 + excused,
+      `${source}: ${metric} is ${(share * 100).toFixed(2)} % off the curve (the lab itself stalled ${measured.lab.stall} s)`,
+    );
 }
 
 const DECODE: MetricName[] = ['power_idle', 'power_mean', 'energy_per_token', 'energy_per_token_net'];
@@ -143,7 +154,7 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
     assert.ok(run.flags.includes('lab'), 'a play is never taken for a measurement');
     assert.match(
       run.evidence.find(({ flag }) => flag === 'energy-missing')?.evidence ?? '',
-      /^plug: prefill of a: the window of 4\.0\d s holds 4 new values/,
+      /^plug: prefill of a: the window of 3\.\d\d s holds 3 new values/,
     );
     assert.equal(run.metrics.temperature_max?.max, 48.3);
     assert.equal(run.metrics.frequency_min?.min, 2400033792);
@@ -166,18 +177,18 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
   });
 
   test('a phone that lies about unit and sign: found out, or told', async () => {
-    holds(await measure(['phone']), 'phone-battery', DECODE);
-    holds(await measure(['phone'], () => ({ sensors: { battery: { unit: 'mA', discharging: 'positive' } } })), 'phone-battery', DECODE);
+    const told = { sensors: { battery: { unit: 'mA', discharging: 'positive' } } } as const;
+    for (const measured of await Promise.all([measure(['phone']), measure(['phone'], () => told)])) holds(measured, 'phone-battery', DECODE);
   });
 
   test('sensors that are lost for 3 s: a counter counts on, samples give no figure and say why', async () => {
-    const measured = await measure(['rapl', 'pi5'], () => ({}), 3);
+    const measured = await measure(['rapl', 'pi5'], () => ({ sensors: { clock: 2.6e9 } }), 3);
     holds(measured, 'rapl', BOTH);
-    const { counts, worst } = errorOf(measured, 'pmic');
-    assert.deepEqual(Object.keys(counts).sort(), ['energy_per_prompt_token', 'energy_per_prompt_token_net', 'power_idle'], 'decode has none');
-    assert.ok(worst < 0.01);
+    holds(measured, 'pmic', ['energy_per_prompt_token', 'energy_per_prompt_token_net', 'power_idle']); // and none of decode
     const [missing] = measured.run.evidence.filter(({ flag }) => flag === 'energy-missing');
     assert.match(missing?.evidence ?? '', /^pmic: decode of a: it was silent for [34]\.\d s in the window \(vcgencmd gave no rails\)$/);
     assert.equal(measured.run.metrics.energy_per_token?.source, 'rapl');
+    const slow = measured.run.evidence.find(({ flag }) => flag === 'clock-below-target')?.evidence ?? '';
+    assert.match(slow, /^median of \d+ readings while requests ran 2400 MHz, below 95 % of 2600 MHz$/);
   });
 });

@@ -1,5 +1,5 @@
 // Plays the sensors of a device along a known power curve: lab-player.mjs ROOT '{"plays":["pi5"],"curve":{...}}'. It writes files below ROOT and
-// answers HTTP until its stdin ends; a line "lose SECONDS" on stdin takes the sensors away for so long. t is the monotonic clock in seconds.
+// answers HTTP until its stdin ends, and tells its longest stall; a line "lose SECONDS" on stdin takes the sensors away for so long. t is the monotonic clock in seconds.
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
@@ -97,8 +97,14 @@ const PLAYS = {
 const loops = plays.map((name) => ({ name, tick: PLAYS[name]() }));
 /** What a device that lost its sensors does not have any more. */
 const LOST = ['pmic', 'sys/class/powercap/intel-rapl:0/energy_uj', 'sys/class/power_supply/BAT0/uevent', 'sys/class/power_supply/battery/uevent'];
+let [ticked, stalled] = [now(), 0.05];
 setInterval(() => {
   const t = now();
+  if (t - ticked > stalled) {
+    stalled = t - ticked;
+    process.stdout.write(`stall ${stalled}\n`);
+  }
+  ticked = t;
   if (t < lostUntil) for (const path of LOST) rmSync(join(root, path), { force: true });
   else for (const { tick } of loops) tick(t);
 }, 20);

@@ -29,6 +29,8 @@ export interface Lab {
   readonly curve: Curve;
   /** Where its plug answers. */
   readonly plug: string;
+  /** Longest time in which its files stood still because the machine was busy, s: its own error. */
+  readonly stall: number;
   /** Takes its sensors away for so many seconds. */
   lose(seconds: number): void;
   stop(): void;
@@ -42,9 +44,20 @@ export async function startLab(plays: readonly Play[], curve: Curve): Promise<La
     rmSync(root, { recursive: true, force: true });
   };
   process.once('exit', stop);
+  let stall = 0.05;
   const port = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', (line) => resolve(line.replace('port ', '')));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [word, value = ''] = line.split(' ');
+      if (word === 'port') resolve(value);
+      else stall = Number(value);
+    });
     child.once('exit', (code) => reject(new Error(`the lab ended with status ${code}`)));
   });
-  return { root, curve, plug: `http://127.0.0.1:${port}`, stop, lose: (seconds) => void child.stdin.write(`lose ${seconds}\n`) };
+  return {
+    ...{ root, curve, plug: `http://127.0.0.1:${port}`, stop },
+    get stall() {
+      return stall;
+    },
+    lose: (seconds) => void child.stdin.write(`lose ${seconds}\n`),
+  };
 }

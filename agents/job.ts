@@ -15,6 +15,7 @@ import { residentSet } from './proc.ts';
 import { checkKernels, goldenTokens } from './proof.ts';
 import { type Sensed, sense } from './sensed.ts';
 import { causes, stateOf } from './state.ts';
+import { sustain } from './sustained.ts';
 
 export const AGENT = 'fleet-agent 1';
 /** Evidence kept for one flag: the first few say it. */
@@ -85,7 +86,7 @@ async function oneLaunch(at: Context, sensed: Sensed, launch: number): Promise<v
     const power = new PowerPass(of, sensed);
     try {
       if (last) await power.idle(0);
-      const answers: Answer[] = await measure(of);
+      const answers: Answer[] = suite.duration === undefined ? await measure(of) : await sustain(of, power);
       sample(at, 'peak_rss', (await residentSet(at.host, engine.pid))?.peak ?? (await engine.usage()).peak_rss, where);
       if (last) {
         await power.requests(answers);

@@ -93,7 +93,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
 }
 
 /** Everything one request told. */
-function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
+export function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
   const { done, times, decode } = answer;
   const { launch, repetition, warmup } = where;
   const which = `${warmup ? 'warm-up' : 'repetition'} ${repetition + 1} of launch ${launch + 1}`;

@@ -38,6 +38,20 @@ export class PowerPass {
     return sources.length + temperatures.length + frequencies.length > 0 || pi;
   }
 
+  /** Reads from now on, until `end`. */
+  async begin(): Promise<void> {
+    if (this.#plan && this.#reads) await this.#sampler.start();
+  }
+
+  /** A request that was made while everything was read. */
+  note(answer: Answer, prompt: string, repetition: number): void {
+    if (this.#plan && this.#reads) this.#markers.push(mark(this.#at, answer, { what: 'sampled', prompt, launch: this.#at.launch, repetition }));
+  }
+
+  async end(): Promise<void> {
+    if (this.#plan) await this.#rest();
+  }
+
   /** A stretch in which nothing is asked; the model stays loaded. */
   async idle(which: number): Promise<void> {
     const { job, journal, signal, launch, elapsed } = this.#at;
@@ -50,7 +64,7 @@ export class PowerPass {
     const end = elapsed();
     await this.#rest();
     signal.throwIfAborted();
-    this.#note({ what: 'idle', prompt: null, launch, repetition: which, begin, end, first: null, n_prompt: 0, n_gen: 0 });
+    this.#write({ what: 'idle', prompt: null, launch, repetition: which, begin, end, first: null, n_prompt: 0, n_gen: 0 });
   }
 
   /** The sampled requests. `answers` are the last timed ones, by prompt. */
@@ -69,7 +83,7 @@ export class PowerPass {
         const answer = await engine.generate(requestFor(job, prompt));
         await this.#rest();
         sameAnswer(this.#at, prompt, answer, 'a sampled request');
-        this.#note(mark(this.#at, answer, { what: 'sampled', prompt: prompt.id, launch, repetition }));
+        this.#write(mark(this.#at, answer, { what: 'sampled', prompt: prompt.id, launch, repetition }));
         const other = first ?? (await plain());
         if (other && answer.decode) costs.push(answer.decode / other - 1);
       }
@@ -128,7 +142,7 @@ export class PowerPass {
     await this.#sampler.stop();
   }
 
-  #note(marker: Marker): void {
+  #write(marker: Marker): void {
     this.#markers.push(marker);
     this.#at.journal.write({ kind: 'window', ...marker });
   }

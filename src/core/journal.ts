@@ -41,7 +41,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('series'),
-    series: z.enum(['token_times', 'rss', 'pss', 'load', 'faults', 'power', 'energy', 'temperature', 'frequency', 'decode_rate']),
+    series: z.enum(['token_times', 'rss', 'pss', 'load', 'faults', 'anon', 'file', 'power', 'energy', 'temperature', 'frequency', 'decode_rate']),
     unit: z.string(),
     prompt: z.string().nullable(),
     launch: z.int(),

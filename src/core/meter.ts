@@ -27,7 +27,10 @@ const common = {
   /** Seconds between two questions. */
   period: z.number().min(0.05).max(60).optional(),
 };
-const web = { ...common, url: z.url({ protocol: /^https?$/ }), scope: ScopeName.default('wall_ac') };
+const address = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => new URL(text).password === '' && new URL(text).username === '', 'no password in it: give `user:` and `password_env:`');
+const web = { ...common, url: address, scope: ScopeName.default('wall_ac') };
 const login = {
   user: z.string().optional(),
   /** Name of the environment variable that holds the password. Never the password itself. */

@@ -25,3 +25,16 @@ export const ScopeName = z.enum(SCOPE_NAMES);
 export function scopeRank(scope: Scope): number {
   return SCOPE_NAMES.indexOf(scope);
 }
+
+/** The scope that most of these figures have, and the figures of that scope: those of another one may not stand beside them. Figures without a scope all stay. */
+export function oneScope<T>(figures: readonly T[], scopeOf: (figure: T) => Scope | undefined): { scope: Scope | null; kept: T[]; others: number } {
+  const counts = new Map<Scope, number>();
+  for (const figure of figures) {
+    const scope = scopeOf(figure);
+    if (scope !== undefined) counts.set(scope, (counts.get(scope) ?? 0) + 1);
+  }
+  const [first] = [...counts].sort(([a, m], [b, n]) => n - m || scopeRank(a) - scopeRank(b));
+  if (!first) return { scope: null, kept: [...figures], others: 0 };
+  const kept = figures.filter((figure) => scopeOf(figure) === first[0]);
+  return { scope: first[0], kept, others: figures.length - kept.length };
+}

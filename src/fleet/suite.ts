@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { reason, UsageError } from '../core/errors.ts';
 import { Suite } from '../core/suite.ts';
+import memory from '../data/suites/memory.json' with { type: 'json' };
 import smoke from '../data/suites/smoke.json' with { type: 'json' };
 import standard from '../data/suites/standard.json' with { type: 'json' };
+import sustained from '../data/suites/sustained.json' with { type: 'json' };
 
 /** The suites that come with fleet, by name: one more is one file and one row. */
-const SUITES: Record<string, unknown> = { smoke, standard };
+const SUITES: Record<string, unknown> = { smoke, standard, sustained, memory };
 
 export const SUITE_NAMES: readonly string[] = Object.keys(SUITES);
 
@@ -13,7 +15,7 @@ export const SUITE_NAMES: readonly string[] = Object.keys(SUITES);
 export function loadSuite(nameOrFile: string): Suite {
   const isFile = nameOrFile.includes('/') || nameOrFile.endsWith('.json');
   if (!isFile && !SUITE_NAMES.includes(nameOrFile))
-    throw new UsageError(`there is no suite ${nameOrFile}: give ${SUITE_NAMES.join(' or ')}, or the path of a .json file`);
+    throw new UsageError(`there is no suite ${nameOrFile}: give ${SUITE_NAMES.join(', ')}, or the path of a .json file`);
   const parsed = Suite.safeParse(isFile ? readJson(nameOrFile) : SUITES[nameOrFile]);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -17,7 +17,7 @@ export async function gate(at: Context, sensed: Sensed): Promise<void> {
   const begun = at.elapsed();
   let told = '';
   for (;;) {
-    const load = await foreignLoad(at, sensed);
+    const load = await foreignLoad(at);
     at.signal.throwIfAborted();
     const hottest = Math.max(...(await readAll(sensed.temperatures)));
     const ceiling = limits.temperature ?? Number.POSITIVE_INFINITY;
@@ -39,10 +39,10 @@ export async function gate(at: Context, sensed: Sensed): Promise<void> {
 }
 
 /** Share of the processor that is used, the agent's own part left out, over LOOK seconds. */
-async function foreignLoad(at: Context, { host }: Sensed): Promise<number | null> {
-  const [before, own] = [await machineTicks(host), at.own()];
+async function foreignLoad(at: Context): Promise<number | null> {
+  const [before, own] = [await machineTicks(at.host), at.own()];
   await pause(LOOK, at.signal);
-  const after = await machineTicks(host);
+  const after = await machineTicks(at.host);
   if (!before || !after || after.total <= before.total) return null;
   const mine = (at.own() - own) * 100;
   return Math.max(0, after.busy - before.busy - mine) / (after.total - before.total);

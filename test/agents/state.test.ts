@@ -125,6 +125,7 @@ async function gated(limits: object, temperatures: number[], busy: number[]): Pr
   const waits: string[] = [];
   let elapsed = 0;
   const context = {
+    host: sensed.host,
     job: { suite },
     signal: new AbortController().signal,
     own: () => 0,

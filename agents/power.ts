@@ -83,6 +83,8 @@ export class PowerPass {
         const answer = await engine.generate(requestFor(job, prompt));
         await this.#rest();
         sameAnswer(this.#at, prompt, answer, 'a sampled request');
+        const { times } = answer;
+        journal.write({ kind: 'series', series: 'token_times', unit: 's', prompt: prompt.id, launch, repetition, warmup: true, times, values: [] });
         this.#write(mark(this.#at, answer, { what: 'sampled', prompt: prompt.id, launch, repetition }));
         const other = first ?? (await plain());
         if (other && answer.decode) costs.push(answer.decode / other - 1);

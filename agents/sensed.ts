@@ -27,11 +27,17 @@ export function sensorHost(host: Host, job: Job): Host {
   return job.lab === undefined ? host : labHost(host, job.lab);
 }
 
-/** Finds the sensors and writes into the journal what they are, and what is there but cannot be read. */
+/**
+ * Finds the sensors that the suite has a use for, and writes into the journal what they are, and what is there but cannot be read.
+ */
 export async function sense(at: Context): Promise<Sensed> {
   const { job, journal } = at;
   const host = sensorHost(at.host, job);
   const settings = job.sensors ?? {};
+  const { energy, gate } = job.suite;
+  const none: Sensed = { host, settings, sources: [], temperatures: [], frequencies: [], pi: false };
+  if (job.lab !== undefined) at.flag('lab', `sensors are those of ${job.lab}`);
+  if (!energy && !gate) return none;
   const { sources, gauges, problems } = await findSensors(host, settings);
   for (const { name, scope, detail, period, refresh } of sources)
     journal.write({
@@ -45,11 +51,10 @@ export async function sense(at: Context): Promise<Sensed> {
       lab: job.lab !== undefined,
     });
   for (const problem of problems) journal.write({ kind: 'log', text: problem });
-  if (job.lab !== undefined) at.flag('lab', `sensors are those of ${job.lab}`);
   const clocks = gauges.filter(({ kind }) => kind === 'frequency');
   const firmware = clocks.filter(({ cpus }) => cpus === undefined);
   return {
-    ...{ host, settings, sources, temperatures: gauges.filter(({ kind, label }) => kind === 'temperature' && label !== 'battery') },
+    ...{ ...none, sources, temperatures: gauges.filter(({ kind, label }) => kind === 'temperature' && label !== 'battery') },
     frequencies: firmware.length > 0 ? firmware : clocks,
     pi: (await piState(host)) !== null,
   };

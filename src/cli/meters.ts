@@ -78,17 +78,18 @@ export class RunMeters {
 
 /** Works out the energies of the meters that were read beside a run, from what is stored of it; once. */
 export function settleMeters(store: Store, run: string): void {
+  // What the controller wrote itself has negative numbers: nothing a device says can pass for it.
   const sensors = store.events(run, 'sensor').flatMap(({ data, seq, wall, mono, kind }) => {
-    const record = JournalRecord.safeParse({ ...data, seq: Math.abs(seq), wall, mono, kind }).data;
-    return record?.kind === 'sensor' && record.reader === 'controller' ? [record] : [];
+    const record = seq < 0 ? JournalRecord.safeParse({ ...data, seq: -seq, wall, mono, kind }).data : undefined;
+    return record?.kind === 'sensor' ? [record] : [];
   });
   if (sensors.length === 0) return;
   const markers = store.events(run, 'window').flatMap(({ data, seq, wall, mono, kind }) => {
     const record = JournalRecord.safeParse({ ...data, seq, wall, mono, kind }).data;
     return record?.kind === 'window' && record.what !== 'sampled' ? [record] : [];
   });
-  const done = new Set(store.run(run)?.samples.map(({ source }) => source));
-  const series = store.series(run);
+  const done = new Set(store.run(run)?.samples.flatMap(({ seq, source }) => (seq < 0 ? [source] : [])));
+  const series = store.series(run).filter(({ seq }) => seq < 0);
   for (const { source, scope, refresh } of sensors) {
     if (done.has(source)) continue;
     const trace = traceOf(

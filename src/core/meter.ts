@@ -16,6 +16,9 @@ export const METER_UNITS = {
 } as const;
 export type MeterUnit = keyof typeof METER_UNITS;
 
+/** Names of the sources that devices have themselves: their figures must not mix with a meter's. */
+const SENSORS = /^(rapl|rapl-psys|pmic|pmic-corrected|battery|phone-battery|termux|tegrastats|ina3221x|powermetrics|ioreg|tdp|hwmon.*)$/;
+
 const unit = z.enum(Object.keys(METER_UNITS) as [MeterUnit, ...MeterUnit[]]);
 const pattern = z.string().refine(compiles, 'a regular expression with one group that holds the figure');
 const common = {
@@ -23,6 +26,7 @@ const common = {
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,30}$/)
+    .refine((name) => !SENSORS.test(name), "is what a device's own sensor is called; take another name")
     .optional(),
   /** Seconds between two questions. */
   period: z.number().min(0.05).max(60).optional(),

@@ -2,6 +2,7 @@ import type { Build } from './build.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
+import type { Marker } from './joules.ts';
 import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
 import type { NewRun, RunStatus, RunSummary } from './run.ts';
@@ -77,6 +78,8 @@ export interface RunDetail extends RunSummary {
   engine: Record<string, unknown> | null;
   evidence: Evidence[];
   outputs: StoredOutput[];
+  /** The marked windows, in seconds since the run started: what places token times and traces on one time line. */
+  windows: Marker[];
   /** The last 200, oldest first. */
   events: StoredEvent[];
   samples: StoredSample[];

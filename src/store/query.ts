@@ -1,5 +1,6 @@
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
+import type { Marker } from '../core/joules.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
 import type {
   Changes,
@@ -170,6 +171,7 @@ export class Query implements StoreReader {
       engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
       evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
       outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
+      windows: this.events(row.id, 'window').map(({ data }) => data as unknown as Marker), // judged when it was stored
       events: events.reverse().map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} })),
       samples: samples.map((sample) => ({ ...sample, warmup: sample.warmup === 1 })),
       series: this.series(row.id),

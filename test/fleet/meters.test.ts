@@ -110,6 +110,7 @@ test('any address and any program, with a pattern and a unit', async () => {
   await mute({ ...program, command: ['no-such-meter'] }, /could not be started|not there/);
   await mute({ ...program, command: ['sleep', '60'] }, /did not end within 3 s/);
   assert.ok(!Meter.safeParse({ type: 'shelly', url: 'http://me:secret@plug' }).success, 'a password has no place in a file');
+  assert.ok(!Meter.safeParse({ type: 'shelly', url: 'http://plug', name: 'rapl' }).success, 'a meter is no sensor');
   assert.ok(!Meter.safeParse({ type: 'shelly', url: 'file:///etc/passwd' }).success);
   for (const pattern of ['(', 'x', '(a)(b)']) assert.ok(!Meter.safeParse({ ...program, command: ['x'], pattern }).success, pattern);
 });

@@ -40,7 +40,7 @@ export class PowerPass {
 
   /** Reads from now on, until `end`. */
   async begin(): Promise<void> {
-    if (this.#plan && this.#reads) await this.#sampler.start();
+    if (this.#plan) await this.#read();
   }
 
   /** A request that was made while everything was read. */
@@ -58,7 +58,7 @@ export class PowerPass {
     const seconds = this.#plan?.idle ?? 0;
     if (seconds === 0 || !(this.#sensed.sources.length > 0 || job.meters)) return;
     journal.write({ kind: 'phase', phase: 'idle', detail: which === 0 ? 'before' : 'after', done: 0, total: seconds });
-    if (this.#reads) await this.#sampler.start();
+    await this.#read();
     const begin = elapsed();
     await pause(seconds, signal);
     const end = elapsed();
@@ -79,7 +79,7 @@ export class PowerPass {
         journal.write({ kind: 'phase', phase: 'power', detail: prompt.id, done: repetition, total: this.#plan.repetitions });
         const plain = async () => (index === longest ? (await engine.generate(requestFor(job, prompt))).decode : null);
         const first = repetition % 2 === 1 ? await plain() : null;
-        await this.#sampler.start();
+        await this.#read();
         const answer = await engine.generate(requestFor(job, prompt));
         await this.#rest();
         sameAnswer(this.#at, prompt, answer, 'a sampled request');
@@ -135,12 +135,20 @@ export class PowerPass {
     await this.#sampler.stop();
   }
 
+  /** Reads from now on. The next window begins when every source had time for a value of its own: the first one may be old. */
+  async #read(): Promise<void> {
+    if (!this.#reads) return;
+    await this.#sampler.start();
+    const slow = this.#sensed.sources.map(({ refresh }) => Math.min(refresh, 2)).filter((seconds) => seconds > 0.2);
+    await pause(slow.length > 0 ? 1.2 * Math.max(...slow) : 0, this.#at.signal);
+  }
+
   /** Lets the last window be followed by a reading, then stops. */
   async #rest(): Promise<void> {
     if (!this.#reads) return;
     const { settings, sources } = this.#sensed;
     const periods = sources.map(({ period, refresh }) => Math.max(settings.period ?? period, Math.min(refresh, 1)));
-    await pause(sources.length > 0 ? Math.max(0.05, 2 * Math.max(...periods)) : 0, this.#at.signal);
+    await pause(sources.length > 0 ? Math.max(0.05, 3 * Math.max(...periods)) : 0, this.#at.signal);
     await this.#sampler.stop();
   }
 

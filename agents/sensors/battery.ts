@@ -67,7 +67,7 @@ function laptopSource(host: Host, batteries: readonly string[]): Source {
     name: 'battery',
     scope: 'system_battery',
     detail: batteries.join(' + '),
-    period: 0.5,
+    period: 0.3,
     refresh: 1,
     async read() {
       const told = await Promise.all(batteries.map((name) => uevent(host, name)));

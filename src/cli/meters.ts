@@ -9,7 +9,10 @@ import type { Store, StoredSeries } from '../core/store.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { openMeter } from '../fleet/meters/meter.ts';
 import { MeterWatch } from '../fleet/meters/watch.ts';
-import { clockOffset } from '../fleet/probe.ts';
+import { type ClockOffset, clockOffset } from '../fleet/probe.ts';
+
+/** What the clocks of device and meter may be off by, s, before it is flagged. */
+const CLOCK_ERROR = 0.1;
 
 /** The meters of a device, ready to be read. Throws a FleetError where one lacks what it needs. */
 export function metersOf(device: Device): Source[] {
@@ -51,7 +54,11 @@ export class RunMeters {
     const sources = metersOf(connection.device);
     if (sources.length === 0) return null;
     const meters = new RunMeters(store, run, sources, beside);
-    meters.#offset = (await meters.#clock(connection)) ?? 0;
+    const found = await meters.#clock(connection);
+    meters.#offset = found?.offset ?? 0;
+    if (!found) store.addFlag(run, 'clock-skew', 'the device does not tell its clock: windows and meter readings may not belong together');
+    else if (found.error > CLOCK_ERROR)
+      store.addFlag(run, 'clock-skew', `device and meter clock are known to within ${found.error.toFixed(2)} s only`);
     return meters;
   }
 
@@ -64,15 +71,18 @@ export class RunMeters {
   async end(connection: Connection): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    await this.#clock(connection).catch(() => null); // the link may be lost
+    const after = await this.#clock(connection).catch(() => null); // the link may be lost
+    const drift = after ? Math.abs(after.offset - this.#offset) - after.error : 0;
+    if (drift > CLOCK_ERROR)
+      this.#store.addFlag(this.#run, 'clock-skew', `the device's clock moved by ${drift.toFixed(2)} s against the meter's during the run`);
     await this.#watch.stop();
   }
 
-  async #clock(connection: Connection): Promise<number | null> {
-    if (this.#beside) return 0;
+  async #clock(connection: Connection): Promise<ClockOffset | null> {
+    if (this.#beside) return { offset: 0, error: 0 };
     const found = await clockOffset(connection, 7);
     if (found) this.#store.annotate(this.#run, [{ kind: 'clock', clock: 'device', ...found }]);
-    return found?.offset ?? null;
+    return found;
   }
 }
 

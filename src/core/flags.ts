@@ -28,7 +28,7 @@ export const FLAGS = [
     meaning: 'reading the sensors was not shown to cost less than 1 % of speed: energy is of a slower run than speed is',
   },
   { name: 'idle-drift', invalid: false, meaning: 'idle power after the run differs from that before it: energy net of idle is uncertain' },
-  { name: 'clock-skew', invalid: false, meaning: 'the clocks of device and controller differ' },
+  { name: 'clock-skew', invalid: false, meaning: 'the clocks of device and controller differ, or are not known well enough for a meter' },
 ] as const satisfies readonly Flag[];
 
 export type FlagName = (typeof FLAGS)[number]['name'];

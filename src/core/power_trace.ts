@@ -1,4 +1,5 @@
 import { type Reading, type Source, silent } from './source.ts';
+import { ascending, quantile } from './stats.ts';
 
 /** What a source said over time. Times are seconds of one clock; a figure that was not given is null. */
 export interface PowerTrace {
@@ -38,19 +39,45 @@ export function note(trace: PowerTrace, time: number, reading: Reading): void {
   trace.joules.push(reading.joules);
 }
 
-/** One reading, and the moment it is of: the middle of the question, or the arrival where the source speaks by itself. */
-export async function readAt(source: Source, clock: () => number): Promise<{ time: number; reading: Reading }> {
+/** One reading, the moment it is of, and how long it took. */
+export interface Timed {
+  time: number;
+  took: number;
+  reading: Reading;
+}
+
+/** Reads once. The moment is the middle of the question, or the arrival where the source speaks by itself. */
+export async function readAt(source: Source, clock: () => number): Promise<Timed> {
   const before = clock();
   const reading = await source.read();
   const after = clock();
-  if (source.period === 0) return { time: after, reading };
+  if (source.period === 0) return { time: after, took: 0, reading };
   const took = after - before;
-  return took > SLOWEST ? { time: after, reading: silent(`its answer took ${took.toFixed(1)} s`) } : { time: before + took / 2, reading };
+  return { time: before + took / 2, took, reading: took > SLOWEST ? silent(`its answer took ${took.toFixed(1)} s`) : reading };
+}
+
+/** An answer that took this much longer than the quick ones, and a good share of a period, says less of when it is from: a busy machine, a slow network. */
+const LATE = { factor: 1.5, quick: 0.2, share: 0.15, memory: 40 };
+
+/** Tells readings that took much longer than the quick ones among the last. */
+function lateness(period: number): (took: number) => boolean {
+  const recent: number[] = [];
+  return (took) => {
+    recent.push(took);
+    if (recent.length > LATE.memory) recent.shift();
+    return recent.length > 5 && took > LATE.share * period && took > LATE.factor * quantile(ascending(recent), LATE.quick);
+  };
+}
+
+/** Part of a period by which a question is put off, another one each time: a meter with a pace of its own is not always met at the same moment of it. */
+function putOff(beat: number): number {
+  return 0.4 * ((beat * 0.618034) % 1);
 }
 
 /**
  * Reads a source until the signal comes, on a fixed beat that a slow answer does not shift. `take` gets every reading, the silent ones
- * too. A source that only fails is asked less and less often.
+ * too; one that took longer than the others is left out, for its moment is not known, unless
+ * two were left out already. A source that only fails is asked less and less often.
  */
 export async function follow(
   source: Source,
@@ -60,16 +87,21 @@ export async function follow(
   period = source.period,
 ): Promise<void> {
   const begun = clock();
+  const late = lateness(period);
   let failures = 0;
+  let kept = Number.NEGATIVE_INFINITY;
   for (let beat = 0; !signal.aborted; ) {
-    const { time, reading } = await readAt(source, clock);
+    const { time, took, reading } = await readAt(source, clock);
     if (signal.aborted) return;
-    take(time, reading);
+    if (!late(took) || time - kept > 2.5 * Math.max(period, 0.02)) {
+      kept = time;
+      take(time, reading);
+    }
     failures = reading.watts === null && reading.joules === null ? failures + 1 : 0;
     if (source.period === 0 && failures === 0) continue;
     const every = Math.max(period, 0.02);
     beat = Math.max(beat + 1, Math.floor((clock() - begun) / every) + 1);
-    const wait = failures > 5 ? Math.min(10, every * failures) : begun + beat * every - clock();
+    const wait = failures > 5 ? Math.min(10, every * failures) : begun + (beat + putOff(beat)) * every - clock();
     await pause(wait, signal);
   }
 }

@@ -1,5 +1,6 @@
 // Plays the sensors of a device along a known power curve: lab-player.mjs ROOT '{"plays":["pi5"],"curve":{...}}'. It writes files below ROOT and
-// answers HTTP until its stdin ends, and tells its longest stall; a line "lose SECONDS" on stdin takes the sensors away for so long. t is the monotonic clock in seconds.
+// answers HTTP until its stdin ends, and tells its longest stall; a line "lose SECONDS" on stdin takes the sensors away for so long,
+// "brownout" raises the firmware's alarms. t is the monotonic clock in seconds.
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
@@ -115,5 +116,6 @@ const input = createInterface({ input: process.stdin });
 input.on('line', (line) => {
   const seconds = /^lose (\d+)$/.exec(line)?.[1];
   if (seconds) lostUntil = now() + Number(seconds);
+  if (line === 'brownout') put('throttled', 'throttled=0x50005\n');
 });
 input.on('close', () => process.exit(0));

@@ -106,7 +106,7 @@ export function plug(meter: Plug, env: NodeJS.ProcessEnv): Source {
     name: meter.name ?? meter.type,
     scope: meter.scope,
     detail: `${meter.type} at ${new URL(meter.url).host}`,
-    period: meter.period ?? 0.5,
+    period: meter.period ?? 0.4,
     refresh: meter.type === 'home-assistant' ? 10 : 1,
     async read(): Promise<Reading> {
       try {

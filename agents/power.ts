@@ -8,6 +8,9 @@ import { clocksOf, cpuSet, type Sensed } from './sensed.ts';
 import { policies, targetClock } from './sensors/cpufreq.ts';
 import { CLOCK } from './state.ts';
 
+/** Longest wait for a reading after a window, s. */
+const REST = 3;
+
 /** Reading the sensors must not cost more of the speed of decoding. */
 export const OVERHEAD = 0.01;
 
@@ -139,17 +142,24 @@ export class PowerPass {
   async #read(): Promise<void> {
     if (!this.#reads) return;
     await this.#sampler.start();
-    const slow = this.#sensed.sources.map(({ refresh }) => Math.min(refresh, 2)).filter((seconds) => seconds > 0.2);
-    await pause(slow.length > 0 ? 1.2 * Math.max(...slow) : 0, this.#at.signal);
+    await pause(this.#ownPace(), this.#at.signal);
   }
 
-  /** Lets the last window be followed by a reading, then stops. */
+  /** Lets the last window be followed by a reading of every source that speaks, then stops. */
   async #rest(): Promise<void> {
     if (!this.#reads) return;
-    const { settings, sources } = this.#sensed;
-    const periods = sources.map(({ period, refresh }) => Math.max(settings.period ?? period, Math.min(refresh, 1)));
-    await pause(sources.length > 0 ? Math.max(0.05, 3 * Math.max(...periods)) : 0, this.#at.signal);
+    const { elapsed, signal } = this.#at;
+    const end = elapsed();
+    await pause(this.#ownPace(), signal);
+    const behind = () => this.#sampler.power.some(({ times }) => (times.at(-1) ?? Number.POSITIVE_INFINITY) <= end);
+    while (behind() && elapsed() < end + REST && !signal.aborted) await pause(0.02, signal);
     await this.#sampler.stop();
+  }
+
+  /** Seconds in which each slow source has a value of its own. */
+  #ownPace(): number {
+    const slow = this.#sensed.sources.map(({ refresh }) => Math.min(refresh, 2)).filter((seconds) => seconds > 0.2);
+    return slow.length > 0 ? 1.2 * Math.max(...slow) : 0;
   }
 
   #write(marker: Marker): void {

@@ -75,7 +75,7 @@ function powerLine({ times, watts, refresh }: PowerTrace): Line {
   const asked = spacing(kept.map(({ time }) => time));
   const changes = kept.filter(({ value }, i) => i > 0 && value !== kept[i - 1]?.value).map(({ time }) => time);
   const gaps = changes.slice(1).map((time, i) => time - (changes[i] as number));
-  const pace = Math.max(gaps.length >= 3 ? quantile(ascending(gaps), 0.1) : refresh, asked);
+  const pace = Math.max(gaps.length >= 3 ? quantile(ascending(gaps), 0.1) : 0, refresh, asked);
   const points = pace > 1.5 * asked ? steps(kept, pace, LOST * asked) : kept;
   return { times: points.map(({ time }) => time), values: points.map(({ value }) => value), interval: pace };
 }

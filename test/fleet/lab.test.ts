@@ -161,7 +161,7 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
     assert.ok(run.flags.includes('lab'), 'a play is never taken for a measurement');
     assert.match(
       run.evidence.find(({ flag }) => flag === 'energy-missing')?.evidence ?? '',
-      /^plug: prefill of a: the window of 3\.\d\d s holds 3 new values/,
+      /^plug: prefill of a: the window of 3\.\d\d s holds [2-4] new values/,
     );
     assert.equal(run.metrics.temperature_max?.max, 48.3);
     assert.equal(run.metrics.frequency_min?.min, 2400033792);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { runBeside } from '../../agents/beside.ts';
-import type { Build } from '../core/build.ts';
+import { type Build, type BuildSpec, specLabel } from '../core/build.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
@@ -32,10 +32,12 @@ const DAY = 86_400;
 /** What the devices of one call share. */
 export interface Bench {
   context: Context;
-  options: BenchOptions;
+  options: Omit<BenchOptions, 'toolchain' | 'flags'>;
   store: Store;
   model: Model;
   suite: Suite;
+  /** What to build for each device. */
+  builds: readonly BuildSpec[];
   signal: AbortSignal;
   onStep(device: string, text: string): void;
   onBegin(run: string, device: string, label: string): void;
@@ -44,6 +46,7 @@ export interface Bench {
 
 /** A run that can be begun: its build is on the device. */
 export interface Planned {
+  spec: BuildSpec;
   build: Build;
   binary: string;
   threads: number;
@@ -84,15 +87,15 @@ export class BenchDevice {
     const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
     const unfit = preflight(facts, { model: model.name, bytes: model.bytes, present });
     if (unfit) throw new FleetError(unfit);
-    for (const toolchain of options.toolchain) {
+    for (const spec of this.#bench.builds) {
       this.#bench.signal.throwIfAborted();
       try {
-        onStep(id, `building with ${toolchain} for ${target}`);
-        const made = await build({ toolchain, target, flags: options.flags, root: context.root });
+        onStep(id, `building with ${specLabel(spec)} for ${target}`);
+        const made = await build({ ...spec, target, root: context.root });
         store.saveBuild(made);
-        onStep(id, `sending trit (${toolchain})`);
+        onStep(id, `sending trit (${specLabel(spec)})`);
         const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
-        for (const threads of options.threads ?? [fastCores(facts, this.#cpus)]) planned.push({ build: made, binary, threads });
+        for (const threads of options.threads ?? [fastCores(facts, this.#cpus)]) planned.push({ spec, build: made, binary, threads });
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
         failures.push(error.message);
@@ -108,7 +111,7 @@ export class BenchDevice {
   }
 
   /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */
-  async run({ build, binary, threads }: Planned): Promise<string> {
+  async run({ spec, build, binary, threads }: Planned): Promise<string> {
     const { store, suite, model, options, context, signal } = this.#bench;
     const facts = this.#facts as Facts;
     const id = newRunId();
@@ -125,7 +128,7 @@ export class BenchDevice {
       ...{ id, device: this.device.id, toolchain: build.toolchain, build, model: model.name, suite: suite.name, suiteVersion: suite.version },
       ...{ threads, cpus: job.cpus, emulated: this.device.emulated, facts, journal: journalOf(job, facts, home), started: Date.now() },
     });
-    this.#bench.onBegin(id, this.device.id, `${build.toolchain} ×${threads}`);
+    this.#bench.onBegin(id, this.device.id, `${specLabel(spec)} ×${threads}`);
     const connection = this.#connection as Connection;
     let meters: RunMeters | null = null;
     try {

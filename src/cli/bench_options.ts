@@ -1,3 +1,5 @@
+import type { MetricName } from '../core/metric.ts';
+
 /** What `fleet bench` was asked to do. */
 export interface BenchOptions {
   device: string;
@@ -11,4 +13,10 @@ export interface BenchOptions {
   flags?: string;
   wait?: number | true;
   acceptNewHostKey?: boolean;
+}
+
+/** What `fleet compare` was asked to do. */
+export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags'> {
+  metric: [MetricName, ...MetricName[]];
+  noise?: boolean;
 }

@@ -12,24 +12,17 @@ export function buildCommand(): Command {
     .description('compile trit for targets with toolchains')
     .addOption(new Option('-c, --toolchain <names>', 'such as clang-19,gcc-12').argParser(list).default(['cc'], "the host's own: cc"))
     .addOption(new Option('--target <names>', `of ${TARGETS.join(', ')} (default: this machine)`).argParser(list))
-    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76"')
-    .option('--list', 'list the toolchains and what they build for here')
+    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76", or named ones')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fleet build\n  $ fleet build -c clang-19,gcc-12 --target x86_64-linux,aarch64-linux\n  $ fleet build --list',
+      '\nExamples:\n  $ fleet build\n  $ fleet build -c clang-19,gcc-12 --target x86_64-linux,aarch64-linux\n  $ fleet build --flags "O2 lto"\n\nCompilers and named flags: fleet toolchains.',
     )
-    .action(async (options: { toolchain: string[]; target?: string[]; flags?: string; list?: boolean }, command: Command) => {
+    .action(async (options: { toolchain: string[]; target?: string[]; flags?: string }, command: Command) => {
       const context = contextOf(command);
       const { build } = await import('../fleet/build.ts');
       const { hostTarget } = await import('../fleet/target.ts');
-      const { findToolchain, listToolchains } = await import('../fleet/toolchains.ts');
+      const { findToolchain } = await import('../fleet/toolchains.ts');
       const { grid } = await import('./grid.ts');
-      if (options.list) {
-        const found = await listToolchains(TARGETS);
-        const rows = found.map(({ name, version, targets, install }) => [name, version ?? `absent: ${install}`, targets.join(', ')]);
-        context.give(() => grid(['toolchain', 'version', 'targets'], rows), { toolchains: found });
-        return;
-      }
       const targets = (options.target ?? [hostTarget()]).map((name) => {
         if (!TARGETS.includes(name as Target)) throw new UsageError(`there is no target "${name}"; known: ${TARGETS.join(', ')}`);
         return name as Target;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { benchCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
+import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
 import { modelCommand } from './model.ts';
@@ -11,10 +12,12 @@ import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { setupCommand } from './setup.ts';
 import { showCommand } from './show.ts';
+import { toolchainsCommand } from './toolchains.ts';
 
 /** One row a command, in the order of --help. */
 const COMMANDS: readonly (() => Command)[] = [
   benchCommand,
+  compareCommand,
   runsCommand,
   showCommand,
   reportCommand,
@@ -23,6 +26,7 @@ const COMMANDS: readonly (() => Command)[] = [
   probeCommand,
   powerCommand,
   buildCommand,
+  toolchainsCommand,
   modelCommand,
   completionCommand,
   setupCommand,

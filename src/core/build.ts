@@ -2,6 +2,22 @@
 export const TARGETS = ['x86_64-linux', 'aarch64-linux', 'armv7-linux', 'riscv64-linux'] as const;
 export type Target = (typeof TARGETS)[number];
 
+/** What a user asks to be built: one side of a comparison. */
+export interface BuildSpec {
+  toolchain: string;
+  /** More compiler flags; '' for none. */
+  flags: string;
+}
+
+/** "clang-19", or "clang-19:-O2 -flto". That a binary is static is our choice and no flag of the user's. */
+export function specLabel({ toolchain, flags }: BuildSpec): string {
+  const chosen = flags
+    .split(' ')
+    .filter((flag) => flag !== '-static')
+    .join(' ');
+  return chosen ? `${toolchain}:${chosen}` : toolchain;
+}
+
 /** One binary. */
 export interface Build {
   /** Content hash of sources + target + toolchain version + flags: the key of the cache. */
@@ -13,4 +29,6 @@ export interface Build {
   path: string; // of the binary, on the controller
   sha256: string; // of the binary
   bytes: number;
+  /** Hash of the machine code and its constants, without what only names the compiler; null where it cannot be told. */
+  code: string | null;
 }

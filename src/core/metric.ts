@@ -7,6 +7,8 @@ export interface Metric {
   readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count' | 'ratio';
   readonly better: 'higher' | 'lower' | 'neither';
   readonly summary: Summary;
+  /** Least relative change that counts in a comparison. */
+  readonly threshold?: number;
   readonly title: string;
   /** One sentence: what is measured, from when to when. */
   readonly definition: string;
@@ -19,6 +21,7 @@ export const METRICS = [
     unit: 'tokens/s',
     better: 'higher',
     summary: 'median',
+    threshold: 0.03,
     title: 'Prefill',
     definition: 'Prompt tokens divided by the time of evaluating the whole prompt.',
   },
@@ -27,6 +30,7 @@ export const METRICS = [
     unit: 'tokens/s',
     better: 'higher',
     summary: 'median',
+    threshold: 0.02,
     title: 'Decode',
     definition: 'Generated tokens after the first, divided by the time from the first to the last.',
   },
@@ -236,6 +240,9 @@ export const METRICS = [
 ] as const satisfies readonly Metric[];
 
 export type MetricName = (typeof METRICS)[number]['name'];
+
+/** Of a metric whose row names no threshold. */
+export const THRESHOLD = 0.05;
 
 export function metric(name: MetricName): Metric {
   return METRICS.find((m) => m.name === name) as Metric;

@@ -1,4 +1,5 @@
 import type { Build } from './build.ts';
+import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
@@ -102,6 +103,20 @@ export interface RunFilter {
   limit?: number;
 }
 
+/** Which comparisons; every field narrows. */
+export interface ComparisonFilter {
+  id?: string;
+  device?: string;
+  model?: string;
+  suite?: string;
+  threads?: number;
+  epoch?: string | null;
+  /** true: only those of a build with itself. */
+  noise?: boolean;
+  /** The newest so many; 100 without. */
+  limit?: number;
+}
+
 /** A run the controller has to finish or to mark, with what it takes to follow its journal. */
 export interface UnfinishedRun extends NewRun {
   status: 'queued' | 'running';
@@ -152,6 +167,8 @@ export interface StoreReader {
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
+  /** Newest first, with their launches. */
+  comparisons(filter?: ComparisonFilter): StoredComparison[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
   changedSince(cursor: number): Changes;
   /** What a follower begins with: the cursor as it stands, and the runs that are queued or running. */
@@ -180,6 +197,10 @@ export interface Store extends StoreReader {
   /** Remembers a device and what it answered; returns the environment epoch. */
   saveFacts(device: Pick<Device, 'id' | 'title'>, facts: Facts): string;
   saveBuild(build: Build): void;
+  createComparison(comparison: NewComparison): void;
+  /** A run that was made for a comparison. */
+  addLaunch(comparison: string, pair: number, side: Side, run: string): void;
+  endComparison(comparison: string, status: Exclude<StoredComparison['status'], 'running'>, message: string | null): void;
   /** Runs that are queued or running, oldest first. */
   unfinished(): UnfinishedRun[];
 }

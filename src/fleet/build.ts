@@ -1,17 +1,19 @@
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { $ } from 'zx';
 import type { Build, Target } from '../core/build.ts';
-import { FleetError, reason, UsageError } from '../core/errors.ts';
+import { FleetError, reason } from '../core/errors.ts';
 import { sha256Of } from './checksum.ts';
+import { codeHash } from './code_hash.ts';
+import { flagsOf } from './flag_sets.ts';
 import { type Compiler, compilerFor } from './toolchains.ts';
 
 export interface BuildOptions {
   toolchain: string;
   target: Target;
-  /** More compiler flags, such as -mcpu=cortex-a76. */
+  /** More compiler flags, such as -mcpu=cortex-a76, or named sets of them (flag_sets.ts). */
   flags?: string;
   /** Folder that holds kernels/; its .fleet/builds is the cache. */
   root?: string;
@@ -26,7 +28,7 @@ const running = new Map<string, Promise<Build>>();
  * several builders may work at once and a killed one leaves nothing half done. Throws a FleetError with the first error of the compiler.
  */
 export async function build(options: BuildOptions): Promise<Build> {
-  const flags = checkFlags(options.flags ?? '');
+  const flags = flagsOf(options.flags ?? '', options.target);
   const root = resolve(options.root ?? '.');
   const kernels = join(root, 'kernels');
   const compiler = await compilerFor(options.toolchain, options.target);
@@ -71,7 +73,7 @@ async function cached(cache: string, id: string): Promise<Build | null> {
   try {
     const entry = JSON.parse(await readFile(join(folder, 'build.json'), 'utf8')) as Build;
     const path = join(folder, 'trit');
-    if (entry.id === id && (await sha256Of(path)) === entry.sha256) return { ...entry, path };
+    if (entry.id === id && entry.code !== undefined && (await sha256Of(path)) === entry.sha256) return { ...entry, path };
     await rm(folder, { recursive: true, force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') await rm(folder, { recursive: true, force: true });
@@ -107,6 +109,7 @@ async function make(
       path,
       sha256: await sha256Of(join(entry, 'trit')),
       bytes: (await stat(join(entry, 'trit'))).size,
+      code: await codeHash(out),
     };
     await writeFile(join(entry, 'build.json'), `${JSON.stringify({ ...made, path: 'trit' }, null, 2)}\n`);
     try {
@@ -124,40 +127,19 @@ async function make(
   }
 }
 
-function runMake(folder: string, variables: string[], onLine: (line: string) => void): Promise<number> {
+/** Runs make; each line of what it and the compiler say goes to onLine. Returns its exit code. */
+async function runMake(folder: string, variables: string[], onLine: (line: string) => void): Promise<number> {
   const { MAKEFLAGS: _flags, MAKELEVEL: _level, ...env } = process.env;
-  return new Promise((resolve, reject) => {
-    const child = spawn('make', ['--no-print-directory', `-j${availableParallelism()}`, ...variables], {
-      cwd: folder,
-      env: { ...env, LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let rest = '';
-    const take = (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) onLine(line);
-    };
-    child.stdout.setEncoding('utf8').on('data', take);
-    child.stderr.setEncoding('utf8').on('data', take);
-    child.once('error', (error) => reject(new FleetError(`make cannot be run (${reason(error)}); on Debian: apt install make`, { cause: error })));
-    child.once('close', (code) => {
-      if (rest) onLine(rest);
-      resolve(code ?? 1);
-    });
-  });
+  const tell = $({ cwd: folder, nothrow: true, quiet: true, detached: false, env: { ...env, LC_ALL: 'C' } });
+  const made = tell`make --no-print-directory -j${availableParallelism()} ${variables} 2>&1`;
+  for await (const line of made) onLine(line);
+  const code = (await made).exitCode ?? 1;
+  if (code === 127) throw new FleetError('make is not installed; on Debian: apt install make');
+  return code;
 }
 
 async function failure({ toolchain, target }: BuildOptions, log: string[], file: string): Promise<FleetError> {
   await writeFile(file, `${log.join('\n')}\n`);
   const error = log.find((line) => /(\berror:|undefined reference|\*\*\*)/.test(line)) ?? log.at(-1) ?? 'make said nothing';
   return new FleetError(`${toolchain} did not build the engine for ${target}: ${error.trim().slice(0, 300)}; all of it is in ${file}`);
-}
-
-/** They pass through make and a shell: nothing but compiler flags may. */
-function checkFlags(flags: string): string {
-  const parts = flags.split(/\s+/).filter(Boolean);
-  const odd = parts.find((part) => !/^-[\w=+.,-]+$/.test(part));
-  if (odd !== undefined) throw new UsageError(`"${odd}" is not a compiler flag such as -mcpu=cortex-a76`);
-  return parts.join(' ');
 }

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { $ } from 'zx';
 import type { Target } from '../core/build.ts';
 import { FleetError, UsageError } from '../core/errors.ts';
 import { nearest } from './nearest.ts';
@@ -135,10 +135,9 @@ function firstLine({ code, stdout }: { code: number; stdout: string }): string |
   return code === 0 ? (stdout.split('\n')[0]?.trim() ?? null) : null;
 }
 
-function run(program: string, args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(program, args, { timeout: 60_000, env: { ...process.env, LC_ALL: 'C' } }, (error, stdout, stderr) => {
-      resolve({ code: error ? (typeof error.code === 'number' ? error.code : 127) : 0, stdout, stderr });
-    });
-  });
+/** Tells by its exit code, 127 where there is no such program; never throws. */
+async function run(program: string, args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const tell = $({ nothrow: true, quiet: true, detached: false, timeout: '60s', env: { ...process.env, LC_ALL: 'C' } });
+  const { exitCode, stdout, stderr } = await tell`${program} ${args}`;
+  return { code: exitCode ?? 1, stdout, stderr };
 }

@@ -1,9 +1,11 @@
+import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
 import type { Marker } from '../core/joules.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
 import type {
   Changes,
+  ComparisonFilter,
   Evidence,
   RunDetail,
   RunFilter,
@@ -15,6 +17,7 @@ import type {
   StoreReader,
 } from '../core/store.ts';
 import { INVALID_FLAGS } from '../core/validity.ts';
+import { readComparisons } from './comparisons.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -109,6 +112,10 @@ export class Query implements StoreReader {
       ),
     );
     return rows.map(({ json, ...rest }) => ({ ...rest, facts: parse<Facts>(json) }));
+  }
+
+  comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
+    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id })));
   }
 
   changedSince(cursor: number): Changes {

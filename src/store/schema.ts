@@ -134,6 +134,39 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX runs_unfinished ON runs(started) WHERE status IN ('queued', 'running');
   `,
   `
+  ALTER TABLE builds ADD COLUMN code TEXT;   -- hash of the machine code, without what only names the compiler; null where unknown
+
+  -- A baseline against a candidate on one device: pairs of launches. What they say is worked out anew whenever it is read.
+  CREATE TABLE comparisons (
+    id            TEXT PRIMARY KEY,
+    device        TEXT NOT NULL REFERENCES devices(id),
+    baseline      INTEGER NOT NULL REFERENCES builds(id),
+    candidate     INTEGER NOT NULL REFERENCES builds(id),
+    model         TEXT NOT NULL,
+    suite         TEXT NOT NULL,
+    suite_version INTEGER NOT NULL,
+    threads       INTEGER NOT NULL,
+    metrics       TEXT NOT NULL,     -- JSON array of names; the first decides when to stop
+    seed          INTEGER NOT NULL,  -- of the order within the pairs
+    epoch         TEXT,              -- of the device's environment
+    started       REAL NOT NULL,
+    ended         REAL,
+    status        TEXT NOT NULL CHECK (status IN ('running', 'ok', 'failed', 'cancelled')),
+    message       TEXT
+  ) STRICT;
+  CREATE INDEX comparisons_device ON comparisons(device, started);
+
+  -- Pair 0 warms up and counts nothing. A pair of which a run is invalid stays, and counts nothing either.
+  CREATE TABLE launches (
+    comparison TEXT NOT NULL REFERENCES comparisons(id),
+    pair       INTEGER NOT NULL,
+    side       TEXT NOT NULL CHECK (side IN ('baseline', 'candidate')),
+    run        TEXT NOT NULL REFERENCES runs(id),
+    PRIMARY KEY (comparison, pair, side)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX launches_run ON launches(run);
+  `,
+  `
   -- Figures of power and energy: which source they come from, and what it covers (src/core/scope.ts). Records of the controller itself
   -- (its meters) have negative sequence numbers.
   ALTER TABLE samples ADD COLUMN source TEXT;

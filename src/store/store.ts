@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Build } from '../core/build.ts';
+import type { NewComparison, Side, StoredComparison } from '../core/comparison.ts';
 import type { Device } from '../core/device.ts';
 import { epochText } from '../core/epoch.ts';
 import { FleetError } from '../core/errors.ts';
@@ -8,6 +9,7 @@ import type { FlagName } from '../core/flags.ts';
 import type { JournalEntry, JournalRecord } from '../core/journal.ts';
 import type { NewRun, RunStatus } from '../core/run.ts';
 import type { Store, UnfinishedRun } from '../core/store.ts';
+import { insertComparison } from './comparisons.ts';
 import { Query, type RunRow } from './query.ts';
 import { insertRecord, raiseFlag } from './record.ts';
 import { Sql } from './sql.ts';
@@ -26,7 +28,7 @@ class FileStore extends Query implements Store {
     this.sql.write(`run ${run.id}`, () => {
       this.#device(run.device, undefined);
       const facts = run.facts ? this.#facts(run.device, run.facts, run.started).id : null;
-      const build = this.#build({ ...run.build, toolchain: run.toolchain, bytes: null });
+      const build = this.#build({ ...run.build, toolchain: run.toolchain, bytes: null, code: null });
       this.sql.run(
         `INSERT INTO runs (id, device, build, facts, model, suite, suite_version, threads, cpus, emulated, journal, started, status)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')`,
@@ -96,6 +98,27 @@ class FileStore extends Query implements Store {
 
   saveBuild(build: Build): void {
     this.sql.write(`build ${build.sha256.slice(0, 12)}`, () => void this.#build(build));
+  }
+
+  createComparison(comparison: NewComparison): void {
+    this.sql.write(`comparison ${comparison.id}`, () => {
+      this.#device(comparison.device, undefined);
+      const [baseline, candidate] = [comparison.baseline, comparison.candidate].map((build) =>
+        this.#build({ ...build, target: build.target as Build['target'], bytes: null }),
+      ) as [number, number];
+      insertComparison(this.sql, comparison, baseline, candidate);
+    });
+  }
+
+  addLaunch(comparison: string, pair: number, side: Side, run: string): void {
+    this.sql.write(`comparison ${comparison}`, () => void this.sql.run('INSERT INTO launches VALUES (?, ?, ?, ?)', comparison, pair, side, run));
+  }
+
+  endComparison(comparison: string, status: Exclude<StoredComparison['status'], 'running'>, message: string | null): void {
+    this.sql.write(
+      `comparison ${comparison}`,
+      () => void this.sql.run('UPDATE comparisons SET status = ?, message = ?, ended = ? WHERE id = ?', status, message, Date.now(), comparison),
+    );
   }
 
   unfinished(): UnfinishedRun[] {
@@ -169,11 +192,11 @@ class FileStore extends Query implements Store {
   }
 
   #build(build: Omit<Build, 'id' | 'path' | 'bytes'> & { bytes: number | null }): number {
-    const { sha256, toolchain, compiler, target, flags, bytes } = build;
+    const { sha256, toolchain, compiler, target, flags, bytes, code } = build;
     const row = this.sql.get<{ id: number }>(
-      `INSERT INTO builds VALUES (NULL, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET bytes = coalesce(excluded.bytes, bytes) RETURNING id`,
-      ...[sha256, toolchain, compiler, target, flags, bytes],
+      `INSERT INTO builds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET bytes = coalesce(excluded.bytes, bytes), code = coalesce(excluded.code, code) RETURNING id`,
+      ...[sha256, toolchain, compiler, target, flags, bytes, code],
     );
     return row?.id as number;
   }

@@ -118,6 +118,12 @@ describe('build', { skip: missing }, () => {
     await assert.rejects(build({ toolchain: 'cc', target, root: join(root, 'absent') }), /the engine's sources .*absent.*kernels cannot be read/);
   });
 
+  it('a named set of flags is the flags it stands for; no other word passes', async () => {
+    const named = await build({ toolchain: 'cc', target, root, flags: 'O2 -DX=2' });
+    assert.equal(named.id, (await build({ toolchain: 'cc', target, root, flags: '-O2 -DX=2' })).id);
+    await assert.rejects(build({ toolchain: 'cc', target, root, flags: 'O22' }), /"O22" is not a compiler flag .*did you mean "O2"/);
+  });
+
   it('every toolchain says its version, or how to install it', async () => {
     const targets: Target[] = [target];
     const listed = await listToolchains(targets);

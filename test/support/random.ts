@@ -19,3 +19,8 @@ export function anyDouble(random: () => number): number {
     if (Number.isFinite(view.getFloat64(0))) return view.getFloat64(0);
   }
 }
+
+/** A standard normal value (Box and Muller), from numbers in [0, 1). */
+export function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}

@@ -1,0 +1,94 @@
+import type { BuildSpec } from '../core/build.ts';
+import { FleetError } from '../core/errors.ts';
+import { plain } from '../core/plain.ts';
+import type { Store } from '../core/store.ts';
+import type { Suite } from '../core/suite.ts';
+import { loadInventory, resolveDevices } from '../fleet/inventory.ts';
+import type { Model } from '../fleet/model.ts';
+import { schedule, type Task } from '../fleet/schedule.ts';
+import { findToolchain } from '../fleet/toolchains.ts';
+import { openStore } from '../store/store.ts';
+import { type Bench, BenchDevice, type Planned } from './bench_device.ts';
+import type { Context } from './context.ts';
+import { Failures } from './failures.ts';
+import { Interrupt } from './interrupt.ts';
+import { Progress } from './progress.ts';
+
+/** A device that is ready: its runs can begin. */
+export interface Ready {
+  lane: BenchDevice;
+  planned: Planned[];
+}
+
+/** What a measuring command wants done. */
+export interface Work {
+  model: Model;
+  suite: Suite;
+  builds: readonly BuildSpec[];
+  /** Most runs on a ready device. */
+  runsOn(ready: Ready): number;
+  /** Its tasks, one after another. */
+  tasksOn(ready: Ready, shared: { store: Store; signal: AbortSignal }): Task<unknown>[];
+}
+
+export interface Measured {
+  /** Still open. */
+  store: Store;
+  /** Runs in the order in which they began. */
+  ids: string[];
+  failures: Failures['list'];
+  /** Ctrl-C came. */
+  stopped: boolean;
+}
+
+/** Prepares every device, then measures on all of them, side by side; what a device does wrong ends in `failures`. The caller closes the store. */
+export async function measure(context: Context, options: Bench['options'], work: Work): Promise<Measured> {
+  const devices = resolveDevices(await loadInventory(context.devices), options.device);
+  for (const { toolchain } of work.builds) findToolchain(toolchain);
+  const store = openStore(context.db);
+  const interrupt = new Interrupt('stopping; what was measured is kept (Ctrl-C again leaves at once, the next call fetches the rest)');
+  const { signal } = interrupt;
+  const progress = new Progress(work.suite);
+  const failures = new Failures(context);
+  const ids: string[] = [];
+  const shared: Bench = {
+    ...{ context, options, store, model: work.model, suite: work.suite, builds: work.builds, signal },
+    onStep: (device, text) => progress.step(device, plain(text)),
+    onBegin(run, device, label) {
+      ids.push(run);
+      progress.run(run, device, label);
+    },
+    onRecord: (run, device, record) => progress.record(run, device, record),
+  };
+  const lanes = devices.map((device) => new BenchDevice(device, shared));
+  try {
+    // Nothing is timed while compilers run here: first all devices are prepared, then all are measured.
+    const ready = await interrupt.race(prepareAll(lanes, failures, signal));
+    const tasks = ready.flatMap((one) => work.tasksOn(one, { store, signal }));
+    if (tasks.length > 0) {
+      progress.begin(new Map(ready.map((one) => [one.lane.device.id, work.runsOn(one)])));
+      await schedule(tasks, { signal, onSettled: ({ device }, outcome) => outcome.status === 'failed' && failures.add(device, outcome.error) });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    progress.end();
+    interrupt.release();
+    await Promise.all(lanes.map((lane) => lane.close()));
+  }
+  return { store, ids, failures: failures.list, stopped: signal.aborted };
+}
+
+async function prepareAll(lanes: readonly BenchDevice[], failures: Failures, signal: AbortSignal): Promise<Ready[]> {
+  const outcomes = await schedule(
+    lanes.map((lane) => ({ device: lane.device.id, run: async () => ({ lane, ...(await lane.prepare()) }) })),
+    { signal },
+  );
+  return outcomes.flatMap((outcome, index) => {
+    const { id } = (lanes[index] as BenchDevice).device;
+    if (outcome.status === 'failed') failures.add(id, outcome.error);
+    if (outcome.status !== 'done') return [];
+    for (const sentence of outcome.value.failures) failures.add(id, new FleetError(sentence));
+    return [outcome.value];
+  });
+}

@@ -1,0 +1,62 @@
+import type { NewComparison, Side, StoredComparison } from '../core/comparison.ts';
+import type { MetricName } from '../core/metric.ts';
+import type { RunSummary } from '../core/run.ts';
+import type { ComparisonFilter } from '../core/store.ts';
+import type { Sql } from './sql.ts';
+
+interface Row {
+  id: string;
+  device: string;
+  model: string;
+  suite: string;
+  threads: number;
+  metrics: string;
+  seed: number;
+  epoch: string | null;
+  started: number;
+  ended: number | null;
+  status: StoredComparison['status'];
+  message: string | null;
+  baseline: number;
+  candidate: number;
+}
+
+/** Newest first, with every launch; `runsOf` gives runs by their ids. */
+export function readComparisons(sql: Sql, filter: ComparisonFilter, runsOf: (ids: string[]) => RunSummary[]): StoredComparison[] {
+  const narrow = (['id', 'device', 'model', 'suite', 'threads', 'epoch'] as const).filter((field) => filter[field] !== undefined);
+  const where = narrow.map((field) => `${field} IS ?`);
+  if (filter.noise) where.push('baseline = candidate');
+  const rows = sql.all<Row>(
+    `SELECT * FROM comparisons ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY started DESC, id DESC LIMIT ?`,
+    ...narrow.map((field) => filter[field]),
+    filter.limit ?? 100,
+  );
+  return rows.map((row) => {
+    const launches = sql.all<{ pair: number; side: Side; run: string }>(
+      'SELECT pair, side, run FROM launches WHERE comparison = ? ORDER BY pair, side',
+      row.id,
+    );
+    const runs = new Map((launches.length > 0 ? runsOf(launches.map(({ run }) => run)) : []).map((run) => [run.id, run]));
+    return {
+      ...{ id: row.id, device: row.device, model: row.model, suite: row.suite, threads: row.threads, seed: row.seed, epoch: row.epoch },
+      ...{ started: row.started, ended: row.ended, status: row.status, message: row.message },
+      metrics: JSON.parse(row.metrics) as MetricName[],
+      ...{ baseline: buildOf(sql, row.baseline), candidate: buildOf(sql, row.candidate) },
+      launches: launches.map(({ pair, side, run }) => ({ pair, side, run: runs.get(run) as RunSummary })),
+    };
+  });
+}
+
+function buildOf(sql: Sql, id: number): StoredComparison['baseline'] {
+  return sql.get('SELECT toolchain, flags, sha256, compiler, code FROM builds WHERE id = ?', id) as StoredComparison['baseline'];
+}
+
+/** `baseline` and `candidate`: rows of builds. */
+export function insertComparison(sql: Sql, comparison: NewComparison, baseline: number, candidate: number): void {
+  const { id, device, model, suite, suiteVersion, threads, metrics, seed, epoch, started } = comparison;
+  sql.run(
+    `INSERT INTO comparisons (id, device, baseline, candidate, model, suite, suite_version, threads, metrics, seed, epoch, started, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')`,
+    ...[id, device, baseline, candidate, model, suite, suiteVersion, threads, JSON.stringify(metrics), seed, epoch, started],
+  );
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { stringify } from 'yaml';
+import type { ComparisonRow } from '../../src/core/comparison.ts';
+import { openStore } from '../../src/store/store.ts';
+import { cli, ROOT, scratch } from '../support/cli.ts';
+
+/** Comparisons of real builds on this machine. */
+
+const folder = scratch();
+const devices = join(folder, 'devices');
+const suite = join(folder, 'short.json');
+const options = () => ({ cwd: folder, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
+
+before(() => {
+  execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
+  mkdirSync(devices);
+  writeFileSync(join(devices, 'local.yaml'), stringify({ connector: 'local', workdir: join(folder, 'work') }));
+  const prompts = [{ id: 'a', random_tokens: 4, max_tokens: 24 }];
+  writeFileSync(suite, JSON.stringify({ name: 'short', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 0, repetitions: 2 }));
+});
+
+test('an unoptimised build is slower, settled at the first look; every launch is a run in the database', async (t) => {
+  const { code, stdout, stderr } = await cli(['compare', 'cc', 'cc:-O0', '-s', suite, '-t', '1', '--isa', 'scalar', '--json'], options());
+  const { comparisons } = JSON.parse(stdout) as { comparisons: ComparisonRow[] };
+  const [decode] = comparisons;
+  if (decode?.invalidPairs === 8) {
+    assert.equal(code, 1, stderr);
+    assert.match(decode.note ?? '', /8 pairs had an invalid run \(busy\)/);
+    return t.skip('other programs used the processor in eight pairs of launches, so that none counted');
+  }
+  assert.equal(code, 0, stderr);
+  assert.deepEqual([decode?.metric, decode?.verdict, decode?.pairs], ['decode_rate', 'slower', 8]);
+  assert.ok((decode?.change ?? 0) < -0.3 && (decode?.interval?.[1] ?? 0) < 0, JSON.stringify(decode));
+  const store = openStore(join(folder, 'fleet.db'), { readonly: true });
+  const [stored] = store.comparisons();
+  assert.equal(stored?.launches.length, 18);
+  assert.equal(store.runs().length, 18);
+  store.close();
+});
+
+test('flags that change no instruction: "same code", and nothing is launched', async () => {
+  const { code, stdout, stderr } = await cli(['compare', 'cc', 'cc:-DUNUSED=1', '-s', suite, '--json'], options());
+  assert.equal(code, 0, stderr);
+  const { comparisons } = JSON.parse(stdout) as { comparisons: ComparisonRow[] };
+  assert.deepEqual(
+    comparisons.map(({ verdict, pairs, change }) => [verdict, pairs, change]),
+    [
+      ['same code', 0, null],
+      ['same code', 0, null],
+    ],
+  );
+});
+
+test('wrong words are refused with status 2 and a sentence', async () => {
+  for (const [args, sentence] of [
+    [['compare', 'cc', 'cc'], /both sides are cc/],
+    [['compare', 'cc'], /name what is held against cc/],
+    [['compare', 'cc', 'gcc-12', '--noise'], /name only that one/],
+    [['compare', 'cc', 'clung-19'], /there is no toolchain "clung-19"; did you mean "clang-19"/],
+    [['compare', 'cc', 'cc:rm -rf'], /not a compiler flag/],
+    [['compare', 'cc', 'gcc-12', '--metric', 'speed'], /metrics are prefill_rate/],
+  ] as const) {
+    const { code, stderr } = await cli([...args], options());
+    assert.match(stderr, sentence);
+    assert.equal(code, 2, stderr);
+  }
+});

@@ -2,14 +2,20 @@ import type { Host } from '../src/core/host.ts';
 import type { Job } from '../src/core/job.ts';
 import type { Answer } from './engine.ts';
 import { Engine } from './engine.ts';
+import { engineClock } from './engine_clock.ts';
+import { gate } from './gate.ts';
 import type { Journal } from './journal.ts';
 import { type Context, type Launch, sample } from './launch.ts';
 import { Busy, Lock } from './lock.ts';
 import { measure } from './measure.ts';
 import { memoryPass } from './memory.ts';
 import { provide } from './model.ts';
+import { PowerPass } from './power.ts';
 import { residentSet } from './proc.ts';
 import { checkKernels, goldenTokens } from './proof.ts';
+import { type Sensed, sense } from './sensed.ts';
+import { causes, stateOf } from './state.ts';
+import { sustain } from './sustained.ts';
 
 export const AGENT = 'fleet-agent 1';
 /** Evidence kept for one flag: the first few say it. */
@@ -21,7 +27,7 @@ const EVIDENCE = 5;
  * cannot be written. When the signal comes the engine is ended and the run is `cancelled`.
  */
 export async function runJob(host: Host, job: Job, journal: Journal, signal: AbortSignal, own: () => number = () => 0): Promise<void> {
-  const begun = performance.now();
+  const begun = process.hrtime.bigint();
   const given = new Map<string, number>();
   const at: Context = {
     host,
@@ -29,7 +35,7 @@ export async function runJob(host: Host, job: Job, journal: Journal, signal: Abo
     journal,
     signal,
     own,
-    elapsed: () => (performance.now() - begun) / 1000,
+    elapsed: () => Number(process.hrtime.bigint() - begun) / 1e9,
     hashes: new Map(),
     flag(flag, evidence) {
       const count = (given.get(flag) ?? 0) + 1;
@@ -57,10 +63,14 @@ async function phases(at: Context): Promise<void> {
   await provide(at);
   await checkKernels(at);
   await goldenTokens(at);
-  for (let launch = 0; launch < at.job.suite.launches; launch++) await oneLaunch(at, launch);
+  const sensed = await sense(at);
+  await gate(at, sensed);
+  const before = await stateOf(sensed.host);
+  for (let launch = 0; launch < at.job.suite.launches; launch++) await oneLaunch(at, sensed, launch);
+  for (const { flag, evidence } of causes(before, await stateOf(sensed.host))) at.flag(flag, evidence);
 }
 
-async function oneLaunch(at: Context, launch: number): Promise<void> {
+async function oneLaunch(at: Context, sensed: Sensed, launch: number): Promise<void> {
   const { binary, model, threads, cpus, isa, context, timeout, suite } = at.job;
   at.journal.write({ kind: 'phase', phase: 'load', detail: model.name, done: launch, total: suite.launches });
   const engine = await Engine.start(at.host, { binary, model: model.path, threads, cpus, isa, context, timeout, signal: at.signal });
@@ -71,10 +81,23 @@ async function oneLaunch(at: Context, launch: number): Promise<void> {
     sample(at, 'load_time', ready.load_ns / 1e9, { ...where, warmup: ready.cache_made === true }); // writing the cache is no part of a load
     sample(at, 'model_bytes', ready.model.bytes, where);
     at.journal.sync();
-    const of: Launch = { ...at, engine, launch };
-    const answers: Answer[] = await measure(of);
-    sample(at, 'peak_rss', (await residentSet(at.host, engine.pid))?.peak ?? (await engine.usage()).peak_rss, where);
-    if (launch === suite.launches - 1) await memoryPass(of, answers);
+    const of: Launch = { ...at, engine, launch, clock: await engineClock(at, engine) };
+    const last = launch === suite.launches - 1;
+    const power = new PowerPass(of, sensed);
+    try {
+      if (last) await power.idle(0);
+      const answers: Answer[] = suite.duration === undefined ? await measure(of) : await sustain(of, power);
+      sample(at, 'peak_rss', (await residentSet(at.host, engine.pid))?.peak ?? (await engine.usage()).peak_rss, where);
+      if (last) {
+        await power.requests(answers);
+        await power.idle(1);
+        power.finish();
+        await power.judgeClock();
+        await memoryPass(of, answers);
+      }
+    } finally {
+      await power.close();
+    }
     at.journal.sync();
     await engine.stop();
   } finally {

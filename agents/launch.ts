@@ -1,6 +1,7 @@
 import type { FlagName } from '../src/core/flags.ts';
 import type { Host } from '../src/core/host.ts';
 import type { Job } from '../src/core/job.ts';
+import type { Marker } from '../src/core/joules.ts';
 import type { MetricName } from '../src/core/metric.ts';
 import type { Prompt } from '../src/core/suite.ts';
 import type { Answer, Engine, Request } from './engine.ts';
@@ -21,10 +22,17 @@ export interface Context {
   flag(flag: FlagName, evidence: string): void;
 }
 
+/** How the engine's clock stands to the run's: seconds of the run = engine's ns / 1e9 + offset, off by no more than error. */
+export interface EngineClock {
+  offset: number;
+  error: number;
+}
+
 /** One start of the engine within a run. */
 export interface Launch extends Context {
   engine: Engine;
   launch: number;
+  clock: EngineClock;
 }
 
 /** The engine's request for a prompt. A twin's end token means nothing, and random tokens ask for a fixed amount of work: neither stops at it. */
@@ -50,6 +58,13 @@ export function sameAnswer(at: Context, prompt: Prompt, answer: Answer, which: s
   const evidence = `prompt ${prompt.id}: ${which} gave tokens with hash ${answer.done.hash}, the first answer ${first}`;
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; the engine does not compute the same thing twice`);
+}
+
+/** The window of a request, from the engine's own stamps. */
+export function mark(at: Launch, { done, times }: Answer, where: Pick<Marker, 'what' | 'prompt' | 'launch' | 'repetition'>): Marker {
+  const begin = done.request_ns / 1e9 + at.clock.offset;
+  const [first, last] = [times[0] ?? null, times.at(-1) ?? 0];
+  return { ...where, begin, end: begin + last, first: first === null ? null : begin + first, n_prompt: done.n_prompt, n_gen: done.n_gen };
 }
 
 export interface Where {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import type { Prompt } from '../src/core/suite.ts';
 import type { Answer } from './engine.ts';
-import { type Launch, requestFor, sameAnswer, sample, type Where } from './launch.ts';
+import { type Launch, mark, requestFor, sameAnswer, sample, type Where } from './launch.ts';
 import { loadAverage } from './proc.ts';
 import { Watch } from './watch.ts';
 
@@ -93,7 +93,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
 }
 
 /** Everything one request told. */
-function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
+export function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void {
   const { done, times, decode } = answer;
   const { launch, repetition, warmup } = where;
   const which = `${warmup ? 'warm-up' : 'repetition'} ${repetition + 1} of launch ${launch + 1}`;
@@ -109,6 +109,7 @@ function record(at: Launch, prompt: Prompt, answer: Answer, where: Where): void 
   if (!warmup) {
     const text = answer.text.slice(0, 65536);
     at.journal.write({ kind: 'series', series: 'token_times', unit: 's', prompt: prompt.id, launch, repetition, times, values: [] });
+    at.journal.write({ kind: 'window', ...mark(at, answer, { what: 'measure', prompt: prompt.id, launch, repetition }) });
     at.journal.write({ kind: 'output', prompt: prompt.id, launch, repetition, hash: done.hash, text, tokens: done.n_gen });
     const faults = done.decode_major_faults ?? done.major_faults ?? 0;
     if (faults > 0) at.flag('major-faults-in-decode', `prompt ${prompt.id}, ${which}: ${faults} page faults from disk`);

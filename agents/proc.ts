@@ -38,6 +38,28 @@ export async function proportionalSet(host: Host, pid: number): Promise<number |
   return kilobytes(await text(host, `/proc/${pid}/smaps_rollup`), 'Pss');
 }
 
+/** Resident bytes of a process that need memory or swap (anon), and of mapped files, which can be read again. */
+export async function residentParts(host: Host, pid: number): Promise<{ anon: number; file: number } | null> {
+  const status = await text(host, `/proc/${pid}/status`);
+  const [anon, file] = [kilobytes(status, 'RssAnon'), kilobytes(status, 'RssFile')];
+  return anon === null || file === null ? null : { anon: anon + (kilobytes(status, 'VmSwap') ?? 0), file };
+}
+
+/** Highest memory of the control group of a process, bytes, page cache included: Linux 5.19 and newer. The root group has no such file. */
+export async function cgroupPeak(host: Host, pid: number): Promise<number | null> {
+  const group = /^0::(\/.*)$/m.exec((await text(host, `/proc/${pid}/cgroup`)) ?? '')?.[1];
+  const peak = group === undefined ? null : await text(host, `/sys/fs/cgroup${group === '/' ? '' : group}/memory.peak`);
+  return peak !== null && /^\d+\s*$/.test(peak) ? Number(peak) : null;
+}
+
+export type Resource = 'cpu' | 'memory' | 'io';
+
+/** Seconds since the device was started in which some task stood still for want of a resource (pressure stall information). */
+export async function stalled(host: Host, resource: Resource): Promise<number | null> {
+  const found = /^some .*\btotal=(\d+)$/m.exec((await text(host, `/proc/pressure/${resource}`)) ?? '');
+  return found ? Number(found[1]) / 1e6 : null;
+}
+
 /** Bytes a process had to have read from disk; read-ahead of mapped files counts here and hides from the fault count. */
 export async function diskReads(host: Host, pid: number): Promise<number | null> {
   const found = /^read_bytes: (\d+)$/m.exec((await text(host, `/proc/${pid}/io`)) ?? '');

@@ -1,5 +1,6 @@
 import { METRICS, type MetricName, metric } from '../src/core/metric.ts';
 import type { RunSummary } from '../src/core/run.ts';
+import { oneScope, SCOPES, type Scope } from '../src/core/scope.ts';
 import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
 import { bars, type Setting, seriesOf, settingsOf, type Workload } from './groups.ts';
@@ -20,7 +21,9 @@ export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: W
   const { axis: by, [side]: name } = current();
   const { title, definition, unit } = metric(name);
   const inner = seriesOf(by);
-  const settings = settingsOf(workload?.runs ?? [], name);
+  const having = (workload?.runs ?? []).filter((run) => run.metrics[name]);
+  const { scope, kept, others: apart } = oneScope(having, (run) => run.metrics[name]?.scope);
+  const settings = settingsOf(kept, name);
   const { categories, series, cell } = bars(settings, by, (setting) => setting[inner], name);
   const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
   const picture = canvas(label, side);
@@ -29,7 +32,7 @@ export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: W
   fill(
     place,
     h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, workload?.runs ?? [])),
-    h('p', { class: 'note' }, definition),
+    h('p', { class: 'note' }, `${definition}${scope === null ? '' : scopeNote(scope, apart)}`),
     categories.length === 0
       ? h('p', { class: 'empty' }, `No run here has ${title}.`)
       : [
@@ -39,6 +42,12 @@ export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: W
         ],
   );
   if (categories.length > 0) drawBars(picture, { name, unit, by, inner, categories, series, cell, names });
+}
+
+/** What these figures cover, and how many are left out because they cover something else. */
+function scopeNote(scope: Scope, apart: number): string {
+  const row = SCOPES.find(({ name }) => name === scope);
+  return ` Scope ${scope}: ${row?.meaning}.${apart > 0 ? ` ${plural(apart, 'run')} of another scope cannot stand beside them.` : ''}`;
 }
 
 interface Drawing {

@@ -9,6 +9,7 @@ import { byId, type Child, fill, h } from './dom.ts';
 import { memory } from './memory.ts';
 import { ago, dateAndTime, measured, plural, range } from './numbers.ts';
 import { journalTail, outputs } from './outputs.ts';
+import { power } from './power.ts';
 import { current, go } from './state.ts';
 import { timeline } from './timeline.ts';
 
@@ -27,6 +28,7 @@ const TILES: readonly MetricName[] = [
 export function drawRun(run: RunDetail): void {
   const traces = h('section', { class: 'panel', 'aria-labelledby': 'timeline-title' });
   const memories = h('section', { class: 'panel', 'aria-labelledby': 'memory-title' });
+  const powers = h('section', { class: 'panel', 'aria-labelledby': 'power-title' });
   fill(
     byId('run'),
     back(),
@@ -43,6 +45,7 @@ export function drawRun(run: RunDetail): void {
     tiles(run),
     promptTable(run),
     h('div', { class: 'panels' }, traces, memories),
+    powers,
     conditions(run),
     outputs(run.outputs),
     journalTail(run.events),
@@ -50,6 +53,7 @@ export function drawRun(run: RunDetail): void {
   const drawTimeline = () => timeline(traces, run, current().prompt, drawTimeline);
   drawTimeline();
   memory(memories, run);
+  if (!power(powers, run)) powers.remove();
 }
 
 /** In place of a run that cannot be shown. */
@@ -88,7 +92,7 @@ function tiles(run: RunDetail): HTMLElement {
       return h(
         'div',
         { class: 'tile', title: row.definition },
-        h('dt', {}, row.title),
+        h('dt', {}, summary.scope ? `${row.title}, ${summary.scope}` : row.title),
         h('dd', {}, tileValue(measured(headline(name, summary), name)), spread(name, summary)),
       );
     }),

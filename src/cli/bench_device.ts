@@ -22,6 +22,7 @@ import { targetOf } from '../fleet/target.ts';
 import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
 import { type Following, finish, finishEarlier, following } from './earlier.ts';
+import { metersOf, RunMeters, settleMeters } from './meters.ts';
 import { contextFor, fastCores, preflight } from './preflight.ts';
 
 /** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
@@ -72,6 +73,7 @@ export class BenchDevice {
   async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
     const { store, options, model, context, onStep } = this.#bench;
     const { id } = this.device;
+    metersOf(this.device); // what they lack is told before anything is built
     onStep(id, 'connecting');
     const connection = await this.#connect();
     onStep(id, 'asking what it is');
@@ -117,6 +119,9 @@ export class BenchDevice {
       ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: GOLDEN, suite, threads },
       ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
       ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
+      ...(this.device.sensors && { sensors: this.device.sensors }),
+      ...(this.device.meters?.length && { meters: true }),
+      ...(this.device.lab !== undefined && { lab: this.device.lab }),
     };
     const home = join(context.root, '.fleet/jobs');
     store.createRun({
@@ -125,13 +130,23 @@ export class BenchDevice {
     });
     this.#bench.onBegin(id, this.device.id, `${specLabel(spec)} ×${threads}`);
     const connection = this.#connection as Connection;
+    let meters: RunMeters | null = null;
     try {
+      meters = await RunMeters.begin(store, id, connection, facts.node === null);
+      const follow = following(id, this.#following);
       const outcome = await startRun(connection, facts, job, {
-        ...following(id, this.#following),
+        ...follow,
+        onRecord(record) {
+          meters?.take(record);
+          follow.onRecord(record);
+        },
         ...{ agentPath: join(context.root, 'dist/agent.mjs'), beside: runBeside, home, signal },
       });
+      await meters?.end(this.#connection as Connection);
+      settleMeters(store, id);
       finish(store, id, outcome.status, outcome.message);
     } catch (error) {
+      await meters?.end(this.#connection as Connection);
       // A lost device goes on measuring: the row stays unfinished, and a later call fetches it. Any other failure ends the run.
       if (await isLost(this.#connection as Connection)) throw error;
       store.finish(id, 'failed', reason(error));

@@ -5,6 +5,7 @@ import type { RunStatus } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { type FollowOptions, resumeRun } from '../fleet/resume.ts';
+import { settleMeters } from './meters.ts';
 
 /** Seconds to go on trying to reach a device whose link was lost. */
 const PATIENCE = 600;
@@ -59,6 +60,7 @@ export async function finishEarlier(
         run.journal === null
           ? { status: 'interrupted' as const, message: 'it was never begun' }
           : await resumeRun(connection, run.id, run.journal, following(run.id, by));
+      settleMeters(store, run.id);
       finish(store, run.id, outcome.status, outcome.message);
       say(`fleet: run ${run.id}, begun earlier on ${device}: ${outcome.status}${outcome.message ? ` (${outcome.message})` : ''}`);
       ended.push({ id: run.id, device, ...outcome });

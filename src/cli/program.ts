@@ -5,6 +5,7 @@ import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
 import { modelCommand } from './model.ts';
+import { powerCommand } from './power.ts';
 import { probeCommand } from './probe.ts';
 import { reportCommand } from './report.ts';
 import { runsCommand } from './runs.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly (() => Command)[] = [
   serveCommand,
   devicesCommand,
   probeCommand,
+  powerCommand,
   buildCommand,
   toolchainsCommand,
   modelCommand,

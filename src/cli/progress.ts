@@ -186,6 +186,10 @@ const PHASES: Record<(JournalRecord & { kind: 'phase' })['phase'], string> = {
   warmup: 'warming up',
   measure: 'measuring',
   memory: 'watching memory',
+  wait: 'waiting until the device is cool and quiet',
+  idle: 'measuring idle power',
+  power: 'measuring energy',
+  sustained: 'measuring without a pause',
 };
 
 /** "about 2 min left"; "" while nothing can be said. */

@@ -1,9 +1,9 @@
 import { FLAGS } from '../core/flags.ts';
-import { quantity } from '../core/format.ts';
+import { ABSENT, quantity } from '../core/format.ts';
 import { METRICS, type MetricName } from '../core/metric.ts';
 import { clip, plain } from '../core/plain.ts';
 import type { MetricSummary } from '../core/run.ts';
-import { headline } from '../core/stats.ts';
+import { headline, median } from '../core/stats.ts';
 import type { RunDetail } from '../core/store.ts';
 import { grid } from './grid.ts';
 
@@ -11,7 +11,7 @@ import { grid } from './grid.ts';
 export function describeRun(run: RunDetail): string {
   const parts = [conditions(run), flags(run), metrics('All prompts', run.metrics)];
   for (const [prompt, summaries] of Object.entries(run.prompts)) parts.push(metrics(`Prompt ${plain(prompt)}`, summaries));
-  parts.push(outputs(run));
+  parts.push(power(run), outputs(run));
   return `${parts.filter((part) => part !== '').join('\n')}`;
 }
 
@@ -50,9 +50,35 @@ function metrics(title: string, summaries: Partial<Record<MetricName, MetricSumm
     const found = summaries[name];
     if (!found) return [];
     const cell = (value: number | null): string => quantity(value, found.unit);
-    return [[metricTitle, cell(headline(name, found)), cell(found.p50), cell(found.p95), cell(found.min), cell(found.max), String(found.n)]];
+    return [
+      [
+        found.scope ? `${metricTitle} (${found.scope})` : metricTitle,
+        cell(headline(name, found)),
+        cell(found.p50),
+        cell(found.p95),
+        cell(found.min),
+        cell(found.max),
+        String(found.n),
+      ],
+    ];
   });
   return rows.length > 0 ? `${title}\n${indent(grid(['metric', 'value', 'p50', 'p95', 'lowest', 'highest', 'n'], rows))}` : '';
+}
+
+/** Every source of power by itself: the figures above are of the best one. */
+function power(run: RunDetail): string {
+  const sources = [...new Set(run.samples.flatMap(({ source }) => source ?? []))];
+  if (sources.length === 0) return '';
+  const rows = sources.map((name) => {
+    const own = run.samples.filter(({ source }) => source === name);
+    const of = (metric: MetricName) => {
+      const values = own.filter((sample) => sample.metric === metric).map(({ value }) => value);
+      return values.length > 0 ? quantity(median(values), METRICS.find((row) => row.name === metric)?.unit ?? '') : ABSENT;
+    };
+    const columns = ['power_idle', 'power_mean', 'energy_per_prompt_token', 'energy_per_token', 'energy_per_token_net'] as const;
+    return [name, own[0]?.scope ?? ABSENT, ...columns.map(of)];
+  });
+  return `Power by source (medians; scopes cannot be compared)\n${indent(grid(['source', 'scope', 'idle', 'decode', 'J/prompt token', 'J/token', 'net'], rows))}`;
 }
 
 function outputs(run: RunDetail): string {

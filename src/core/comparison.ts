@@ -1,6 +1,7 @@
 import { type BuildSpec, specLabel } from './build.ts';
 import { type MetricName, metric, THRESHOLD } from './metric.ts';
 import type { RunStatus, RunSummary } from './run.ts';
+import { oneScope } from './scope.ts';
 import { headline, median } from './stats.ts';
 import { isValid } from './validity.ts';
 import { discoveries, type Judgement, judge, type Pair, type Verdict } from './verdict.ts';
@@ -99,9 +100,10 @@ function pairsOf(launches: readonly Launch[]): { baseline: RunSummary; candidate
   return [...pairs.values()].flatMap(({ baseline, candidate }) => (baseline && candidate ? [{ baseline, candidate }] : []));
 }
 
-/** The pairs that count for a metric: both runs valid, both with a positive value. */
+/** The pairs that count for a metric: both runs valid, both with a positive value, of power in the same scope as each other and as the other pairs. */
 export function countedPairs(launches: readonly Launch[], name: MetricName): Pair[] {
-  return pairsOf(launches).flatMap(({ baseline, candidate }) => {
+  const alike = pairsOf(launches).filter(({ baseline, candidate }) => baseline.metrics[name]?.scope === candidate.metrics[name]?.scope);
+  return oneScope(alike, ({ baseline }) => baseline.metrics[name]?.scope).kept.flatMap(({ baseline, candidate }) => {
     const [a, b] = [headlineOf(baseline, name), headlineOf(candidate, name)];
     return a !== null && b !== null ? [{ baseline: a, candidate: b }] : [];
   });

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { Meter } from './meter.ts';
+import { SensorSettings } from './sensor_settings.ts';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, dot, dash and underscore');
 
@@ -13,6 +15,8 @@ export const Profile = z.strictObject({
   /** CPU model for -mcpu= and for qemu-user. */
   mcpu: z.string().optional(),
   power: z.string().optional(),
+  /** What must be told of the sensors of all such devices; a device's own file stands before it. */
+  sensors: SensorSettings.optional(),
   note: z.string().optional(),
 });
 export type Profile = z.infer<typeof Profile>;
@@ -44,6 +48,12 @@ export const Device = z.strictObject({
   tags: z.array(z.string()).default([]),
   cooling: z.string().optional(),
   power_meter: z.string().optional(),
+  /** Meters beside the device, read by the controller. */
+  meters: z.array(Meter).optional(),
+  /** What the device does not tell of its own sensors. */
+  sensors: SensorSettings.optional(),
+  /** A folder on the device that stands for /sys, /proc and the sensors' programs (bin/): a play of a device, for tests. Its runs are marked. */
+  lab: z.string().startsWith('/').optional(),
   emulated: z.boolean().default(false),
 });
 export type Device = z.infer<typeof Device>;

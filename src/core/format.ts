@@ -32,6 +32,7 @@ const PREFIXES: Record<string, readonly (readonly [number, string])[]> = { B: DE
 export function quantity(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return ABSENT;
   if (unit === 'count') return String(Math.round(value));
+  if (unit === 'ratio') return `${(value * 100).toFixed(2)} %`;
   if (unit === 'degC') return `${value.toFixed(1)} °C`;
   const rows = PREFIXES[unit];
   if (!rows) return `${number(value)} ${unit}`;

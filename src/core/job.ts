@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SensorSettings } from './sensor_settings.ts';
 import { Suite } from './suite.ts';
 
 /** A model as the agent finds or makes it on the device. */
@@ -36,5 +37,11 @@ export const Job = z.strictObject({
   timeout: z.number().positive(),
   /** Seconds to wait for a device that is busy with another run; without it a busy device fails the run at once. */
   wait: z.number().nonnegative().optional(),
+  /** What the device's file tells of its sensors. */
+  sensors: SensorSettings.optional(),
+  /** The controller reads meters beside the device: the device then idles for them even where it has no sensor of its own. */
+  meters: z.boolean().optional(),
+  /** Folder that stands for the machine's sensors. */
+  lab: z.string().optional(),
 });
 export type Job = z.infer<typeof Job>;

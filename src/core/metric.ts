@@ -4,7 +4,7 @@ export type Summary = 'median' | 'max' | 'min' | 'last';
 export interface Metric {
   readonly name: string;
   /** Base unit in which samples are stored. */
-  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count';
+  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count' | 'ratio';
   readonly better: 'higher' | 'lower' | 'neither';
   readonly summary: Summary;
   /** Least relative change that counts in a comparison. */
@@ -82,6 +82,38 @@ export const METRICS = [
     title: 'Peak PSS',
     definition: 'Highest proportional set size sampled in the memory pass.',
   },
+  {
+    name: 'peak_anon',
+    unit: 'B',
+    better: 'lower',
+    summary: 'max',
+    title: 'Peak anonymous',
+    definition: 'Highest anonymous memory of the engine, swapped parts included, sampled in the memory pass: what cannot be read again.',
+  },
+  {
+    name: 'peak_file',
+    unit: 'B',
+    better: 'lower',
+    summary: 'max',
+    title: 'Peak file pages',
+    definition: 'Highest resident memory of mapped files, sampled in the memory pass: what the system may drop and read again.',
+  },
+  {
+    name: 'peak_cgroup',
+    unit: 'B',
+    better: 'lower',
+    summary: 'max',
+    title: 'Peak of the group',
+    definition: "memory.peak of the engine's control group after the memory pass: page cache and neighbours in the group included.",
+  },
+  {
+    name: 'memory_stall',
+    unit: 's',
+    better: 'lower',
+    summary: 'max',
+    title: 'Memory stall',
+    definition: 'Time in which some task of the device stood still for want of memory during the memory pass (pressure stall information).',
+  },
   { name: 'model_bytes', unit: 'B', better: 'lower', summary: 'last', title: 'Model file', definition: 'Size of the model file.' },
   {
     name: 'bytes_per_token',
@@ -108,14 +140,21 @@ export const METRICS = [
     title: 'Power',
     definition: 'Mean power during decode, in the scope of its source.',
   },
-  { name: 'power_idle', unit: 'W', better: 'lower', summary: 'median', title: 'Idle power', definition: 'Mean power before and after the run.' },
+  {
+    name: 'power_idle',
+    unit: 'W',
+    better: 'lower',
+    summary: 'median',
+    title: 'Idle power',
+    definition: 'Mean power with the model loaded and nothing asked, before and after the requests.',
+  },
   {
     name: 'energy_per_token',
     unit: 'J',
     better: 'lower',
     summary: 'median',
     title: 'J/token',
-    definition: 'Energy of decode divided by its tokens, gross.',
+    definition: 'Energy from the first generated token to the last, divided by the tokens after the first; gross.',
   },
   {
     name: 'energy_per_token_net',
@@ -123,7 +162,64 @@ export const METRICS = [
     better: 'lower',
     summary: 'median',
     title: 'J/token net',
-    definition: 'The same after idle power is taken off.',
+    definition: 'The same less idle power times the time.',
+  },
+  {
+    name: 'energy_per_prompt_token',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/prompt token',
+    definition: 'Energy from the request being read to the first token, divided by the tokens of the prompt; gross.',
+  },
+  {
+    name: 'energy_per_prompt_token_net',
+    unit: 'J',
+    better: 'lower',
+    summary: 'median',
+    title: 'J/prompt token net',
+    definition: 'The same less idle power times the time.',
+  },
+  {
+    name: 'sampling_overhead',
+    unit: 'ratio',
+    better: 'lower',
+    summary: 'median',
+    title: 'Sampling cost',
+    definition: 'How much longer decode took while the sensors were read, in pairs of requests; 0.01 is 1 %.',
+  },
+  {
+    name: 'burst_rate',
+    unit: 'tokens/s',
+    better: 'higher',
+    summary: 'median',
+    title: 'First minute',
+    definition: 'Median decode rate of the requests that began in the first minute of a sustained run.',
+  },
+  {
+    name: 'sustained_rate',
+    unit: 'tokens/s',
+    better: 'higher',
+    summary: 'median',
+    title: 'Last third',
+    definition: 'Median decode rate of the requests that began in the last third of a sustained run.',
+  },
+  {
+    name: 'sustained_share',
+    unit: 'ratio',
+    better: 'higher',
+    summary: 'median',
+    title: 'Kept speed',
+    definition: 'Last third divided by first minute.',
+  },
+  {
+    name: 'time_to_throttle',
+    unit: 's',
+    better: 'higher',
+    summary: 'min',
+    title: 'Time to throttle',
+    definition:
+      'From the first request of a sustained run to the first three in a row whose median is below 95 % of the first minute; absent where that never came.',
   },
   {
     name: 'temperature_max',
@@ -139,7 +235,7 @@ export const METRICS = [
     better: 'higher',
     summary: 'min',
     title: 'Slowest clock',
-    definition: 'Lowest sampled frequency of a used core.',
+    definition: 'Lowest sampled frequency of a used core while requests ran.',
   },
 ] as const satisfies readonly Metric[];
 

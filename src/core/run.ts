@@ -2,6 +2,7 @@ import type { Build } from './build.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
 import type { MetricName } from './metric.ts';
+import type { Scope } from './scope.ts';
 
 export type RunStatus = 'queued' | 'running' | 'ok' | 'failed' | 'cancelled' | 'interrupted';
 
@@ -32,6 +33,9 @@ export interface MetricSummary {
   max: number;
   n: number;
   unit: string;
+  /** Of power and energy: where the figures come from, and what they cover. Those of two scopes are never compared. */
+  source?: string;
+  scope?: Scope;
 }
 
 /** A run as shown: the JSON of `fleet bench --json` and GET /api/runs. */

@@ -3,9 +3,11 @@ import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
-import type { JournalRecord } from './journal.ts';
+import type { Marker } from './joules.ts';
+import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
 import type { NewRun, RunStatus, RunSummary } from './run.ts';
+import type { Scope } from './scope.ts';
 
 /** One raw value, exactly as it was measured, in the base unit of its metric. */
 export interface StoredSample {
@@ -16,6 +18,9 @@ export interface StoredSample {
   launch: number;
   repetition: number;
   warmup: boolean;
+  /** Of figures of power and energy. */
+  source: string | null;
+  scope: Scope | null;
 }
 
 /** One trace: values[i] at times[i] seconds. token_times has no values. */
@@ -27,6 +32,9 @@ export interface StoredSeries {
   launch: number;
   repetition: number;
   warmup: boolean;
+  /** Of figures of power and energy. */
+  source: string | null;
+  scope: Scope | null;
   times: number[];
   values: number[];
 }
@@ -42,12 +50,12 @@ export interface StoredOutput {
   tokens: number;
 }
 
-/** A journal record that is neither sample, series nor output: start, phase, engine, flag, log, end. `data` holds its own fields. */
+/** A journal record that is neither sample, series nor output. `data` holds its own fields. */
 export interface StoredEvent {
   seq: number;
   wall: number; // the device's clock, ms since 1970
   mono: number; // its monotonic clock, seconds
-  kind: 'start' | 'phase' | 'engine' | 'flag' | 'log' | 'end';
+  kind: 'start' | 'phase' | 'engine' | 'sensor' | 'window' | 'clock' | 'flag' | 'log' | 'end';
   data: Record<string, unknown>;
 }
 
@@ -71,6 +79,8 @@ export interface RunDetail extends RunSummary {
   engine: Record<string, unknown> | null;
   evidence: Evidence[];
   outputs: StoredOutput[];
+  /** The marked windows, in seconds since the run started: what places token times and traces on one time line. */
+  windows: Marker[];
   /** The last 200, oldest first. */
   events: StoredEvent[];
   samples: StoredSample[];
@@ -154,6 +164,8 @@ export interface StoreReader {
   run(id: string): RunDetail | null;
   /** Traces of a run in the order of its journal, all or those of one name or prompt. */
   series(run: string, filter?: { series?: string; prompt?: string }): StoredSeries[];
+  /** Every event of one kind, in the order of the journal. */
+  events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
@@ -172,6 +184,8 @@ export interface Store extends StoreReader {
   append(run: string, record: JournalRecord): boolean;
   /** The same for several records in one transaction: all or none. Returns how many were new. */
   appendMany(run: string, records: readonly JournalRecord[]): number;
+  /** Adds records of the controller's own, such as what a meter said; they get negative sequence numbers. */
+  annotate(run: string, entries: readonly JournalEntry[]): void;
   /** Highest sequence number up to which every record of the run is stored; 0 before the first. Resume after it. */
   lastSeq(run: string): number;
   /**

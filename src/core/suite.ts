@@ -23,5 +23,19 @@ export const Suite = z.strictObject({
   launches: z.int().positive().default(1), // starts of the binary
   cooldown: z.number().nonnegative().default(0), // seconds between prompts
   seed: z.int().default(1),
+  /** Seconds for which each prompt is asked again and again without a pause; `repetitions` then is the most requests that are made. */
+  duration: z.number().positive().optional(),
+  /** Energy: seconds of idling before and after the requests, and sampled requests a prompt. Without it no power is read. */
+  energy: z.strictObject({ idle: z.number().nonnegative(), repetitions: z.int().positive() }).optional(),
+  /** What the device must come to before anything is timed; at most `wait` seconds are spent on it, and what is not reached is flagged. */
+  gate: z
+    .strictObject({
+      /** Share of the processor that other programs may use. */
+      load: z.number().positive().max(1).default(0.025),
+      /** Hottest it may be, degC. */
+      temperature: z.number().positive().optional(),
+      wait: z.number().nonnegative(),
+    })
+    .optional(),
 });
 export type Suite = z.infer<typeof Suite>;

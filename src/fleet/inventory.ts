@@ -38,7 +38,15 @@ async function loadDevice(file: string, profiles: Record<string, Profile>): Prom
     const near = nearest(device.profile, Object.keys(profiles));
     throw new UsageError(`${file}: "profile": there is no profile "${device.profile}"${near ? `; did you mean "${near}"?` : ''}`);
   }
-  return device.recording === undefined ? device : { ...device, recording: resolve(dirname(file), device.recording) };
+  const names = (device.meters ?? []).map(({ name, type }) => name ?? type);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`${file}: two meters are called "${twice}"; give each its own "name"`);
+  const known = device.profile === undefined ? undefined : profiles[device.profile]?.sensors;
+  return {
+    ...device,
+    ...(known && { sensors: { ...known, ...device.sensors } }),
+    ...(device.recording !== undefined && { recording: resolve(dirname(file), device.recording) }),
+  };
 }
 
 /**

@@ -27,7 +27,7 @@ export async function probe(connection: Connection): Promise<Facts> {
   const { device } = connection;
   const env = { FLEET_WORKDIR: device.workdir ?? '' };
   const answer = await connection.exec(['sh', '-s', 'fleet-probe'], { input: PROBE_SCRIPT, env, timeoutMs: TIMEOUT_MS });
-  const offset = device.connector === 'replay' ? null : await clockOffset(connection);
+  const offset = device.connector === 'replay' ? null : ((await clockOffset(connection))?.offset ?? null);
   const sections = sectionsOf(answer.stdout);
   if (!sections.has('end')) {
     const why = reason(answer.stderr.trim()) || `status ${answer.code}`;
@@ -96,17 +96,24 @@ function macFacts(lines: readonly string[]) {
   };
 }
 
-/** Seconds the device's clock is ahead of ours, taken at the middle of the quickest of three round trips; null where it cannot tell. */
-async function clockOffset(connection: Connection): Promise<number | null> {
-  let best: { trip: number; offset: number } | null = null;
-  for (let i = 0; i < 3; i++) {
-    const start = Date.now();
+/** Seconds the device's clock is ahead of ours, and how far off that may be. */
+export interface ClockOffset {
+  offset: number;
+  error: number;
+}
+
+/** Taken at the middle of the quickest of a few round trips; null where the device cannot tell. */
+export async function clockOffset(connection: Connection, trips = 3): Promise<ClockOffset | null> {
+  let best: ClockOffset | null = null;
+  for (let i = 0; i < trips; i++) {
+    const start = performance.now();
     const { stdout } = await connection.exec(['date', '+%s.%N'], { timeoutMs: TIMEOUT_MS });
-    const trip = Date.now() - start;
+    const trip = (performance.now() - start) / 1000;
     const match = /^(\d{9,12})(?:\.(\d+))?/.exec(stdout.trim());
     if (!match) return null;
     const there = Number(match[1]) + (match[2] ? Number(`0.${match[2]}`) : 0.5); // without %N: the middle of the second
-    if (!best || trip < best.trip) best = { trip, offset: there - (start + trip / 2) / 1000 };
+    const error = trip / 2 + (match[2] ? 0 : 0.5);
+    if (!best || error < best.error) best = { offset: there - ((performance.timeOrigin + start) / 1000 + trip / 2), error };
   }
-  return best?.offset ?? null;
+  return best;
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { reason, UsageError } from '../core/errors.ts';
 import { Suite } from '../core/suite.ts';
+import memory from '../data/suites/memory.json' with { type: 'json' };
 import pair from '../data/suites/pair.json' with { type: 'json' };
 import smoke from '../data/suites/smoke.json' with { type: 'json' };
 import standard from '../data/suites/standard.json' with { type: 'json' };
+import sustained from '../data/suites/sustained.json' with { type: 'json' };
 
 /** The suites that come with fleet, by name: one more is one file and one row. */
-const SUITES: Record<string, unknown> = { standard, smoke, pair };
+const SUITES: Record<string, unknown> = { standard, smoke, pair, sustained, memory };
 
 export const SUITE_NAMES: readonly string[] = Object.keys(SUITES);
 

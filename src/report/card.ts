@@ -29,7 +29,7 @@ function metricGrid(found: readonly { name: MetricName; summary: MetricSummary }
   const cells = (text: (row: Metric, summary: MetricSummary) => string) => found.map(({ name, summary }) => text(metric(name), summary));
   const tail = ({ summary, unit }: Metric, { p95 }: MetricSummary) => (p95 === null || summary !== 'median' ? '' : quantity(p95, unit));
   return [
-    { title: '', align: 'left', rank: 0, cells: cells((row) => title(row)) },
+    { title: '', align: 'left', rank: 0, cells: cells((row, { scope }) => `${title(row)}${scope ? `, ${scope}` : ''}`) },
     {
       title: 'median',
       align: 'right',

@@ -64,6 +64,7 @@ export const COLUMNS: readonly Column[] = [
   { title: 'bandwidth', align: 'right', rank: 6, cell: value('bandwidth') },
   { title: 'power', align: 'right', rank: 6, cell: value('power_mean') },
   { title: 'J/token', align: 'right', rank: 5, cell: value('energy_per_token') },
+  { title: 'of', align: 'left', rank: 5, tone: 'faint', cell: (run) => (run.metrics.energy_per_token ?? run.metrics.power_mean)?.scope ?? ABSENT },
   { title: 'result', align: 'left', rank: 0, tone: 'result', cell: (run) => [run.status, ...run.flags].join(', ') },
 ];
 

@@ -24,7 +24,13 @@ const CONDITIONS: readonly (readonly [name: string, cell: (run: RunSummary) => C
   ['message', (run) => run.message],
   ['started', (run) => stamp(run.started)],
   ['ended', (run) => stamp(run.ended)],
+  ['power_source', (run) => powerOf(run)?.source ?? null],
+  ['power_scope', (run) => powerOf(run)?.scope ?? null],
 ];
+
+function powerOf({ metrics }: RunSummary) {
+  return metrics.energy_per_token ?? metrics.power_mean ?? metrics.power_idle;
+}
 
 /**
  * RFC 4180, one line a run. Every metric has five columns, whether or not a run has it, so that files can be put together: the number that

@@ -1,5 +1,6 @@
 import { METRICS, type MetricName } from '../core/metric.ts';
 import type { RunSummary } from '../core/run.ts';
+import type { Scope } from '../core/scope.ts';
 import { headline, median } from '../core/stats.ts';
 
 /** One metric of a baseline beside that of a candidate. */
@@ -42,6 +43,7 @@ export function compareGroup(ours: readonly RunSummary[], theirs: readonly RunSu
   return METRICS.flatMap(({ name, unit, better }) => {
     const [a, b] = [valuesOf(ours, name), valuesOf(theirs, name)];
     if (a.values.length === 0 || b.values.length === 0) return [];
+    if (new Set([...a.scopes, ...b.scopes]).size > 1) return []; // power at the wall and power of a chip are two things
     const [baseline, candidate] = [median(a.values), median(b.values)];
     return {
       ...{ device: first.device, model: first.model, suite: first.suite, threads: first.threads },
@@ -51,12 +53,12 @@ export function compareGroup(ours: readonly RunSummary[], theirs: readonly RunSu
   });
 }
 
-function valuesOf(runs: readonly RunSummary[], name: MetricName): { values: number[]; runs: string[] } {
+function valuesOf(runs: readonly RunSummary[], name: MetricName): { values: number[]; runs: string[]; scopes: (Scope | undefined)[] } {
   const having = runs.flatMap((run) => {
     const summary = run.metrics[name];
-    return summary ? [{ id: run.id, value: headline(name, summary) }] : [];
+    return summary ? [{ id: run.id, value: headline(name, summary), scope: summary.scope }] : [];
   });
-  return { values: having.map(({ value }) => value), runs: having.map(({ id }) => id) };
+  return { values: having.map(({ value }) => value), runs: having.map(({ id }) => id), scopes: having.map(({ scope }) => scope) };
 }
 
 function grouped(runs: readonly RunSummary[]): Map<string, RunSummary[]> {

@@ -1,6 +1,7 @@
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
+import type { Marker } from '../core/joules.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
 import type {
   Changes,
@@ -83,12 +84,22 @@ export class Query implements StoreReader {
   series(run: string, filter: { series?: string; prompt?: string } = {}): StoredSeries[] {
     const rows = this.sql.read(`series of run ${run}`, () =>
       this.sql.all<Omit<StoredSeries, 'times' | 'values' | 'warmup'> & { warmup: number; times: number; vals: number; data: Buffer }>(
-        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, times, vals, data FROM series
+        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, source, scope, times, vals, data FROM series
          WHERE run = ? AND (? IS NULL OR name = ?) AND (? IS NULL OR prompt = ?) ORDER BY seq`,
         ...[run, filter.series ?? null, filter.series ?? null, filter.prompt ?? null, filter.prompt ?? null],
       ),
     );
     return rows.map(({ times, vals, data, warmup, ...rest }) => ({ ...rest, warmup: warmup === 1, ...unpackTrace(data, times, vals) }));
+  }
+
+  events(run: string, kind: StoredEvent['kind']): StoredEvent[] {
+    const rows = this.sql.read(`events of run ${run}`, () =>
+      this.sql.all<Omit<StoredEvent, 'data'> & { json: string }>(
+        'SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? AND events.kind = ? ORDER BY seq',
+        ...[run, kind],
+      ),
+    );
+    return rows.map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} }));
   }
 
   devices(): StoredDevice[] {
@@ -153,7 +164,7 @@ export class Query implements StoreReader {
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
     );
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
-      'SELECT seq, metric, value, prompt, launch, repetition, warmup FROM samples WHERE run = ? ORDER BY seq',
+      'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
     );
     return {
       ...this.#summary(row),
@@ -167,6 +178,7 @@ export class Query implements StoreReader {
       engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
       evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
       outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
+      windows: this.events(row.id, 'window').map(({ data }) => data as unknown as Marker), // judged when it was stored
       events: events.reverse().map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} })),
       samples: samples.map((sample) => ({ ...sample, warmup: sample.warmup === 1 })),
       series: this.series(row.id),

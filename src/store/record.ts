@@ -9,14 +9,23 @@ export function insertRecord(sql: Sql, run: string, record: JournalRecord): bool
   if (!isNew) return false;
   switch (record.kind) {
     case 'sample': {
-      const { metric, value, prompt, launch, repetition, warmup } = record;
-      sql.run('INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)', run, seq, metric, value, prompt, launch, repetition, warmup ? 1 : 0);
+      const { metric, value, prompt, launch, repetition, warmup, source = null, scope = null } = record;
+      const at = [run, seq, metric, value, prompt, launch, repetition, warmup ? 1 : 0];
+      sql.run('INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...at, source, scope);
       break;
     }
     case 'series': {
-      const { series, unit, prompt, launch, repetition, warmup, times, values } = record;
+      const { series, unit, prompt, launch, repetition, warmup, times, values, source = null, scope = null } = record;
       const at = [run, seq, series, unit, prompt, launch, repetition, warmup ? 1 : 0];
-      sql.run('INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...at, times.length, values.length, packTrace(times, values));
+      sql.run(
+        'INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        ...at,
+        times.length,
+        values.length,
+        packTrace(times, values),
+        source,
+        scope,
+      );
       break;
     }
     case 'output': {

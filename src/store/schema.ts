@@ -166,4 +166,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX launches_run ON launches(run);
   `,
+  `
+  -- Figures of power and energy: which source they come from, and what it covers (src/core/scope.ts). Records of the controller itself
+  -- (its meters) have negative sequence numbers.
+  ALTER TABLE samples ADD COLUMN source TEXT;
+  ALTER TABLE samples ADD COLUMN scope TEXT;
+  ALTER TABLE series ADD COLUMN source TEXT;
+  ALTER TABLE series ADD COLUMN scope TEXT;
+  `,
 ];

@@ -6,7 +6,7 @@ import { epochText } from '../core/epoch.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
-import type { JournalRecord } from '../core/journal.ts';
+import type { JournalEntry, JournalRecord } from '../core/journal.ts';
 import type { NewRun, RunStatus } from '../core/run.ts';
 import type { Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
@@ -53,6 +53,16 @@ class FileStore extends Query implements Store {
       this.#advance(run);
       this.#touch(run);
       return added.length;
+    });
+  }
+
+  annotate(run: string, entries: readonly JournalEntry[]): void {
+    this.sql.write(`run ${run}`, () => {
+      this.#status(run);
+      let seq = Math.min(0, this.sql.get<{ first: number | null }>('SELECT min(seq) AS first FROM journal WHERE run = ?', run)?.first ?? 0);
+      const clocks = { wall: Date.now(), mono: Number(process.hrtime.bigint()) / 1e9 };
+      for (const entry of entries) insertRecord(this.sql, run, { seq: --seq, ...clocks, ...entry } as JournalRecord);
+      this.#touch(run);
     });
   }
 

@@ -44,14 +44,14 @@ test('a whole run: every phase, every metric of every repetition, and nothing le
     assert.equal(count(metric), 6, metric);
     assert.equal(count(metric, true), 2, metric);
   }
-  for (const metric of ['load_time', 'model_bytes', 'peak_rss', 'peak_pss']) assert.equal(count(metric), 1, metric);
+  for (const metric of ['load_time', 'model_bytes', 'peak_rss', 'peak_pss', 'peak_anon', 'peak_file']) assert.equal(count(metric), 1, metric);
   const decode = samples.find((s) => s.metric === 'decode_rate' && !s.warmup);
   const traces = of(list, 'series').filter((s) => s.series === 'token_times');
   assert.equal(traces.length, 6);
   const times = traces[0]?.times ?? [];
   assert.equal(times.length, 8);
   assert.ok(Math.abs((decode?.value ?? 0) / (7 / ((times[7] as number) - (times[0] as number))) - 1) < 1e-6, 'the rate is that of the stamps');
-  assert.deepEqual(new Set(of(list, 'series').map((s) => s.series)), new Set(['token_times', 'load', 'rss', 'pss', 'faults']));
+  assert.deepEqual(new Set(of(list, 'series').map((s) => s.series)), new Set(['token_times', 'load', 'rss', 'pss', 'anon', 'file', 'faults']));
   assert.equal(of(list, 'output').length, 6);
   assert.equal(new Set(of(list, 'output').map((o) => `${o.prompt} ${o.hash}`)).size, 2);
   assert.equal(of(list, 'engine')[0]?.engine.version, 'double');
@@ -69,6 +69,25 @@ test('several launches each load the engine and measure', async () => {
     ['random 0 0', 'random 0 1', 'words 0 0', 'words 0 1', 'random 1 0', 'random 1 1', 'words 1 0', 'words 1 1'],
   );
   assert.equal(new Set(of(list, 'engine').map((e) => e.engine.pid)).size, 2);
+});
+
+test('a sustained run goes on for its duration, tells what became of the speed, and does not pass its most requests', async () => {
+  const job = doubleJob(scratch('job'), 'slow');
+  const suite = { ...job.suite, prompts: job.suite.prompts.slice(0, 1), warmup: 0, repetitions: 1000, duration: 1.5 };
+  const list = await journalOfRun({ ...job, suite });
+  assert.equal(of(list, 'end')[0]?.message, null);
+  const samples = of(list, 'sample');
+  const rates = samples.filter((s) => s.metric === 'decode_rate');
+  assert.ok(rates.length >= 5 && rates.length <= 12, `${rates.length} requests of 0.16 s`);
+  const curve = of(list, 'series').find((s) => s.series === 'decode_rate');
+  assert.deepEqual(
+    curve?.values,
+    rates.map(({ value }) => value),
+  );
+  for (const metric of ['burst_rate', 'sustained_rate', 'sustained_share'])
+    assert.equal(samples.filter((s) => s.metric === metric).length, 1, metric);
+  const few = await journalOfRun({ ...doubleJob(scratch('job')), suite: { ...suite, repetitions: 4, duration: 60 } });
+  assert.equal(of(few, 'sample').filter((s) => s.metric === 'decode_rate').length, 4);
 });
 
 const FAULTS: [string, RegExp, { flag?: true; timeout?: number }][] = [

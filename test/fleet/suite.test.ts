@@ -34,6 +34,6 @@ test('what is wrong is said, as wrong usage', () => {
   refused({ ...good, prompts: [good.prompts[0], good.prompts[0]] }, /two prompts are called a/);
   refused({ ...good, prompts: [{ id: 'a', max_tokens: 1 }] }, /prompt a must have one of text, messages and random_tokens/);
   refused({ ...good, prompts: [{ id: 'a', text: 'x', random_tokens: 3, max_tokens: 1 }] }, /must have one of/);
-  assert.throws(() => loadSuite('nosuch'), /there is no suite nosuch: give standard, smoke, pair, or/);
+  assert.throws(() => loadSuite('nosuch'), /there is no suite nosuch: give standard, smoke, pair, sustained, memory, or/);
   assert.throws(() => loadSuite('toString'), /there is no suite toString/);
 });

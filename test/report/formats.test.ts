@@ -66,7 +66,7 @@ test('CSV: a header, a line a run, base units unrounded, absent cells empty', ()
     render('csv', [summary(), summary({ metrics: metricsOf({ decode_rate: 0.1 + 0.2 }, 3), ended: null })]),
   );
   assert.deepEqual(rest, []);
-  assert.equal(header?.length, 16 + 5 * METRICS.length);
+  assert.equal(header?.length, 18 + 5 * METRICS.length);
   assert.equal(new Set(header).size, header?.length);
   const cell = (row: string[] | undefined, name: string) => row?.[header?.indexOf(name) as number];
   assert.equal(Number(cell(first, 'peak_rss')), 1.31e9 * 1.024); // the highest

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Device } from '../../src/core/device.ts';
+import type { JournalRecord } from '../../src/core/journal.ts';
 import { Published } from '../../src/core/published.ts';
 import published from '../../src/data/published.json' with { type: 'json' };
 import { ask, dashboard } from '../support/dashboard.ts';
@@ -86,6 +87,21 @@ test('GET /api/compare puts two runs side by side and gives no verdict', async (
   assert.deepEqual((await ask(url, '/api/compare?baseline=toolchain:gcc-12&candidate=toolchain:none')).json.comparisons, []);
   for (const query of ['', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
     assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
+});
+
+test('power of two scopes is never compared', async (t) => {
+  const { url, store } = await dashboard(t);
+  const add = (id: string, scope: 'wall_ac' | 'cpu_package', rate: number) => {
+    store.createRun(newRun({ id, build: gcc }));
+    store.appendMany(id, [{ ...sample(1, 'energy_per_token', rate), source: scope, scope } as JournalRecord, sample(2, 'decode_rate', rate), end(3)]);
+  };
+  add('a', 'wall_ac', 3);
+  add('b', 'cpu_package', 1);
+  add('c', 'wall_ac', 4);
+  const compared = async (candidate: string) =>
+    (await ask(url, `/api/compare?baseline=a&candidate=${candidate}`)).json.comparisons.map(({ metric }: { metric: string }) => metric);
+  assert.deepEqual(await compared('b'), ['decode_rate']);
+  assert.deepEqual(await compared('c'), ['decode_rate', 'energy_per_token']);
 });
 
 test('GET /api/devices joins declared and measured ones and keeps how to log in to itself', async (t) => {

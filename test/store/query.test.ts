@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JournalRecord } from '../../src/core/journal.ts';
+import type { MetricName } from '../../src/core/metric.ts';
+import type { Scope } from '../../src/core/scope.ts';
 import type { RunFilter } from '../../src/core/store.ts';
 import { openStore } from '../../src/store/store.ts';
 import { databasePath } from '../support/database.ts';
@@ -144,5 +147,49 @@ test('the detail has the engine, the last 200 events in order, and series by nam
     [[2]],
   );
   assert.deepEqual(store.series('run-1', { series: 'rss' }), []);
+  store.close();
+});
+
+test('figures of power: one source stands for the run, the best scope that gave energies; an estimate never does; scopes do not mix', (t) => {
+  const store = openStore(databasePath(t));
+  store.createRun(newRun());
+  const of = (seq: number, source: string, scope: Scope, metric: MetricName, value: number) =>
+    ({ ...sample(seq, metric, value, { prompt: 'a' }), source, scope }) as JournalRecord;
+  store.appendMany('run-1', [
+    of(1, 'tdp', 'estimate', 'energy_per_token', 9),
+    of(2, 'rapl', 'cpu_package', 'energy_per_token', 0.5),
+    of(3, 'rapl', 'cpu_package', 'energy_per_token', 0.7),
+    of(4, 'rapl', 'cpu_package', 'power_idle', 3),
+    of(5, 'battery', 'system_battery', 'power_idle', 8),
+    sample(6, 'decode_rate', 10),
+  ]);
+  const metrics = () => store.runs()[0]?.metrics;
+  assert.deepEqual(metrics()?.energy_per_token, {
+    ...{ median: 0.6, p50: 0.6, p95: null, min: 0.5, max: 0.7, n: 2, unit: 'J' },
+    source: 'rapl',
+    scope: 'cpu_package',
+  });
+  assert.equal(metrics()?.power_idle?.median, 3, 'the battery gave no energy of a token: it does not stand for the run');
+  assert.equal(metrics()?.decode_rate?.scope, undefined);
+  store.annotate('run-1', [
+    { kind: 'sensor', source: 'plug', scope: 'wall_ac', detail: 'x', period: 1, refresh: 1, reader: 'controller', lab: false },
+    { kind: 'sample', metric: 'energy_per_token', value: 2, prompt: 'a', launch: 0, repetition: 0, warmup: false, source: 'plug', scope: 'wall_ac' },
+  ]);
+  assert.deepEqual([metrics()?.energy_per_token?.median, metrics()?.energy_per_token?.source], [2, 'plug']);
+  assert.equal(metrics()?.power_idle, undefined, 'the plug gave no idle power, and nobody else answers for it');
+  assert.equal(store.run('run-1')?.samples.length, 7, 'nothing is deleted');
+  assert.deepEqual(
+    store.events('run-1', 'sensor').map(({ seq, data }) => [seq, data.source]),
+    [[-1, 'plug']],
+  );
+  assert.equal(store.lastSeq('run-1'), 6, 'what the controller adds does not move the journal');
+  store.close();
+});
+
+test('only estimates: the run has no energy', (t) => {
+  const store = openStore(databasePath(t));
+  store.createRun(newRun());
+  store.append('run-1', { ...sample(1, 'energy_per_token', 9), source: 'tdp', scope: 'estimate' } as JournalRecord);
+  assert.deepEqual(store.runs()[0]?.metrics, {});
   store.close();
 });

@@ -204,7 +204,46 @@ function record(run: DemoRun, device: DemoDevice, factor: number, random: () => 
   out.push({ kind: 'series', series: 'pss', unit: 'B', ...at, times, values: times.map((_, i) => grow(i, peak * 0.97)) });
   out.push({ kind: 'sample', metric: 'peak_rss', value: peak, prompt: null, launch: 0, repetition: 0, warmup: false });
   out.push({ kind: 'sample', metric: 'peak_pss', value: peak * 0.97, prompt: null, launch: 0, repetition: 0, warmup: false });
+  if (run.device === 'rpi5') out.push(...powerOf(decode, noise));
   return out.slice(0, run.records ?? out.length);
+}
+
+/** What a sensor of the board told in the sampled requests: 40 s of idling, a minute of decoding, 40 s of idling. */
+function powerOf(decode: number, noise: (spread: number) => number): JournalEntry[] {
+  const times = Array.from({ length: 560 }, (_, i) => i / 4);
+  const busy = (t: number) => t >= 40 && t < 100;
+  const values = times.map((t) => (busy(t) ? 6.4 : 2.7) * noise(0.03));
+  const where = { prompt: null, launch: 0, repetition: 0 };
+  const pmic = { source: 'pmic', scope: 'board_rails_partial' } as const;
+  const idle = (repetition: number, begin: number, end: number): JournalEntry => {
+    return { kind: 'window', what: 'idle', ...where, repetition, begin, end, first: null, n_prompt: 0, n_gen: 0 };
+  };
+  const tokens = Math.floor(decode * 58);
+  const stamps = Array.from({ length: tokens }, (_, i) => 2 + (i / decode) * noise(0.0001));
+  const metrics = { power_mean: 6.4, power_idle: 2.7, energy_per_token: 6.4 / decode, energy_per_token_net: 3.7 / decode } as const;
+  const names = Object.keys(metrics) as (keyof typeof metrics)[];
+  const sampled = { prompt: 'pp512-tg128', launch: 0, repetition: 0 };
+  return [
+    { kind: 'sensor', ...pmic, detail: 'vcgencmd pmic_read_adc, 12 rails', period: 0.25, refresh: 0.01, reader: 'device', lab: false },
+    idle(0, 0, 39),
+    { kind: 'window', what: 'sampled', ...sampled, begin: 40, first: 42, end: 40 + (stamps.at(-1) as number), n_prompt: 512, n_gen: tokens },
+    { kind: 'series', series: 'token_times', unit: 's', ...sampled, warmup: true, times: stamps, values: [] },
+    idle(1, 101, 139),
+    { kind: 'series', series: 'power', unit: 'W', ...where, ...pmic, times, values },
+    {
+      kind: 'series',
+      series: 'temperature',
+      unit: 'degC',
+      ...where,
+      times,
+      values: times.map((t) => 48 + (busy(t) ? (t - 40) * 0.4 : 2) * noise(0.02)),
+    },
+    { kind: 'series', series: 'frequency', unit: 'Hz', ...where, times, values: times.map((t) => (busy(t) ? 2.4e9 : 1.5e9)) },
+    ...names.map((metric): JournalEntry => {
+      const prompt = metric === 'power_idle' ? null : 'pp512-tg128';
+      return { kind: 'sample', metric, value: metrics[metric], ...where, prompt, warmup: false, ...pmic };
+    }),
+  ];
 }
 
 function factsOf({ cpu, machine, cores, memory, features, title }: DemoDevice): Facts {

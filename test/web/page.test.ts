@@ -82,6 +82,23 @@ test('one run: figures, conditions, timeline, memory, flags with evidence, outpu
   assert.match((await page.locator('#run').textContent()) ?? '', /There is no run nobody/);
 });
 
+test('power, heat, clock and speed stand above each other on one time line; a run without them has no such panel', browser, async (t) => {
+  const { url, store } = await demo(t);
+  const page = await openPage(t);
+  const of = (device: string) => store.runs({ device, status: 'ok' })[0]?.id ?? '';
+  await page.goto(`${url}?run=${of('rpi5')}`);
+  await page.waitForSelector('#power-title');
+  for (const strip of ['power', 'temperature', 'frequency', 'speed']) assert.ok((await ink(page, `strip-${strip}`)).pixels > 300, strip);
+  const panel = page.locator('[aria-labelledby="power-title"]');
+  assert.match((await panel.textContent()) ?? '', /pmic: board_rails_partial, some supply rails of the board/);
+  await panel.locator('summary').click();
+  assert.deepEqual(await panel.locator('tbody th').allTextContents(), ['Power, pmic', 'Temperature', 'Clock', 'Decode']);
+  assert.match((await page.locator('.tiles').textContent()) ?? '', /J\/token, board_rails_partial/);
+  await page.goto(`${url}?run=${of('desktop')}`);
+  await page.waitForSelector('#memory-title');
+  assert.equal(await page.locator('#power-title').count(), 0);
+});
+
 test('the address holds the whole state: reload and the back button lead to it', browser, async (t) => {
   const { url } = await demo(t);
   const page = await openPage(t);

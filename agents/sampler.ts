@@ -1,0 +1,89 @@
+import { follow, newTrace, note, type PowerTrace, pause } from '../src/core/power_trace.ts';
+import type { Source } from '../src/core/source.ts';
+import type { Sensed } from './sensed.ts';
+import type { Gauge } from './sensors/sensor.ts';
+import { piState } from './sensors/vcgencmd.ts';
+
+/** Seconds between two looks at temperatures and clocks. */
+const GAUGES = 1;
+/** Longest wait for the first readings. */
+const PATIENCE = 5;
+
+export interface GaugeTrace {
+  times: number[];
+  values: number[];
+}
+
+/** Reads everything a device has, whenever it is switched on, into traces that go on from one time to the next. */
+export class Sampler {
+  readonly power: PowerTrace[];
+  readonly temperature: GaugeTrace = { times: [], values: [] };
+  readonly frequency: GaugeTrace = { times: [], values: [] };
+  /** Alarms of a Raspberry Pi's firmware, and when they were seen first. */
+  readonly alarms = new Map<string, number>();
+  readonly #sensed: Sensed;
+  readonly #clock: () => number;
+  #stop: (() => Promise<void>) | null = null;
+
+  constructor(sensed: Sensed, clock: () => number) {
+    this.#sensed = sensed;
+    this.#clock = clock;
+    this.power = sensed.sources.map(newTrace);
+  }
+
+  /** Resolves when every source has spoken once, or will not. */
+  async start(): Promise<void> {
+    const over = new AbortController();
+    const { sources, settings } = this.#sensed;
+    const heard: Promise<void>[] = [];
+    const loops = sources.map((source, i) => {
+      let first = () => {};
+      heard.push(
+        new Promise((resolve) => {
+          first = resolve;
+        }),
+      );
+      const take: Parameters<typeof follow>[3] = (time, reading) => {
+        note(this.power[i] as PowerTrace, time, reading);
+        first();
+      };
+      return follow(source, this.#clock, over.signal, take, settings.period ?? source.period);
+    });
+    loops.push(this.#gauges(over.signal));
+    this.#stop = async () => {
+      over.abort();
+      await Promise.all(sources.map((source: Source) => source.close()));
+      await Promise.all(loops);
+    };
+    await Promise.race([Promise.all(heard), pause(PATIENCE, over.signal)]);
+  }
+
+  /** What runs is ended; the traces stay. */
+  async stop(): Promise<void> {
+    const stop = this.#stop;
+    this.#stop = null;
+    await stop?.();
+  }
+
+  async #gauges(over: AbortSignal): Promise<void> {
+    const { temperatures, frequencies, host, pi } = this.#sensed;
+    if (temperatures.length + frequencies.length === 0 && !pi) return;
+    while (!over.aborted) {
+      const [hot, clocks, alarms] = await Promise.all([readAll(temperatures), readAll(frequencies), pi ? piState(host) : null]);
+      const now = this.#clock();
+      if (hot.length > 0) add(this.temperature, now, Math.max(...hot));
+      if (clocks.length > 0) add(this.frequency, now, Math.min(...clocks));
+      for (const alarm of alarms?.now ?? []) if (!this.alarms.has(alarm)) this.alarms.set(alarm, now);
+      await pause(GAUGES, over);
+    }
+  }
+}
+
+export async function readAll(gauges: readonly Gauge[]): Promise<number[]> {
+  return (await Promise.all(gauges.map((gauge) => gauge.read().catch(() => null)))).filter((value) => value !== null);
+}
+
+function add(trace: GaugeTrace, time: number, value: number): void {
+  trace.times.push(time);
+  trace.values.push(value);
+}

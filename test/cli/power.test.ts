@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stringify } from 'yaml';
+import type { PowerReading } from '../../src/cli/power_reading.ts';
+import { cli, scratch } from '../support/cli.ts';
+import { startLab } from '../support/lab.ts';
+import { sshdMissing, startSshd } from '../support/sshd.ts';
+
+const folder = scratch();
+const devices = join(folder, 'devices');
+mkdirSync(devices);
+const options = () => ({ cwd: folder, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
+const declare = (id: string, device: object) => writeFileSync(join(devices, `${id}.yaml`), stringify(device));
+
+test('fleet power: every source and meter with scope, rate and a live reading, over ssh', { skip: sshdMissing }, async () => {
+  const lab = await startLab(['pi5', 'rapl', 'phone', 'plug'], { base: 6, swing: 0, period: 10 });
+  const sshd = await startSshd();
+  try {
+    const { host, port, user, identity, workdir } = sshd.device('pi');
+    declare('pi', { host, port, user, identity, workdir, lab: lab.root, meters: [{ type: 'shelly', url: lab.plug, name: 'plug' }] });
+    const { code, stdout, stderr } = await cli(['power', 'pi', '--seconds', '2', '--json'], options());
+    assert.equal(code, 0, stderr);
+    const found = JSON.parse(stdout) as PowerReading;
+    assert.equal(found.lab, lab.root);
+    assert.deepEqual(
+      found.sources.map(({ name, scope, reader, kind }) => [name, scope, reader, kind]),
+      [
+        ['plug', 'wall_ac', 'controller', 'counter'],
+        ['phone-battery', 'system_battery', 'device', 'power'],
+        ['pmic', 'board_rails_partial', 'device', 'power'],
+        ['rapl', 'cpu_package', 'device', 'counter'],
+      ],
+    );
+    for (const { name, watts, why } of found.sources) assert.ok(Math.abs((watts ?? 0) - 6) < 0.2, `${name}: ${watts} W ${why}`);
+    assert.ok((found.sources.find(({ name }) => name === 'rapl')?.rate ?? 0) > 2);
+    assert.deepEqual(found.gauges, [
+      { kind: 'temperature', label: 'vcgencmd', value: 48.3, unit: 'degC' },
+      { kind: 'frequency', label: 'arm', value: 2400033792, unit: 'Hz' },
+    ]);
+    assert.deepEqual([found.state.charger, found.state.pi], ['unplugged', { now: [], ever: [] }]);
+    const text = (await cli(['power', 'pi', '--seconds', '1'], options())).stdout;
+    assert.match(text, /played by .*: nothing here is measured/);
+    assert.match(text, /^pmic +board_rails_partial +device +power .* 6\.0\d W +vcgencmd pmic_read_adc, 2 rails$/m);
+    assert.match(text, /^wall_ac: the whole device at the mains/m);
+    assert.match(text, /charger unplugged; firmware alarms now: none/);
+  } finally {
+    lab.stop();
+    await sshd.stop();
+  }
+});
+
+test('a device that tells nothing: a sentence; a meter that is not there, or lacks its password: why', async () => {
+  declare('bare', { connector: 'local', lab: join(folder, 'nothing') });
+  assert.match((await cli(['power', 'bare', '--seconds', '1'], options())).stdout, /Nothing on bare tells its power\. A meter beside it does/);
+  declare('local', { connector: 'local', lab: join(folder, 'nothing'), meters: [{ type: 'tasmota', url: 'http://127.0.0.1:9' }] });
+  const { sources } = JSON.parse((await cli(['power', '--seconds', '1', '--json'], options())).stdout) as PowerReading;
+  assert.deepEqual([sources[0]?.watts, sources[0]?.kind], [null, null]);
+  assert.match(sources[0]?.why ?? '', /reached|bad port/);
+  declare('locked', { connector: 'local', meters: [{ type: 'shelly', url: 'http://127.0.0.1:9', password_env: 'NO_SUCH_PASSWORD' }] });
+  const locked = await cli(['power', 'locked'], options());
+  assert.equal(locked.code, 1);
+  assert.match(locked.stderr, /device locked: meter shelly: the environment variable NO_SUCH_PASSWORD is empty/);
+  declare('locked', { connector: 'local', meters: [{ type: 'shelly' }] });
+  const wrong = await cli(['power', 'locked'], options());
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /locked\.yaml: "meters\.0\.url"/);
+});

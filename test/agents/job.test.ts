@@ -72,7 +72,7 @@ test('several launches each load the engine and measure', async () => {
 });
 
 test('a sustained run goes on for its duration, tells what became of the speed, and does not pass its most requests', async () => {
-  const job = doubleJob(scratch('job'), 'slow');
+  const job = doubleJob(temporaryFolder('job'), 'slow');
   const suite = { ...job.suite, prompts: job.suite.prompts.slice(0, 1), warmup: 0, repetitions: 1000, duration: 1.5 };
   const list = await journalOfRun({ ...job, suite });
   assert.equal(of(list, 'end')[0]?.message, null);
@@ -86,7 +86,7 @@ test('a sustained run goes on for its duration, tells what became of the speed, 
   );
   for (const metric of ['burst_rate', 'sustained_rate', 'sustained_share'])
     assert.equal(samples.filter((s) => s.metric === metric).length, 1, metric);
-  const few = await journalOfRun({ ...doubleJob(scratch('job')), suite: { ...suite, repetitions: 4, duration: 60 } });
+  const few = await journalOfRun({ ...doubleJob(temporaryFolder('job')), suite: { ...suite, repetitions: 4, duration: 60 } });
   assert.equal(of(few, 'sample').filter((s) => s.metric === 'decode_rate').length, 4);
 });
 

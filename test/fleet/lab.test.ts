@@ -9,7 +9,8 @@ import { connect } from '../../src/fleet/connect.ts';
 import { startRun } from '../../src/fleet/run.ts';
 import { openStore } from '../../src/store/store.ts';
 import { plainFacts } from '../support/facts.ts';
-import { agentBundle, doubleJob, scratch } from '../support/job.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { agentBundle, doubleJob } from '../support/job.ts';
 import { type Curve, curveEnergy, type Lab, type Play, startLab } from '../support/lab.ts';
 import { newRun } from '../support/runs.ts';
 import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
@@ -39,7 +40,7 @@ async function measure(
   { node = true, during }: { node?: boolean; during?: (lab: Lab) => void } = {},
 ): Promise<Measured> {
   const lab = await startLab(plays, CURVE);
-  const workdir = scratch('lab');
+  const workdir = temporaryFolder('lab');
   const device = sshd.device(plays.join('-'), { workdir, lab: lab.root, ...more(lab) });
   const connection = await connect(device);
   const store = openStore(`${workdir}/fleet.db`);

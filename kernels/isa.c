@@ -32,6 +32,8 @@ static void build_tables(void)
 #define KERNEL(field, exact) if (own[i].field) table.field = own[i].field;
 #include "kernels.inc"
 #undef KERNEL
+        if (own[i].gemm_t5i8)
+            table.prefers_t5 = own[i].prefers_t5;
         tables[i] = table;
     }
 }

@@ -25,7 +25,7 @@ typedef enum { HEAD_FULL, HEAD_SCREEN, HEAD_AUTO } head_choice;
 bool head_named(const char *name, head_choice *out); /* "full", "screen", "auto"; NULL is full */
 
 typedef struct {
-    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as tuned, else t2 */
+    const char *layout; /* of ternary matrices, as layout_named returns it; "auto": as tuned, else what suits most such CPUs */
     const char *cache;  /* folder of the packed cache; "off": none; NULL: for large models, beside the file or in the user's cache folder */
     load_mode load;
     head_choice head;

@@ -79,14 +79,15 @@ static bool fits_memory(const weights *w, const char *layout)
     return available < 0 || bytes_needed(w, layout, false) <= (uint64_t)available;
 }
 
-/* What was tuned, else the default; the smaller one where only that fits. */
+/* What was tuned; else the one that is the faster on most such CPUs; the smaller one where only that fits. */
 static const char *settle_layout(const weights *w, const char *layout)
 {
     model *m = w->m;
     if (strcmp(layout, "auto"))
         return layout;
-    m->tuned = bytes_needed(w, "t2", true) >= LARGE && tune_find(m->gguf, m->ops, pool_threads(m->pool), &m->tuning);
-    const char *chosen = m->tuned ? m->tuning.layout : "t2";
+    bool large = bytes_needed(w, "t2", true) >= LARGE;
+    m->tuned = large && tune_find(m->gguf, m->ops, pool_threads(m->pool), &m->tuning);
+    const char *chosen = m->tuned ? m->tuning.layout : large && m->ops->prefers_t5 ? "t5" : "t2";
     return fits_memory(w, chosen) || !fits_memory(w, "t5") ? chosen : "t5";
 }
 

@@ -85,6 +85,9 @@ typedef struct trit_ops {
     /* h[n] = f(gate[n]) * up[n], f = silu or squared relu. */
     void (*swiglu_f32)(float *h, const float *gate, const float *up, size_t n);
     void (*relu2_f32)(float *h, const float *gate, const float *up, size_t n);
+
+    /* gemm_t5i8 keeps up with memory at one token (measured), so that t5 decodes faster than t2 where nobody has tuned. */
+    bool prefers_t5;
 } trit_ops;
 
 /* Names of the kernels in struct order, for `check`, `kernels` and the JSON: KERNEL(field) rows stand in kernels.inc. */

@@ -159,4 +159,5 @@ void isa_amx(trit_ops *ops)
     ops->gemm_t2i8 = gemm_t2i8;
     overlay_amx_lane_kernels(ops, &below);
     ops->gemm_t5i8 = gemm_t5i8;
+    ops->prefers_t5 = below.prefers_t5;
 }

@@ -269,6 +269,7 @@ void isa_avx512vnni(trit_ops *ops)
     overlay_lane_kernels(ops);
     ops->gemm_t2i8 = gemm_t2i8;
     ops->gemm_t5i8 = gemm_t5i8;
+    ops->prefers_t5 = true;
     ops->dot_f32f32 = dot_f32f32;
     ops->dot_f16f32 = dot_f16f32;
     ops->dot_bf16f32 = dot_bf16f32;

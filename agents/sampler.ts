@@ -5,7 +5,7 @@ import type { Gauge } from './sensors/sensor.ts';
 import { piState } from './sensors/vcgencmd.ts';
 
 /** Seconds between two looks at temperatures and clocks. */
-const GAUGES = 1;
+const GAUGES = 2;
 /** Longest wait for the first readings. */
 const PATIENCE = 5;
 

@@ -5,8 +5,10 @@ import type { Gauge } from './sensors/sensor.ts';
 import { piState } from './sensors/vcgencmd.ts';
 
 /** Seconds between two looks at temperatures and clocks. */
-const GAUGES = 1;
-/** Longest wait for the first readings. */
+const GAUGES = 2;
+/** Silent readings after which a source is not waited for. */
+const MUTE = 3;
+/** Longest wait for the first readings, s. */
 const PATIENCE = 5;
 
 export interface GaugeTrace {
@@ -31,13 +33,14 @@ export class Sampler {
     this.power = sensed.sources.map(newTrace);
   }
 
-  /** Resolves when every source has spoken once, or will not. */
+  /** Resolves when every source has given a figure, or seems to have none. */
   async start(): Promise<void> {
     const over = new AbortController();
     const { sources, settings } = this.#sensed;
     const heard: Promise<void>[] = [];
     const loops = sources.map((source, i) => {
       let first = () => {};
+      let silences = 0;
       heard.push(
         new Promise((resolve) => {
           first = resolve;
@@ -45,7 +48,7 @@ export class Sampler {
       );
       const take: Parameters<typeof follow>[3] = (time, reading) => {
         note(this.power[i] as PowerTrace, time, reading);
-        first();
+        if (reading.watts !== null || reading.joules !== null || ++silences === MUTE) first();
       };
       return follow(source, this.#clock, over.signal, take, settings.period ?? source.period);
     });

@@ -8,7 +8,7 @@ import type { Found, Sensor } from './sensor.ts';
 
 const COMMAND = ['vcgencmd', 'pmic_read_adc'];
 /** Every reading starts a program and asks the firmware: not more often than this. */
-const PERIOD = 0.25;
+const PERIOD = 0.5;
 
 /** Volts and amperes by rail. A rail's two lines have different indices, so its name is what pairs them. */
 export function railsOf(text: string): Map<string, { volts: number | null; amperes: number | null }> {
@@ -39,7 +39,7 @@ export const pmic: Sensor = {
     let last = { time: Number.NEGATIVE_INFINITY, watts: Promise.resolve<number | null>(null) };
     /** Both sources below live on one asking. */
     const now = () => {
-      if (monotonic() - last.time > PERIOD / 2) last = { time: monotonic(), watts: ask(host, COMMAND).then(({ stdout }) => railWatts(stdout)) };
+      if (monotonic() - last.time > 0.05) last = { time: monotonic(), watts: ask(host, COMMAND).then(({ stdout }) => railWatts(stdout)) };
       return last.watts;
     };
     const detail = `vcgencmd pmic_read_adc, ${rails} rails`;

@@ -7,7 +7,7 @@ import type { Found, Sensor } from './sensor.ts';
 
 const ROOT = '/sys/class/powercap';
 /** Update of the counters is about 1 ms; the wrap-around needs a reading every few minutes. */
-const PERIOD = 0.1;
+const PERIOD = 0.2;
 
 interface Zone {
   name: string;

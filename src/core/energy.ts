@@ -25,6 +25,8 @@ export interface NoEnergy {
 const ENOUGH = { counter: 5, trapezoid: 10 } as const;
 /** A source that is silent longer than this many of its own intervals has been lost. */
 const LOST = 3;
+/** But not for so small a share of a window, or less than 1 s: a busy machine. */
+const BLINK = 0.1;
 
 /**
  * Energy within a window: from the counter where the source has one that moves often enough, else by the trapezoid rule on the time stamps
@@ -59,7 +61,7 @@ function counterLine({ times, joules, refresh }: PowerTrace): Line {
     line.times.push(times[i] as number);
     line.values.push(value);
   }
-  if (still > 0) {
+  if (still > line.times.length / 2) {
     line.times.shift(); // when a counter that often stands still came to its first figure is not known
     line.values.shift();
   }
@@ -113,7 +115,7 @@ function lineEnergy({ times, values, interval }: Line, window: Window, method: E
   // The neighbours of the edges count too: the window lies between them.
   const first = Math.max(0, upper(times, begin) - 1);
   const last = Math.min(times.length - 1, lower(times, end));
-  const reach = LOST * Math.max(interval, 0.05);
+  const reach = Math.max(LOST * interval, Math.min(1, BLINK * length));
   if ((times[first] as number) > begin) return { joules: null, why: `it was silent at the beginning of the window${because}` };
   if ((times[last] as number) < end) return { joules: null, why: `it was silent at the end of the window${because}` };
   for (let i = first; i < last; i++) {

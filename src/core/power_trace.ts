@@ -77,7 +77,7 @@ function putOff(beat: number): number {
 /**
  * Reads a source until the signal comes, on a fixed beat that a slow answer does not shift. `take` gets every reading, the silent ones
  * too; one that took longer than the others is left out, for its moment is not known, unless
- * two were left out already. A source that only fails is asked less and less often.
+ * the one before was left out already. A source that only fails is asked less and less often.
  */
 export async function follow(
   source: Source,
@@ -93,7 +93,7 @@ export async function follow(
   for (let beat = 0; !signal.aborted; ) {
     const { time, took, reading } = await readAt(source, clock);
     if (signal.aborted) return;
-    if (!late(took) || time - kept > 2.5 * Math.max(period, 0.02)) {
+    if (!late(took) || time - kept > 1.5 * Math.max(period, 0.02)) {
       kept = time;
       take(time, reading);
     }

@@ -34,7 +34,7 @@ test('fleet power: every source and meter with scope, rate and a live reading, o
       ],
     );
     for (const { name, watts, why } of found.sources) assert.ok(Math.abs((watts ?? 0) - 6) < 0.2, `${name}: ${watts} W ${why}`);
-    assert.ok((found.sources.find(({ name }) => name === 'rapl')?.rate ?? 0) > 2);
+    assert.ok((found.sources.find(({ name }) => name === 'rapl')?.rate ?? 0) > 1);
     assert.deepEqual(found.gauges, [
       { kind: 'temperature', label: 'vcgencmd', value: 48.3, unit: 'degC' },
       { kind: 'frequency', label: 'arm', value: 2400033792, unit: 'Hz' },

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Speaks the protocol of `trit serve` (kernels/README.md) and misbehaves in ways a real engine does not. What it does wrong is in the name
 // it is called by: trit-crash, trit-silent, trit-garbage, trit-endless, trit-fickle, trit-wrong, trit-badcheck, trit-slow, trit-deaf.
-// trit-lab does nothing wrong: it takes 3 s for a prompt and 20 ms for a token, so that power meters have something to see.
+// trit-lab does nothing wrong: it takes 5 s for a prompt and 20 ms for a token, so that power meters have something to see.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -47,7 +47,7 @@ async function serve() {
     if (bad === 'crash' && request > 2) process.kill(process.pid, 'SIGSEGV');
     if (bad === 'garbage') process.stdout.write('Segmentation\x00 fault?\x1b[31m {"event":\n');
     say({ event: 'start', id, n_prompt, t_ns: now() });
-    if (bad === 'lab') await sleep(3000);
+    if (bad === 'lab') await sleep(5000);
     const limit = bad === 'endless' ? Number.POSITIVE_INFINITY : asked;
     const tokens = [];
     const stamps = [];

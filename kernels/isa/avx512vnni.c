@@ -266,21 +266,11 @@ BLOCK_KERNEL(q4_k, 144, -1)
 
 void isa_avx512vnni(trit_ops *ops)
 {
+    overlay_float_kernels(ops);
     overlay_lane_kernels(ops);
+    OVERLAY_BLOCK_KERNELS(ops);
     ops->gemm_t2i8 = gemm_t2i8;
     ops->gemm_t5i8 = gemm_t5i8;
     ops->prefers_t5 = true;
-    ops->dot_f32f32 = dot_f32f32;
-    ops->dot_f16f32 = dot_f16f32;
-    ops->dot_bf16f32 = dot_bf16f32;
-    ops->gemm_f32f32 = gemm_f32f32;
-    ops->gemm_f16f32 = gemm_f16f32;
-    ops->gemm_bf16f32 = gemm_bf16f32;
-    ops->mix_f16f32 = mix_f16f32;
     ops->mix_q8f32 = mix_q8f32;
-    ops->softmax_f32 = softmax_f32;
-    ops->gemm_q8_0q8 = gemm_q8_0q8;
-    ops->gemm_q4_0q8 = gemm_q4_0q8;
-    ops->gemm_q6_kq8 = gemm_q6_kq8;
-    ops->gemm_q4_kq8 = gemm_q4_kq8;
 }

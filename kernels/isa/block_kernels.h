@@ -62,3 +62,11 @@ INLINE int q4_k_minimum(const uint8_t *s, size_t j)
 {
     return j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4;
 }
+
+#define OVERLAY_BLOCK_KERNELS(ops)          \
+    do {                                    \
+        (ops)->gemm_q8_0q8 = gemm_q8_0q8;   \
+        (ops)->gemm_q4_0q8 = gemm_q4_0q8;   \
+        (ops)->gemm_q4_kq8 = gemm_q4_kq8;   \
+        (ops)->gemm_q6_kq8 = gemm_q6_kq8;   \
+    } while (0)

@@ -229,3 +229,23 @@ static void relu2_f32(float *h, const float *gate, const float *up, size_t n)
     }
 }
 #endif
+
+static void overlay_float_kernels(trit_ops *ops)
+{
+    ops->dot_f32f32 = dot_f32f32;
+    ops->dot_f16f32 = dot_f16f32;
+    ops->dot_bf16f32 = dot_bf16f32;
+    ops->gemm_f32f32 = gemm_f32f32;
+    ops->gemm_f16f32 = gemm_f16f32;
+    ops->gemm_bf16f32 = gemm_bf16f32;
+    ops->mix_f16f32 = mix_f16f32;
+    ops->softmax_f32 = softmax_f32;
+#ifndef STREAMS_ONLY
+    ops->quant_f32i8 = quant_f32i8;
+    ops->quant_f32q8 = quant_f32q8;
+    ops->rmsnorm_f32 = rmsnorm_f32;
+    ops->f32_to_f16 = f32_to_f16_row;
+    ops->swiglu_f32 = swiglu_f32;
+    ops->relu2_f32 = relu2_f32;
+#endif
+}

@@ -6,4 +6,5 @@ void isa_neon(trit_ops *ops)
 {
     overlay_integer_kernels(ops);
     overlay_float_kernels(ops);
+    ops->mix_q8f32 = mix_q8f32;
 }

@@ -88,22 +88,3 @@ INLINE vf v_load_i8(const int8_t *p, size_t left)
 }
 #define v_half(p) from_halves(vdup_n_u16(*(p)))
 #include "mix_q8_kernels.h"
-
-static void overlay_float_kernels(trit_ops *ops)
-{
-    ops->quant_f32i8 = quant_f32i8;
-    ops->quant_f32q8 = quant_f32q8;
-    ops->dot_f32f32 = dot_f32f32;
-    ops->dot_f16f32 = dot_f16f32;
-    ops->dot_bf16f32 = dot_bf16f32;
-    ops->gemm_f32f32 = gemm_f32f32;
-    ops->gemm_f16f32 = gemm_f16f32;
-    ops->gemm_bf16f32 = gemm_bf16f32;
-    ops->rmsnorm_f32 = rmsnorm_f32;
-    ops->mix_f16f32 = mix_f16f32;
-    ops->mix_q8f32 = mix_q8f32;
-    ops->f32_to_f16 = f32_to_f16_row;
-    ops->softmax_f32 = softmax_f32;
-    ops->swiglu_f32 = swiglu_f32;
-    ops->relu2_f32 = relu2_f32;
-}

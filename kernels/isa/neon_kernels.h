@@ -108,8 +108,5 @@ static void overlay_integer_kernels(trit_ops *ops)
 {
     overlay_ternary_kernels(ops);
     overlay_lane_kernels(ops);
-    ops->gemm_q8_0q8 = gemm_q8_0q8;
-    ops->gemm_q4_0q8 = gemm_q4_0q8;
-    ops->gemm_q4_kq8 = gemm_q4_kq8;
-    ops->gemm_q6_kq8 = gemm_q6_kq8;
+    OVERLAY_BLOCK_KERNELS(ops);
 }

@@ -352,26 +352,8 @@ BLOCK_KERNEL(q4_k, 144, -1)
 
 void isa_ssse3(trit_ops *ops)
 {
-    *ops = (trit_ops){
-        .quant_f32i8 = quant_f32i8,
-        .gemm_t2i8 = gemm_t2i8,
-        .gemm_t5i8 = gemm_t5i8,
-        .dot_f32f32 = dot_f32f32,
-        .dot_f16f32 = dot_f16f32,
-        .dot_bf16f32 = dot_bf16f32,
-        .gemm_f32f32 = gemm_f32f32,
-        .gemm_f16f32 = gemm_f16f32,
-        .gemm_bf16f32 = gemm_bf16f32,
-        .quant_f32q8 = quant_f32q8,
-        .gemm_q8_0q8 = gemm_q8_0q8,
-        .gemm_q4_0q8 = gemm_q4_0q8,
-        .gemm_q4_kq8 = gemm_q4_kq8,
-        .gemm_q6_kq8 = gemm_q6_kq8,
-        .rmsnorm_f32 = rmsnorm_f32,
-        .mix_f16f32 = mix_f16f32,
-        .f32_to_f16 = f32_to_f16_row,
-        .softmax_f32 = softmax_f32,
-        .swiglu_f32 = swiglu_f32,
-        .relu2_f32 = relu2_f32,
-    };
+    overlay_float_kernels(ops);
+    OVERLAY_BLOCK_KERNELS(ops);
+    ops->gemm_t2i8 = gemm_t2i8;
+    ops->gemm_t5i8 = gemm_t5i8;
 }

@@ -22,62 +22,62 @@ enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2 };
 
 /* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order; with more, the
    registers hold L_ROWS rows. */
-#define LANE_KERNEL(name, type, bytes)                                                                                                 \
-    INLINE void lanes_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, size_t ldy,   \
-                             const int tokens)                                                                                         \
-    {                                                                                                                                  \
-        const int parts = tokens == 1 ? LANE_ROWS / L_ROWS : 1;                                                                         \
-        for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                                    \
-            lf s[LANE_ROWS / L_ROWS][L_TOKENS];                                                                                      \
-            UNROLL for (int p = 0; p < parts; p++)                                                                                     \
-                UNROLL for (int t = 0; t < tokens; t++)                                                                                \
-                    s[p][t] = l_zero();                                                                                                \
-            for (size_t b = 0; b < k / 32; b++) {                                                                                      \
-                for (size_t line = 0; line < (bytes); line += 64)                                                                      \
-                    l_prefetch(w + b * (bytes) + line);                                                                                \
-                UNROLL for (int p = 0; p < parts; p++) {                                                                               \
-                    lane_block x = block_##type(w, b, first + (size_t)(p * L_ROWS));                                                   \
-                    li i[L_TOKENS][2];                                                                                                 \
-                    UNROLL for (int h = 0; h < HALVES_##type; h++) {                                                                   \
-                        UNROLL for (int t = 0; t < tokens; t++)                                                                        \
-                            i[t][h] = SUMS_##type(sums + ((size_t)t * (k / 32) + b) * 2, h);                                           \
-                        UNROLL for (int j = 8 / HALVES_##type * h; j < 8 / HALVES_##type * (h + 1); j += MOST_##type) {                \
-                            lg g[L_TOKENS];                                                                                            \
-                            UNROLL for (int t = 0; t < tokens; t++)                                                                    \
-                                g[t] = l_gather(i[t][h]);                                                                              \
-                            UNROLL for (int m = j; m < j + MOST_##type; m++) {                                                         \
-                                lc line = LINE_##type(x.codes, m);                                                                     \
-                                UNROLL for (int t = 0; t < tokens; t++)                                                                \
-                                    g[t] = l_dot_##type(g[t], line, q + (size_t)t * k + b * 32, m);                                    \
-                            }                                                                                                          \
-                            UNROLL for (int t = 0; t < tokens; t++)                                                                    \
-                                i[t][h] = l_gathered(i[t][h], g[t]);                                                                   \
-                        }                                                                                                              \
-                    }                                                                                                                  \
-                    UNROLL for (int t = 0; t < tokens; t++) {                                                                          \
-                        size_t at = (size_t)t * (k / 32) + b;                                                                          \
-                        s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i[t]);                                          \
-                    }                                                                                                                  \
-                }                                                                                                                      \
-            }                                                                                                                          \
-            UNROLL for (int p = 0; p < parts; p++)                                                                                     \
-                UNROLL for (int t = 0; t < tokens; t++)                                                                                \
-                    l_store(y + (size_t)t * ldy + first + (size_t)(p * L_ROWS), s[p][t]);                                           \
-        }                                                                                                                              \
-    }                                                                                                                                  \
-    static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums,       \
-                                float *y, size_t ldy, size_t n)                                                                        \
-    {                                                                                                                                  \
-        size_t stride = (k / 32 + LANE_UNIT_##type - 1) / LANE_UNIT_##type * LANE_UNIT_##type * (bytes);                               \
-        for (; groups; groups--, w += stride, y += LANE_ROWS) {                                                                        \
-            size_t t = 0;                                                                                                              \
-            for (; t + L_TOKENS <= n; t += L_TOKENS)                                                                             \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_TOKENS);                   \
-            for (; t + L_SOME <= n; t += L_SOME)                                                                                 \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_SOME);                     \
-            for (; t < n; t++)                                                                                                         \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, 1);                             \
-        }                                                                                                                              \
+#define LANE_KERNEL(name, type, bytes)                                                                                      \
+    INLINE void lanes_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, size_t ldy, \
+                             const int tokens)                                                                              \
+    {                                                                                                                       \
+        const int parts = tokens == 1 ? LANE_ROWS / L_ROWS : 1;                                                             \
+        for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                        \
+            lf s[LANE_ROWS / L_ROWS][L_TOKENS];                                                                             \
+            UNROLL for (int p = 0; p < parts; p++)                                                                          \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
+                    s[p][t] = l_zero();                                                                                     \
+            for (size_t b = 0; b < k / 32; b++) {                                                                           \
+                for (size_t line = 0; line < (bytes); line += 64)                                                           \
+                    l_prefetch(w + b * (bytes) + line);                                                                     \
+                UNROLL for (int p = 0; p < parts; p++) {                                                                    \
+                    lane_block x = block_##type(w, b, first + (size_t)(p * L_ROWS));                                        \
+                    li i[L_TOKENS][2];                                                                                      \
+                    UNROLL for (int h = 0; h < HALVES_##type; h++) {                                                        \
+                        UNROLL for (int t = 0; t < tokens; t++)                                                             \
+                            i[t][h] = SUMS_##type(sums + ((size_t)t * (k / 32) + b) * 2, h);                                \
+                        UNROLL for (int j = 8 / HALVES_##type * h; j < 8 / HALVES_##type * (h + 1); j += MOST_##type) {     \
+                            lg g[L_TOKENS];                                                                                 \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                         \
+                                g[t] = l_gather(i[t][h]);                                                                   \
+                            UNROLL for (int m = j; m < j + MOST_##type; m++) {                                              \
+                                lc line = LINE_##type(x.codes, m);                                                          \
+                                UNROLL for (int t = 0; t < tokens; t++)                                                     \
+                                    g[t] = l_dot_##type(g[t], line, q + (size_t)t * k + b * 32, m);                         \
+                            }                                                                                               \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                         \
+                                i[t][h] = l_gathered(i[t][h], g[t]);                                                        \
+                        }                                                                                                   \
+                    }                                                                                                       \
+                    UNROLL for (int t = 0; t < tokens; t++) {                                                               \
+                        size_t at = (size_t)t * (k / 32) + b;                                                               \
+                        s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i[t]);                               \
+                    }                                                                                                       \
+                }                                                                                                           \
+            }                                                                                                               \
+            UNROLL for (int p = 0; p < parts; p++)                                                                          \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
+                    l_store(y + (size_t)t * ldy + first + (size_t)(p * L_ROWS), s[p][t]);                                   \
+        }                                                                                                                   \
+    }                                                                                                                       \
+    static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums, \
+                                float *y, size_t ldy, size_t n)                                                             \
+    {                                                                                                                       \
+        size_t stride = (k / 32 + LANE_UNIT_##type - 1) / LANE_UNIT_##type * LANE_UNIT_##type * (bytes);                    \
+        for (; groups; groups--, w += stride, y += LANE_ROWS) {                                                             \
+            size_t t = 0;                                                                                                   \
+            for (; t + L_TOKENS <= n; t += L_TOKENS)                                                                        \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_TOKENS);           \
+            for (; t + L_SOME <= n; t += L_SOME)                                                                            \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_SOME);             \
+            for (; t < n; t++)                                                                                              \
+                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, 1);                  \
+        }                                                                                                                   \
     }
 LANE_KERNEL(q4_0x16, q4_0, 288)
 LANE_KERNEL(q8_0x16, q8_0, 544)

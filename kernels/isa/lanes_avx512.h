@@ -52,7 +52,8 @@ INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
 INLINE li l_sums(const int16_t *s, const int a, const int b)
 {
     li zero = _mm512_setzero_si512();
-    return a || b ? _mm512_dpwssd_epi32(zero, _mm512_set1_epi32((int)((unsigned)b << 16 | (a & 0xffff))), _mm512_set1_epi32(word_at(s))) : zero;
+    int both = (int)((unsigned)b << 16 | (a & 0xffff));
+    return both ? _mm512_dpwssd_epi32(zero, _mm512_set1_epi32(both), _mm512_set1_epi32(word_at(s))) : zero;
 }
 
 INLINE lf l_halves(const uint8_t *p)

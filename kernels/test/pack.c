@@ -58,7 +58,8 @@ static bool multiply(const gguf_tensor *t, const char *layout, const problem *p,
     if (ok) {
         bool fits = type_is_ternary(t->type) && !m.scales;
         const lane_layout *lanes = lane_layout_for(t->type);
-        EXPECT(strcmp(m.layout, fits ? layout : type_is_ternary(t->type) ? "t2" : lanes ? lanes->name : t->info->name) == 0, "%zu x %zu became %s", m.rows, m.k, m.layout);
+        const char *own = type_is_ternary(t->type) ? "t2" : lanes ? lanes->name : t->info->name;
+        EXPECT(strcmp(m.layout, fits ? layout : own) == 0, "%zu x %zu became %s", m.rows, m.k, m.layout);
         EXPECT(!fits || m.bytes == packed_bytes(layout, m.rows, m.k), "%s of %zu x %zu takes %zu bytes", m.layout, m.rows, m.k, m.bytes);
         matrix_free(&m);
     }
@@ -189,10 +190,12 @@ static void try_blocks(uint32_t type, size_t rows, size_t k, size_t n)
 {
     const type_info *info = type_of(type);
     problem p = { rows, k, n, NULL, malloc(n * k * sizeof(float)), calloc(n * rows, sizeof(float)) };
-    size_t row = k / info->weights * info->bytes, scales[2] = { type == TYPE_Q6_K ? 208 : 0, type == TYPE_Q4_K ? 2 : type == TYPE_Q6_K ? 208 : 0 };
+    size_t row = k / info->weights * info->bytes;
+    size_t scales[2] = { type == TYPE_Q6_K ? 208 : 0, type == TYPE_Q4_K ? 2 : type == TYPE_Q6_K ? 208 : 0 };
     uint8_t *data = malloc(rows * row);
     float *w = malloc(k * sizeof *w), *first = malloc(n * rows * sizeof *first), *own = malloc(n * rows * sizeof *own);
-    float *y = malloc(n * rows * sizeof *y), unit = type == TYPE_Q8_0 ? 0.01f : type == TYPE_Q6_K ? 0.0005f : type == TYPE_Q4_K ? 0.002f : 0.1f;
+    float *y = malloc(n * rows * sizeof *y);
+    float unit = type == TYPE_Q8_0 ? 0.01f : type == TYPE_Q6_K ? 0.0005f : type == TYPE_Q4_K ? 0.002f : 0.1f; /* weights of about 1 */
     for (size_t i = 0; i < rows * row; i++)
         data[i] = (uint8_t)draw(256);
     for (size_t b = 0; b < rows * row; b += info->bytes)

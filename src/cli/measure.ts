@@ -3,9 +3,11 @@ import { FleetError } from '../core/errors.ts';
 import { plain } from '../core/plain.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
+import { flagsOf } from '../fleet/flag_sets.ts';
 import { loadInventory, resolveDevices } from '../fleet/inventory.ts';
 import type { Model } from '../fleet/model.ts';
 import { schedule, type Task } from '../fleet/schedule.ts';
+import { hostTarget } from '../fleet/target.ts';
 import { findToolchain } from '../fleet/toolchains.ts';
 import { openStore } from '../store/store.ts';
 import { type Bench, BenchDevice, type Planned } from './bench_device.ts';
@@ -44,7 +46,10 @@ export interface Measured {
 /** Prepares every device, then measures on all of them, side by side; what a device does wrong ends in `failures`. The caller closes the store. */
 export async function measure(context: Context, options: Bench['options'], work: Work): Promise<Measured> {
   const devices = resolveDevices(await loadInventory(context.devices), options.device);
-  for (const { toolchain } of work.builds) findToolchain(toolchain);
+  for (const { toolchain, flags } of work.builds) {
+    findToolchain(toolchain);
+    flagsOf(flags, hostTarget());
+  }
   const store = openStore(context.db);
   const interrupt = new Interrupt('stopping; what was measured is kept (Ctrl-C again leaves at once, the next call fetches the rest)');
   const { signal } = interrupt;

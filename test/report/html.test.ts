@@ -127,6 +127,23 @@ test('comparisons are drawn with their intervals, and their verdicts stand in th
   assert.match(cells[2] ?? '', /^same.*\?–0same code$/);
 });
 
+test('a mail program that drops pictures, style sheets and folding still shows bars as long as their values', browser, async (t) => {
+  const runs = [30, 10].map((decode_rate) => summary({ id: `run-${decode_rate}`, device: `of-${decode_rate}`, metrics: metricsOf({ decode_rate }) }));
+  const kept = html(material(runs))
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<svg.*?<\/svg>/gs, '')
+    .replace(/<\/?(details|summary|main|section|header|footer)\b[^>]*>/g, '');
+  const { page } = await opened(t, kept, { javaScriptEnabled: false });
+  const bars = await page.locator('table').nth(1).locator('td div div').all();
+  const boxes = await Promise.all(bars.map((bar) => bar.boundingBox()));
+  assert.deepEqual(
+    boxes.map((box) => box?.height),
+    [10, 10],
+  );
+  assert.ok(Math.abs((boxes[0]?.width ?? 0) / (boxes[1]?.width ?? 1) - 3) < 0.1);
+  assert.ok(await page.getByText('30.4 tokens/s').first().isVisible());
+});
+
 test('it asks for nothing: no address, script, event or frame is in it', (t) => {
   const text = written(demo(t));
   assert.doesNotMatch(text, /<(script|link|iframe|object|embed|img|form|base|image|use|foreignObject)\b/i);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { publishedGroups, publishedOf } from '../../src/core/published.ts';
+import { publishedOf } from '../../src/core/published.ts';
+import { publishedGroups } from '../../src/core/published_groups.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
 import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';

@@ -134,7 +134,21 @@ static bool has_one_size(const float *x, size_t n, float most)
     return true;
 }
 
-double fit_digits(int trits, const float *x, const float *importance, size_t n, int8_t *digits, uint16_t *scale)
+void round_digits(int trits, const float *x, const float *feedback, size_t n, float scale, int8_t *digits)
+{
+    float left[DIGIT_BLOCK], limit = (float)digit_limit(trits);
+    memcpy(left, x, n * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        float q = scale > 0 ? rintf(left[i] / scale) : 0, off;
+        q = q > limit ? limit : q < -limit ? -limit : q;
+        digits[i] = (int8_t)q;
+        off = left[i] - scale * q;
+        for (size_t j = i + 1; feedback && off != 0 && j < n; j++)
+            left[j] -= off * feedback[i * DIGIT_BLOCK + j];
+    }
+}
+
+void fit_digits(int trits, const float *x, const float *importance, const float *feedback, size_t n, int8_t *digits, uint16_t *scale)
 {
     float padded[DIGIT_BLOCK] = { 0 }, h[DIGIT_BLOCK] = { 0 }, most = 0, limit = (float)digit_limit(trits);
     for (size_t i = 0; i < n; i++) {
@@ -162,14 +176,5 @@ double fit_digits(int trits, const float *x, const float *importance, size_t n, 
         unit = unit > 65504 ? 65504 : unit;
     }
     *scale = f32_to_f16(unit);
-    unit = f16_to_f32(*scale);
-    double error = 0;
-    for (size_t i = 0; i < n; i++) {
-        float q = unit > 0 ? rintf(x[i] / unit) : 0;
-        q = q > limit ? limit : q < -limit ? -limit : q;
-        digits[i] = (int8_t)q;
-        double off = (double)x[i] - (double)unit * (double)q;
-        error += (double)h[i] * off * off;
-    }
-    return error;
+    round_digits(trits, x, feedback, n, f16_to_f32(*scale), digits);
 }

@@ -21,7 +21,10 @@ void decode_digits(int trits, const uint8_t *data, int8_t *digits, float *scales
 /* One block: digits[n] within the limit, n <= DIGIT_BLOCK -> out[digit_bytes]. The scale is an IEEE half. */
 void encode_digits(int trits, const int8_t *digits, uint16_t scale, uint8_t *out, size_t n);
 
-/* The scale (as half) and digits of one block x[n] with the least sum of importance * (x - w)^2; importance NULL: all 1. Values are finite.
-   The same on every machine. Returns that sum. */
-double fit_digits(int trits, const float *x, const float *importance, size_t n, int8_t *digits, uint16_t *scale);
+/* The digits of one block x[n] for a scale, nearest or, with feedback[n][DIGIT_BLOCK], one after the other: what x(i) is off by, times row i,
+   is taken off those that follow (importance.h). */
+void round_digits(int trits, const float *x, const float *feedback, size_t n, float scale, int8_t *digits);
+/* The scale (as half) of one block x[n] with the least sum of importance * (x - w)^2 for nearest digits; importance NULL: all 1. Then
+   round_digits. Values are finite. The same on every machine. */
+void fit_digits(int trits, const float *x, const float *importance, const float *feedback, size_t n, int8_t *digits, uint16_t *scale);
 #endif

@@ -43,7 +43,7 @@ bool quantize_gaussian(uint64_t rows, uint64_t k, uint64_t seed, const type_info
     gguf_tensor t = { .name = { "gaussian", 8 }, .type = TYPE_F32, .info = type_of(TYPE_F32), .n_dims = 2, .ne = { k, rows, 1, 1 }, .rows = rows,
                       .data = (const uint8_t *)x, .bytes = (size_t)size * sizeof *x };
     quantize_report report = { 0 };
-    bool good = quantize_tensor(NULL, 0, &t, type, NULL, threads, &report, e);
+    bool good = quantize_tensor(NULL, 0, &t, type, (input_view){ NULL, NULL }, threads, &report, e);
     *error = report.error;
     *bytes = type_row_bytes(type, k) * rows + (type->id == TYPE_I2_S ? sizeof(float) : 0);
     free(x);

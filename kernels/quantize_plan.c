@@ -28,7 +28,7 @@ static bool make_offer(const gguf_tensor *t, const float *inputs, int most, pool
     for (int n = 1; good && n <= most; n++) {
         quantize_report r = { 0 };
         const type_info *type = type_of(TYPE_T1 + (uint32_t)n - 1);
-        good = quantize_tensor(NULL, 0, &some, type, inputs, threads, &r, e);
+        good = quantize_tensor(NULL, 0, &some, type, (input_view){ inputs, NULL }, threads, &r, e);
         out->loss[n] = r.error.heard > 0 ? r.error.missed / r.error.heard : 0; /* exact: nothing was rounded */
         out->bytes[n] = type_row_bytes(type, t->ne[0]) * t->rows;
     }
@@ -67,7 +67,7 @@ bool quantize_plan(const gguf *g, const quantize_options *q, const bool *eligibl
             continue;
         if (q->progress)
             q->progress(q->progress_arg, "looking at", i, count);
-        good = make_offer(t, importance_of(q->inputs, t), most, threads, &offers[i], e);
+        good = make_offer(t, importance_of(q->inputs, t).means, most, threads, &offers[i], e);
         trits[i] = 1;
         weights += (double)t->rows * (double)t->ne[0];
         least += (double)offers[i].bytes[1];

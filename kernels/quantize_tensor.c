@@ -22,7 +22,8 @@ typedef struct {
     size_t number, k, rows;
     weight_kind kind;
     float scale;             /* of a ternary result */
-    const float *inputs;     /* importance [k], or NULL */
+    const float *inputs;     /* their importance [k], or NULL */
+    const float *feedback;   /* [blocks][DIGIT_BLOCK][DIGIT_BLOCK], or NULL */
     float most, most_input;  /* largest |w|, largest importance */
     size_t row_bytes;
     /* for each thread */
@@ -237,6 +238,11 @@ static void to_trits(const conversion *c, const float *x, int8_t *trits)
     }
 }
 
+static const float *feedback_at(const conversion *c, size_t i)
+{
+    return c->feedback ? c->feedback + i * DIGIT_BLOCK : NULL;
+}
+
 /* Encodes one row; leaves its weights in x where they are rounded. Returns whether they are. */
 static bool encode_row(const conversion *c, size_t row, float *x, int8_t *trits, float *scales, uint8_t *out)
 {
@@ -246,7 +252,7 @@ static bool encode_row(const conversion *c, size_t row, float *x, int8_t *trits,
         for (size_t i = 0; i < c->k; i += DIGIT_BLOCK) {
             size_t n = c->k - i < DIGIT_BLOCK ? c->k - i : DIGIT_BLOCK;
             uint16_t scale;
-            fit_digits(digits, x + i, c->inputs ? c->inputs + i : NULL, n, trits, &scale);
+            fit_digits(digits, x + i, c->inputs ? c->inputs + i : NULL, feedback_at(c, i), n, trits, &scale);
             encode_digits(digits, trits, scale, out, n);
             out += digit_bytes(digits, n);
         }
@@ -264,6 +270,8 @@ static bool encode_row(const conversion *c, size_t row, float *x, int8_t *trits,
         tensor_row_f32(c->from, row, x);
         to_trits(c, x, trits);
     }
+    for (size_t i = 0; c->feedback && c->kind == DENSE && i < c->k; i += DIGIT_BLOCK)
+        round_digits(1, x + i, feedback_at(c, i), c->k - i < DIGIT_BLOCK ? c->k - i : DIGIT_BLOCK, c->scale, trits + i);
     for (size_t i = 0; i < c->k; i += c->to->weights) /* TQ to TQ keeps each block's scale */
         encode_trits(c->to->id, trits + i, blocks ? scales[i / 256] : c->scale, out + i / c->to->weights * c->to->bytes,
                      c->k - i < c->to->weights ? c->k - i : c->to->weights);
@@ -345,10 +353,10 @@ static void release(conversion *c)
     free(c->row_errors);
 }
 
-bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, const float *inputs, pool *threads,
+bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, input_view inputs, pool *threads,
                      quantize_report *report, trit_error *e)
 {
-    conversion c = { .from = t, .to = to, .number = number, .k = (size_t)t->ne[0], .rows = (size_t)t->rows, .inputs = inputs,
+    conversion c = { .from = t, .to = to, .number = number, .k = (size_t)t->ne[0], .rows = (size_t)t->rows, .inputs = inputs.means, .feedback = inputs.feedback,
                      .row_bytes = (size_t)type_row_bytes(to, t->ne[0]), .out = o, .error = e, .failing = ATOMIC_FLAG_INIT };
     bool good = allocate(&c, (size_t)pool_threads(threads));
     if (!good)

@@ -4,8 +4,8 @@
 #include "quantize.h"
 
 /* Writes t as type `to` into tensor `number` of a started file (o NULL: nowhere, only to learn the error), counts rounded scales and adds to
-   the report's error. inputs: the importance of each of the ne[0] inputs, or NULL. Errors: see quantize.h. */
-bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, const float *inputs, pool *threads,
+   the report's error. Errors: see quantize.h. */
+bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, input_view inputs, pool *threads,
                      quantize_report *report, trit_error *e);
 
 /* The trits a weight for each tensor of a file that quantize_write may choose for (eligible[i]), so that the mean stays within

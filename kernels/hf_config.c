@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *model_type, *arch; } architectures[] = {
-    { "llama", "llama" },
-    { "mistral", "llama" },
-    { "bitnet", "bitnet-b1.58" },
+static const struct { const char *model_type, *arch, *activation; } architectures[] = {
+    { "llama", "llama", "silu" },
+    { "mistral", "llama", "silu" },
+    { "bitnet", "bitnet-b1.58", "relu2" },
 };
 
 static bool size_key(const json *j, const char *key, uint64_t fallback, uint64_t most, uint64_t *out, trit_error *e)
@@ -54,16 +54,29 @@ static bool read_scaling(hf_config *c, const json *scaling, trit_error *e)
     return fail(e, "config.json: rope scaling \"%.40s\" is not supported (linear and llama3 are)", type->text);
 }
 
+/* Attention sees all positions here, so that it is right as far as the window of a model with one. */
+static bool limit_context(hf_config *c, uint64_t window)
+{
+    c->context = window < c->context ? window : c->context;
+    return true;
+}
+
 static bool read_keys(hf_config *c, const json *j, trit_error *e)
 {
     const uint64_t wide = 1 << 20;
-    const json *type = json_get(j, "model_type");
+    uint64_t within = UINT64_MAX;
+    const json *type = json_get(j, "model_type"), *activation = json_get(j, "hidden_act"), *window = json_get(j, "sliding_window");
+    const char *wanted = "";
     for (size_t i = 0; type && type->kind == JSON_STRING && i < sizeof architectures / sizeof *architectures; i++)
-        if (!strcmp(type->text, architectures[i].model_type))
+        if (!strcmp(type->text, architectures[i].model_type)) {
             c->arch = architectures[i].arch;
+            wanted = architectures[i].activation;
+        }
     if (!c->arch)
         return fail(e, "config.json: model_type \"%.40s\" is not supported (llama, mistral and bitnet are)",
                     type && type->kind == JSON_STRING ? type->text : "");
+    if (activation && (activation->kind != JSON_STRING || strcmp(activation->text, wanted)))
+        return fail(e, "config.json: hidden_act is not %s, which a %s model has here", wanted, c->arch);
     return size_key(j, "num_hidden_layers", 0, 1024, &c->layers, e) && size_key(j, "hidden_size", 0, wide, &c->dim, e) &&
            size_key(j, "intermediate_size", 0, wide, &c->ffn, e) && size_key(j, "num_attention_heads", 0, 4096, &c->heads, e) &&
            size_key(j, "num_key_value_heads", c->heads, 4096, &c->kv_heads, e) &&
@@ -71,7 +84,8 @@ static bool read_keys(hf_config *c, const json *j, trit_error *e)
            size_key(j, "max_position_embeddings", 0, (uint64_t)1 << 32, &c->context, e) && number_key(j, "rms_norm_eps", 0, &c->eps, e) &&
            number_key(j, "rope_theta", 10000, &c->rope_base, e) &&
            (c->head_dim % 2 == 0 || fail(e, "config.json: heads of %" PRIu64 " values, an odd number", c->head_dim)) &&
-           read_scaling(c, json_get(j, "rope_scaling"), e);
+           (!window || window->kind == JSON_NULL || size_key(j, "sliding_window", 0, (uint64_t)1 << 32, &within, e)) &&
+           read_scaling(c, json_get(j, "rope_scaling"), e) && limit_context(c, within);
 }
 
 bool hf_config_read(hf_config *c, const char *text, size_t len, trit_error *e)

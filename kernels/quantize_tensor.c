@@ -356,7 +356,8 @@ static void release(conversion *c)
 bool quantize_tensor(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, input_view inputs, pool *threads,
                      quantize_report *report, trit_error *e)
 {
-    conversion c = { .from = t, .to = to, .number = number, .k = (size_t)t->ne[0], .rows = (size_t)t->rows, .inputs = inputs.means, .feedback = inputs.feedback,
+    conversion c = { .from = t, .to = to, .number = number, .k = (size_t)t->ne[0], .rows = (size_t)t->rows,
+                     .inputs = inputs.means, .feedback = inputs.feedback,
                      .row_bytes = (size_t)type_row_bytes(to, t->ne[0]), .out = o, .error = e, .failing = ATOMIC_FLAG_INIT };
     bool good = allocate(&c, (size_t)pool_threads(threads));
     if (!good)

@@ -140,8 +140,9 @@ static bool add_rope_freqs(building *b)
     for (size_t i = 0; i < pairs; i++)
         x[i] = hf_rope_divisor(&b->config, i);
     b->g->made_tensor = x;
-    b->g->tensors[b->g->tensor_count++] = (gguf_tensor){ .name = { name, strlen(name) }, .type = TYPE_F32, .info = type_of(TYPE_F32), .n_dims = 1,
-                                                         .ne = { pairs, 1, 1, 1 }, .rows = 1, .data = (const uint8_t *)x, .bytes = pairs * sizeof *x };
+    b->g->tensors[b->g->tensor_count++] =
+        (gguf_tensor){ .name = { name, strlen(name) }, .type = TYPE_F32, .info = type_of(TYPE_F32), .n_dims = 1, .ne = { pairs, 1, 1, 1 }, .rows = 1,
+                       .data = (const uint8_t *)x, .bytes = pairs * sizeof *x };
     return true;
 }
 

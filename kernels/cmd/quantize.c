@@ -14,7 +14,11 @@
 
 static const char known_types[] = "i2_s, tq1_0, tq2_0, t1, t2, t3, t4, q4_0, q4_k, q6_k, q8_0, f16, bf16, f32";
 
-typedef struct { const char *from, *to, *type, *head, *gaussian, *calibrate, *vocab, *format; int64_t threads, seed, tokens; double target_bits; } arguments;
+typedef struct {
+    const char *from, *to, *type, *head, *gaussian, *calibrate, *vocab, *format;
+    int64_t threads, seed, tokens;
+    double target_bits;
+} arguments;
 
 /* A line that is written over on a terminal, now and then; nothing elsewhere. */
 static void show_progress(void *last, const char *what, size_t done, size_t of)

@@ -306,6 +306,7 @@ describe('safetensors', { skip: noAssets }, () => {
       [/has dtype I64; F32, F16 and BF16 are read/, { 'model.safetensors': safetensorsBytes({ [name]: { ...tensor, dtype: 'I64' } }) }],
       [/tensor model\.mystery has no place in the llama graph/, { 'model.safetensors': safetensorsBytes({ 'model.mystery': tensor }) }],
       [/model_type "gpt2" is not supported/, { 'model.safetensors': sound, 'config.json': '{"model_type":"gpt2"}' }],
+      [/hidden_act is not silu/, { 'model.safetensors': sound, 'config.json': JSON.stringify({ ...CONFIG, hidden_act: 'gelu' }) }],
       [
         /num_hidden_layers is no whole number from 1 to 1024/,
         { 'model.safetensors': sound, 'config.json': '{"model_type":"llama","num_hidden_layers":1e9}' },

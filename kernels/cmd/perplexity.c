@@ -11,6 +11,8 @@
 
 enum { BATCH = 64 }; /* positions whose logits are held at once */
 
+typedef struct { size_t tokens; double nll; /* sum */ } document;
+
 typedef struct {
     loaded l;
     session *session;
@@ -18,6 +20,8 @@ typedef struct {
     size_t max_tokens;
     size_t docs, tokens;  /* so far */
     double nll;           /* sum */
+    document *each;       /* [each_count] every document, also one with nothing to predict */
+    size_t each_count;
 } measure;
 
 /* -log softmax(logits)[id], summed in double. */
@@ -33,6 +37,18 @@ static double surprise(const float *logits, size_t vocab, int32_t id)
     return log(sum) - ((double)logits[id] - (double)max);
 }
 
+static bool keep_document(measure *m, document d, trit_error *e)
+{
+    if (!(m->each_count & (m->each_count - 1))) { /* a power of two is full */
+        document *more = realloc(m->each, (m->each_count ? 2 * m->each_count : 1) * sizeof *more);
+        if (!more)
+            return fail(e, "not enough memory for the results of %zu documents", m->each_count + 1);
+        m->each = more;
+    }
+    m->each[m->each_count++] = d;
+    return true;
+}
+
 static bool add_document(measure *m, const char *text, size_t len, trit_error *e)
 {
     size_t vocab = model_get_config(m->l.model)->vocab, n;
@@ -42,6 +58,7 @@ static bool add_document(measure *m, const char *text, size_t len, trit_error *e
     if (n > m->max_tokens)
         n = m->max_tokens;
     bool ok = true;
+    double before = m->nll;
     session_reset(m->session);
     for (size_t at = 0; ok && at + 1 < n;) { /* the last token is predicted, never evaluated */
         size_t batch = n - 1 - at < BATCH ? n - 1 - at : BATCH;
@@ -55,7 +72,7 @@ static bool add_document(measure *m, const char *text, size_t len, trit_error *e
         m->tokens += n - 1;
     }
     free(ids);
-    return ok;
+    return ok && keep_document(m, (document){ n ? n - 1 : 0, m->nll - before }, e);
 }
 
 /* The first line that is exactly the separator, or NULL. */
@@ -89,7 +106,7 @@ static bool add_all(measure *m, const char *text, size_t len, const char *separa
     return m->tokens ? true : fail(e, "the text has no document of two or more tokens, so there is nothing to predict");
 }
 
-static void print_result(const measure *m, bool as_json)
+static void print_result(const measure *m, bool as_json, bool each)
 {
     double nll = m->nll / (double)m->tokens;
     if (!as_json) {
@@ -103,6 +120,17 @@ static void print_result(const measure *m, bool as_json)
     json_integer(&w, "tokens", (int64_t)m->tokens);
     json_number(&w, "nll", nll);
     json_number(&w, "ppl", exp(nll));
+    if (each) {
+        json_open(&w, "documents", '[');
+        for (size_t i = 0; i < m->each_count; i++) {
+            const document *d = &m->each[i];
+            json_open(&w, NULL, '{');
+            json_integer(&w, "tokens", (int64_t)d->tokens);
+            json_number(&w, "nll", d->tokens ? d->nll / (double)d->tokens : 0);
+            json_close(&w, '}');
+        }
+        json_close(&w, ']');
+    }
     json_close(&w, '}');
     json_end_line(&w);
 }
@@ -112,12 +140,14 @@ int cmd_perplexity(int argc, char **argv)
     model_options o = { 0 };
     const char *path = NULL, *separator = "<|endoftext|>", *format = "text";
     int64_t docs = 0, max_tokens = 0;
+    bool each = false;
     const option table[] = {
         MODEL_OPTIONS(o),
         { "file", 'f', OPTION_TEXT, &path, "TEXT", "text file, UTF-8 (-: standard input)", 0, 0 },
         { "docs", 0, OPTION_INT, &docs, "N", "use the first N documents (0: all)", 0, 1e9 },
         { "separator", 0, OPTION_TEXT, &separator, "STR", "the line that stands between documents (<|endoftext|>)", 0, 0 },
         { "max-tokens", 0, OPTION_INT, &max_tokens, "N", "cut documents at N tokens, BOS counted (0: the context)", 0, 1048576 },
+        { "each", 0, OPTION_FLAG, &each, NULL, "with json: also tokens and nll of each document", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table,
@@ -153,9 +183,10 @@ int cmd_perplexity(int argc, char **argv)
         ok = add_all(&m, text, len, separator, (size_t)docs, &e);
     }
     if (ok)
-        print_result(&m, as_json);
+        print_result(&m, as_json, each);
     status = ok ? 0 : complain(NULL, 1, "%s: %s", path, e.text);
     free(m.logits);
+    free(m.each);
     session_free(m.session);
     unload_all(&m.l);
     free(text);

@@ -155,7 +155,10 @@ test('the catalogue: every row has a twin, own rows stand before, what is wrong 
   assert.equal(catalogue(folder).length, rows.length);
   assert.throws(() => findRow('bitnet-2b', folder), /there is no published model "bitnet-2b"; did you mean "bitnet-2b-4t"\?/);
   writeFileSync(join(folder, 'models.json'), '[{"name": "A B"}]');
-  assert.throws(() => catalogue(folder), (e) => e instanceof UsageError && /models\.json: 0\./.test(e.message));
+  assert.throws(
+    () => catalogue(folder),
+    (e) => e instanceof UsageError && /models\.json: 0\./.test(e.message),
+  );
   writeFileSync(join(folder, 'models.json'), '{');
   assert.throws(() => catalogue(folder), /models\.json cannot be read/);
 });

@@ -60,29 +60,32 @@ export async function startHub(t: TestContext, bytes: Buffer): Promise<Hub> {
   return hub;
 }
 
-function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): void {
+function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): unknown {
   const { url: path = '', headers } = request;
   hub.seen.push({ path, host: headers.host ?? '', range: headers.range ?? null, authorization: headers.authorization ?? null });
   if (path.startsWith('/api/')) {
     request.resume();
-    if (refused(hub, request, response)) return;
+    if (refused(hub, request, response)) return null;
     const { size = 0, oid = '' } = hub.told ?? {};
     const entry = { type: 'file', path: hub.file, size, oid: '0'.repeat(40), lfs: { oid, size, pointerSize: 130 } };
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(hub.told ? [entry] : []));
-    return;
+    return response.setHeader('content-type', 'application/json').end(JSON.stringify(hub.told ? [entry] : []));
   }
   if (path === `/elsewhere` || path === '/stored') return send(hub, 'none', request, response);
-  if (path !== `/${hub.repo}/resolve/main/${hub.file}`) return void response.writeHead(404).end();
-  if (refused(hub, request, response)) return;
+  if (path !== `/${hub.repo}/resolve/main/${hub.file}`) return end(response, 404);
+  if (refused(hub, request, response)) return null;
   const fault = hub.faults.shift() ?? 'none';
-  if (fault === 'redirect') return void response.writeHead(302, { location: '/stored' }).end();
-  if (fault === 'elsewhere') return void response.writeHead(302, { location: `${hub.endpoint.replace('127.0.0.1', 'localhost')}/elsewhere` }).end();
+  if (fault === 'redirect') return end(response, 302, { location: '/stored' });
+  if (fault === 'elsewhere') return end(response, 302, { location: `${hub.endpoint.replace('127.0.0.1', 'localhost')}/elsewhere` });
   if (fault === 'loop') {
     hub.faults.unshift('loop');
-    return void response.writeHead(302, { location: path }).end();
+    return end(response, 302, { location: path });
   }
-  if (fault === 'busy') return void response.writeHead(503, { 'retry-after': '0' }).end();
-  send(hub, fault, request, response);
+  if (fault === 'busy') return end(response, 503, { 'retry-after': '0' });
+  return send(hub, fault, request, response);
+}
+
+function end(response: ServerResponse, status: number, headers: Record<string, string> = {}): unknown {
+  return response.writeHead(status, headers).end();
 }
 
 function refused(hub: Hub, { headers }: IncomingMessage, response: ServerResponse): boolean {
@@ -91,11 +94,11 @@ function refused(hub: Hub, { headers }: IncomingMessage, response: ServerRespons
   return true;
 }
 
-function send(hub: Hub, fault: Fault, request: IncomingMessage, response: ServerResponse): void {
+function send(hub: Hub, fault: Fault, request: IncomingMessage, response: ServerResponse): unknown {
   const total = hub.bytes.length;
   const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
   let from = asked === undefined || fault === 'no-range' ? 0 : Number(asked);
-  if (from >= total) return void response.writeHead(416, { 'content-range': `bytes */${total}` }).end();
+  if (from >= total) return end(response, 416, { 'content-range': `bytes */${total}` });
   if (fault === 'wrong-range') from = Math.max(0, from - 7);
   let body = Buffer.from(hub.bytes.subarray(from));
   if (fault === 'flipped') body[0] = (body[0] as number) ^ 1;
@@ -104,7 +107,7 @@ function send(hub: Hub, fault: Fault, request: IncomingMessage, response: Server
   if (asked !== undefined && fault !== 'no-range') response.setHeader('content-range', `bytes ${from}-${total - 1}/${total}`);
   if (fault !== 'endless') response.setHeader('content-length', body.length);
   response.writeHead(asked === undefined || fault === 'no-range' ? 200 : 206);
-  if (fault === 'silent') return void response.flushHeaders();
-  if (fault !== 'cut') return void response.end(body);
-  response.write(body.subarray(0, Math.ceil(body.length / 3)), () => setTimeout(() => response.destroy(), 30));
+  if (fault === 'silent') return response.flushHeaders();
+  if (fault !== 'cut') return response.end(body);
+  return response.write(body.subarray(0, Math.ceil(body.length / 3)), () => setTimeout(() => response.destroy(), 30));
 }

@@ -45,7 +45,13 @@ try {
   for (const group of groups) writeFileSync(join(group, 'cgroup.procs'), String(sshd.listener));
   const devices = join(sshd.folder, 'devices');
   mkdirSync(devices);
-  const lines = ['host: 127.0.0.1', `port: ${sshd.port}`, `user: ${sshd.user}`, `identity: ${sshd.identity}`, `workdir: ${join(process.cwd(), workdir)}`];
+  const lines = [
+    'host: 127.0.0.1',
+    `port: ${sshd.port}`,
+    `user: ${sshd.user}`,
+    `identity: ${sshd.identity}`,
+    `workdir: ${join(process.cwd(), workdir)}`,
+  ];
   writeFileSync(join(devices, 'one-gigabyte.yaml'), `${lines.join('\n')}\n`);
   const argv = ['bench', '--devices', devices, '-d', 'one-gigabyte', '-m', values.model, '-s', values.suite];
   status = spawnSync('./fleet', argv, { stdio: 'inherit' }).status ?? 1;

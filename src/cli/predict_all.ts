@@ -46,12 +46,23 @@ export async function predictAll(context: Context, names: string, options: Predi
   const errors: { name: string; message: string }[] = [];
   try {
     for (const name of names.split(',').map((part) => part.trim())) {
-      try {
-        rows.push(...(await predictOne(context, inventory, name, models, options, store)));
-      } catch (error) {
+      const failed = (error: unknown) => {
         if (!(error instanceof FleetError) || error.exitCode === 2) throw error;
         errors.push({ name, message: error.message });
         context.say(`fleet: ${name}: ${reason(error)}`);
+      };
+      const profile = Object.hasOwn(inventory.profiles, name) ? inventory.profiles[name] : undefined;
+      if (!profile || inventory.devices.some(({ id }) => id === name)) {
+        await predictOn(context, inventory, name, models, options, store, rows).catch(failed);
+        continue;
+      }
+      for (const { name: model, recipe } of models) {
+        try {
+          const { pace, work, layout } = profilePace(name, profile, recipe, context.root);
+          rows.push({ name, model, threads: null, layout, basis: 'profile', measured: null, ...predict(work, pace, options.position) });
+        } catch (error) {
+          failed(error);
+        }
       }
     }
   } finally {
@@ -61,22 +72,16 @@ export async function predictAll(context: Context, names: string, options: Predi
   return errors.length > 0 ? 1 : 0;
 }
 
-async function predictOne(
+/** Every device of a name, one after the other. */
+async function predictOn(
   context: Context,
   inventory: Inventory,
   name: string,
   models: readonly { name: string; recipe: Recipe }[],
   options: PredictOptions,
   store: StoreReader | null,
-): Promise<Predicted[]> {
-  const profile = Object.hasOwn(inventory.profiles, name) ? inventory.profiles[name] : undefined;
-  if (profile && !inventory.devices.some(({ id }) => id === name)) {
-    return models.map(({ name: model, recipe }) => {
-      const { pace, work, layout } = profilePace(name, profile, recipe, context.root);
-      return { name, model, threads: null, layout, basis: 'profile', measured: null, ...predict(work, pace, options.position) };
-    });
-  }
-  const rows: Predicted[] = [];
+  rows: Predicted[],
+): Promise<void> {
   for (const device of resolveDevices(inventory, name)) {
     const connection = await connect(device, { acceptNewHostKey: options.acceptNewHostKey });
     connection.lost.catch(() => {});
@@ -103,7 +108,6 @@ async function predictOne(
       await connection.close();
     }
   }
-  return rows;
 }
 
 function measuredOf(store: StoreReader | null, device: string, model: string, threads: number, { decode_rate }: Prediction): Predicted['measured'] {

@@ -20,6 +20,7 @@ import { type Sensed, sense } from './sensed.ts';
 import { causes, stateOf } from './state.ts';
 import { sustain } from './sustained.ts';
 import { fitSystem } from './system.ts';
+import { tune } from './tune.ts';
 
 export const AGENT = 'fleet-agent 1';
 /** Evidence kept for one flag: the first few say it. */
@@ -69,6 +70,7 @@ async function phases(at: Context): Promise<void> {
   await goldenTokens(at);
   if (at.job.suite.evaluation) return evaluate(at, at.job.suite.evaluation);
   await fitSystem(at);
+  await tune(at);
   const sensed = await sense(at);
   await gate(at, sensed);
   const before = await stateOf(sensed.host);

@@ -1,4 +1,5 @@
 #include "encode.h"
+#include "digits.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ uint32_t file_type_of(uint32_t type)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].type == type)
             return known[i].file_type;
-    return 0;
+    return type_trits(type) ? type : 0;
 }
 
 static void put_u16(uint8_t *p, uint16_t v)
@@ -229,6 +230,10 @@ void encode_trits(uint32_t type, const int8_t *trits, float scale, void *out, si
     case TYPE_I2_S:
         for (size_t i = 0; i < n; i += 128, p += 32)
             encode_i2_s(trits + i, p);
+        break;
+    case TYPE_T1:
+        for (size_t i = 0; i < n; i += DIGIT_BLOCK, p += 54)
+            encode_digits(1, trits + i, f32_to_f16(scale), p, n - i < DIGIT_BLOCK ? n - i : DIGIT_BLOCK);
         break;
     }
 }

@@ -76,6 +76,11 @@ static void gate_task(void *arg, size_t begin, size_t end, int thread)
 
 static void multiply(session *s, const matrix *w, float *y)
 {
+    if (s->listener && w != &s->model->head) {
+        size_t n, k;
+        const float *x = activations_get(s->activations, &n, &k);
+        s->listener(s->listener_arg, w->source, x, n, k);
+    }
     matrix_mul(w, s->activations, y, s->model->ops, s->model->pool);
 }
 

@@ -177,12 +177,12 @@ static bool read_tensor(gguf_tensor *t, cursor *c, uint64_t *offset, size_t numb
         return fail(e, "the file ends inside the description of tensor %s", name);
     if (!(t->info = type_of(t->type)))
         return fail(e, "tensor %s has type %" PRIu32 ", which this program does not read", name, t->type);
-    if (t->ne[0] % t->info->weights)
+    if (!type_takes(t->info, t->ne[0]))
         return fail(e, "tensor %s: rows of %" PRIu64 " are no multiple of the %" PRIu32 " weights in a block of %s", name,
                     t->ne[0], t->info->weights, t->info->name);
     t->rows = weights / t->ne[0];
-    /* Never overflows: a block takes at most 8 bytes a weight. */
-    uint64_t bytes = weights / t->info->weights * t->info->bytes + (t->type == TYPE_I2_S ? I2S_TRAILER : 0);
+    /* Never overflows: a row takes at most 8 bytes a weight. */
+    uint64_t bytes = type_row_bytes(t->info, t->ne[0]) * t->rows + (t->type == TYPE_I2_S ? I2S_TRAILER : 0);
     if (bytes > SIZE_MAX)
         return fail(e, "tensor %s is larger than this machine can address", name);
     t->bytes = (size_t)bytes;
@@ -234,6 +234,17 @@ static bool place_tensor(const gguf *g, gguf_tensor *t, uint64_t offset, size_t 
     t->fd = g->fd;
     t->offset = base + offset;
     return true;
+}
+
+bool gguf_index_tensors(gguf *g, trit_error *e)
+{
+    char name[80];
+    free(g->tensor_index);
+    g->tensor_index = calloc(g->tensor_count + 1, sizeof *g->tensor_index);
+    if (!g->tensor_index)
+        return fail(e, "not enough memory for the list of %zu tensors", g->tensor_count);
+    const str *twice = build_index(&g->tensor_index, g->tensors, sizeof *g->tensors, g->tensor_count);
+    return !twice || fail(e, "tensor %s comes twice", gguf_printable(*twice, name, sizeof name));
 }
 
 static bool read_tensors(gguf *g, cursor *c, uint64_t *offsets, trit_error *e)

@@ -19,6 +19,7 @@ typedef struct {
     bool mapped;             /* data is a file's mapping, not memory handed to gguf_parse */
     int fd;                  /* where mapped: the file, in which data lies at `offset` */
     uint64_t offset;
+    size_t head_rows;        /* 0: rows lie in their order; else heads of so many: row 2*i + s of one lies at s*head_rows/2 + i (safetensors.h) */
 } gguf_tensor;
 
 typedef struct gguf gguf;
@@ -31,6 +32,7 @@ void gguf_close(gguf *g);
 
 const char *gguf_path(const gguf *g);   /* "" for gguf_parse */
 size_t gguf_size(const gguf *g);        /* bytes of the file */
+bool gguf_is_foreign(const gguf *g);    /* opened by safetensors_open */
 int64_t gguf_changed_ns(const gguf *g); /* time of the file's last change, nanoseconds since 1970; 0 for gguf_parse */
 uint64_t gguf_description_hash(const gguf *g); /* of all that stands before the data of the tensors: keys, names, shapes */
 size_t gguf_count(const gguf *g);       /* tensors */

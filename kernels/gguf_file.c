@@ -73,6 +73,8 @@ void gguf_close(gguf *g)
 {
     if (!g)
         return;
+    if (g->foreign)
+        safetensors_close(g);
     if (g->mapped) {
         munmap((void *)(uintptr_t)g->bytes, g->size);
         close(g->fd);

@@ -11,7 +11,12 @@ const char *gguf_path(const gguf *g)
 
 size_t gguf_size(const gguf *g)
 {
-    return g->size;
+    return g->foreign ? (size_t)g->foreign_bytes : g->size;
+}
+
+bool gguf_is_foreign(const gguf *g)
+{
+    return g->foreign;
 }
 
 static const gguf_key *find_key(const gguf *g, const char *key)

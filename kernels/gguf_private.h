@@ -26,10 +26,20 @@ struct gguf {
     gguf_tensor *tensors;       /* in file order */
     size_t key_count, tensor_count;
     const str **key_index, **tensor_index; /* the names of both, sorted */
+    /* Of other formats (safetensors.h): */
+    bool foreign;
+    uint64_t foreign_bytes;     /* of its files */
+    struct shard *shards;
+    size_t shard_count;
+    void *made, *made_tensor;   /* keys and a tensor that are in no file */
 };
 
 /* Reads and checks everything in g->bytes[g->size]; gguf_close frees what it allocated, also after a failure. */
 bool gguf_read(gguf *g, trit_error *e);
+/* Sorts the names of g->tensors into a new index. Errors: a name that comes twice; memory. */
+bool gguf_index_tensors(gguf *g, trit_error *e);
+/* Frees what a foreign file holds beside the rest. */
+void safetensors_close(gguf *g);
 /* Bytes of a scalar; 0 for strings, arrays and unknown types. */
 size_t gguf_scalar_size(uint32_t type);
 /* The name in a sorted index, NULL where it is absent. It lies in a gguf_key or gguf_tensor, whose first field it is. */

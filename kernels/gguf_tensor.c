@@ -27,7 +27,11 @@ uint64_t gguf_description_hash(const gguf *g)
 
 static const uint8_t *row_at(const gguf_tensor *t, size_t row)
 {
-    return t->data + row * (size_t)(t->ne[0] / t->info->weights * t->info->bytes);
+    if (t->head_rows) {
+        size_t in_head = row % t->head_rows;
+        row += in_head % 2 * (t->head_rows / 2) + in_head / 2 - in_head;
+    }
+    return t->data + row * (size_t)type_row_bytes(t->info, t->ne[0]);
 }
 
 void tensor_row_f32(const gguf_tensor *t, size_t row, float *out)
@@ -65,17 +69,17 @@ void tensor_read(const gguf_tensor *t, size_t at, void *out, size_t n)
 void tensor_fetch_row_f32(const gguf_tensor *t, size_t row, float *out)
 {
     uint8_t some[4096];
-    size_t k = (size_t)t->ne[0], block = t->info->bytes, blocks = sizeof some / block;
+    size_t k = (size_t)t->ne[0], block = t->info->bytes, blocks = sizeof some / block, row_bytes = (size_t)type_row_bytes(t->info, k);
     float scale = 1;
     if (!blocks || !t->mapped) {
         tensor_row_f32(t, row, out);
         return;
     }
     if (t->type == TYPE_I2_S)
-        tensor_read(t, (size_t)t->rows * (k / t->info->weights * block), &scale, sizeof scale);
-    for (size_t i = 0, at = row * (k / t->info->weights * block); i < k; i += blocks * t->info->weights, at += blocks * block) {
+        tensor_read(t, (size_t)t->rows * row_bytes, &scale, sizeof scale);
+    for (size_t i = 0, at = row * row_bytes; i < k; i += blocks * t->info->weights, at += blocks * block) {
         size_t n = k - i < blocks * t->info->weights ? k - i : blocks * t->info->weights;
-        tensor_read(t, at, some, n / t->info->weights * block);
+        tensor_read(t, at, some, (size_t)type_row_bytes(t->info, n));
         decode_f32(t->type, some, scale, out + i, n);
     }
 }

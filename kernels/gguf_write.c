@@ -222,7 +222,7 @@ size_t gguf_put_tensor(gguf_out *o, str name, uint32_t type, uint32_t n_dims, co
     append_u32(&o->infos, type);
     append_u64(&o->infos, o->data_size);
     o->tensors[o->tensor_count].offset = o->data_size;
-    o->tensors[o->tensor_count].bytes = (size_t)(weights / info->weights * info->bytes + (type == TYPE_I2_S ? I2S_TRAILER : 0));
+    o->tensors[o->tensor_count].bytes = (size_t)(type_row_bytes(info, ne[0]) * (weights / ne[0]) + (type == TYPE_I2_S ? I2S_TRAILER : 0));
     o->data_size = aligned(o->data_size + o->tensors[o->tensor_count].bytes);
     return o->tensor_count++;
 }
@@ -258,7 +258,16 @@ static bool write_all(gguf_out *o, const char *data, size_t n, uint64_t at, trit
     return true;
 }
 
-bool gguf_start(gguf_out *o, trit_error *e)
+gguf_out *gguf_describe(void)
+{
+    gguf_out *o = calloc(1, sizeof *o);
+    if (o)
+        o->fd = -1;
+    return o;
+}
+
+/* All before the data of the tensors. */
+static buffer description(const gguf_out *o)
 {
     buffer head = { 0 };
     append(&head, "GGUF", 4);
@@ -267,7 +276,24 @@ bool gguf_start(gguf_out *o, trit_error *e)
     append_u64(&head, o->key_count);
     append(&head, o->keys.data ? o->keys.data : "", o->keys.len);
     append(&head, o->infos.data ? o->infos.data : "", o->infos.len);
-    bool good = !head.failed && !o->keys.failed && !o->infos.failed;
+    head.failed |= o->keys.failed || o->infos.failed;
+    return head;
+}
+
+void *gguf_description(const gguf_out *o, size_t *size)
+{
+    buffer head = description(o);
+    *size = head.len;
+    if (!head.failed)
+        return head.data;
+    free(head.data);
+    return NULL;
+}
+
+bool gguf_start(gguf_out *o, trit_error *e)
+{
+    buffer head = description(o);
+    bool good = !head.failed;
     o->base = aligned(head.len);
     struct statvfs s;
     if (!good)

@@ -27,6 +27,10 @@ void gguf_item_f32(gguf_out *o, float value);
 /* Copies key i of an opened file (gguf_key_at's numbering) as it is. */
 void gguf_copy_key(gguf_out *o, const gguf *from, size_t i);
 
+/* A file that is never written: keys alone, and the bytes of such a GGUF in memory of malloc; NULL without enough of it. */
+gguf_out *gguf_describe(void);
+void *gguf_description(const gguf_out *o, size_t *size);
+
 /* Adds a tensor and returns its number. ne[n_dims], ne[0] a multiple of the block. The caller writes the scale behind I2_S. */
 size_t gguf_put_tensor(gguf_out *o, str name, uint32_t type, uint32_t n_dims, const uint64_t *ne);
 /* Bytes of a tensor as stored. */

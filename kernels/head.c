@@ -36,7 +36,7 @@ chooser *chooser_new(const matrix *head, const screen *s, int threads, trit_erro
         c->screen = s;
         c->logits = malloc(head->rows * sizeof *c->logits);
         if (s) {
-            c->row_bytes = head->k / head->source->info->weights * head->source->info->bytes;
+            c->row_bytes = (size_t)type_row_bytes(head->source->info, head->k);
             c->most = head->rows / 50 > FEW ? head->rows / 50 : FEW;
             c->candidates = malloc(c->most * sizeof *c->candidates);
             c->rows = aligned_alloc(64, (size_t)threads * ((SLICE * c->row_bytes + 63) / 64 * 64));

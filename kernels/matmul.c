@@ -16,10 +16,10 @@ struct activations {
     int8_t *row_q;
     float *row_d;
     int32_t *row_sums, *chunk_sums;
-    /* One scale a block of 32: q[n][k], d[n][k/32]. */
+    /* One scale a block of 32: q[n][width(k)], d[n][width(k)/32]; zero beyond k. */
     int8_t *block_q;
     float *block_d;
-    int16_t *block_sums;     /* of 16: [n][k/16] */
+    int16_t *block_sums;     /* of 16: [n][width(k)/16] */
     const trit_ops *ops;     /* of the multiplication that is asking */
 };
 
@@ -31,6 +31,12 @@ static void *aligned(size_t bytes)
 static size_t whole_chunks(size_t k, size_t chunk)
 {
     return (k + chunk - 1) / chunk * chunk;
+}
+
+/* Rows of blocks: only those of T2 to T4 may end within one. */
+static size_t width(size_t k)
+{
+    return whole_chunks(k, 32);
 }
 
 /* An odd number of cache lines, so that tokens do not share cache sets. */
@@ -84,6 +90,13 @@ void activations_set(activations *a, const float *x, size_t n, size_t k)
     a->have_row = a->have_sums = a->have_block = false;
 }
 
+const float *activations_get(const activations *a, size_t *n, size_t *k)
+{
+    *n = a->n;
+    *k = a->k;
+    return a->x;
+}
+
 static void quantise_rows(void *arg, size_t begin, size_t end, int thread)
 {
     activations *a = arg;
@@ -112,14 +125,21 @@ static void quantise_blocks(void *arg, size_t begin, size_t end, int thread)
 {
     activations *a = arg;
     (void)thread;
+    size_t k = width(a->k), rest = a->k % 32;
     for (size_t t = begin; t < end; t++) {
-        int8_t *q = a->block_q + t * a->k;
-        a->ops->quant_f32q8(a->x + t * a->k, q, a->block_d + t * (a->k / 32), a->k);
-        for (size_t i = 0; i < a->k / 16; i++) {
+        int8_t *q = a->block_q + t * k;
+        float *d = a->block_d + t * (k / 32);
+        a->ops->quant_f32q8(a->x + t * a->k, q, d, a->k - rest);
+        if (rest) {
+            float last[32] = { 0 };
+            memcpy(last, a->x + (t + 1) * a->k - rest, rest * sizeof *last);
+            a->ops->quant_f32q8(last, q + k - 32, d + k / 32 - 1, 32);
+        }
+        for (size_t i = 0; i < k / 16; i++) {
             int16_t sum = 0;
             for (size_t j = 0; j < 16; j++)
                 sum = (int16_t)(sum + q[16 * i + j]);
-            a->block_sums[t * (a->k / 16) + i] = sum;
+            a->block_sums[t * (k / 16) + i] = sum;
         }
     }
 }
@@ -271,7 +291,7 @@ FLOATS(bf16, uint16_t)
     {                                                                                                                        \
         const product *j = arg;                                                                                              \
         const matrix *m = j->m;                                                                                              \
-        size_t row_bytes = m->k / m->source->info->weights * m->source->info->bytes;                                         \
+        size_t row_bytes = (size_t)type_row_bytes(m->source->info, m->k);                                                    \
         (void)thread;                                                                                                        \
         for (size_t t = 0; t < j->a->n; t += TOKENS)                                                                         \
             j->ops->gemm_##name##q8(m->data + begin * row_bytes, end - begin, m->k, j->a->block_q + t * m->k,                \
@@ -288,18 +308,18 @@ static void multiply_lanes(const product *j, lane_gemm gemm, size_t begin, size_
 {
     const matrix *m = j->m;
     const activations *a = j->a;
-    size_t whole = least(end, m->rows / LANE_ROWS), blocks = m->k / 32, group = m->bytes / m->groups;
+    size_t whole = least(end, m->rows / LANE_ROWS), k = width(m->k), blocks = k / 32, group = m->bytes / m->groups;
     for (size_t t = 0; t < a->n; t += LANE_TOKENS) {
         size_t tokens = least(LANE_TOKENS, a->n - t);
-        const int8_t *q = a->block_q + t * m->k;
+        const int8_t *q = a->block_q + t * k;
         const float *d = a->block_d + t * blocks;
         const int16_t *sums = a->block_sums + t * 2 * blocks;
         float *y = j->y + t * m->rows;
         if (whole > begin)
-            gemm(m->data + begin * group, whole - begin, m->k, q, d, sums, y + begin * LANE_ROWS, m->rows, tokens);
+            gemm(m->data + begin * group, whole - begin, k, q, d, sums, y + begin * LANE_ROWS, m->rows, tokens);
         if (end > whole) {
             float last[LANE_TOKENS][LANE_ROWS];
-            gemm(m->data + whole * group, 1, m->k, q, d, sums, last[0], LANE_ROWS, tokens);
+            gemm(m->data + whole * group, 1, k, q, d, sums, last[0], LANE_ROWS, tokens);
             for (size_t i = 0; i < tokens; i++)
                 memcpy(y + i * m->rows + whole * LANE_ROWS, last[i], m->rows % LANE_ROWS * sizeof(float));
         }
@@ -318,6 +338,9 @@ LANES(q8_0x16)
 LANES(q4_0x16)
 LANES(q4_kx16)
 LANES(q6_kx16)
+LANES(t2x16)
+LANES(t3x16)
+LANES(t4x16)
 
 /* Which form of the activations a layout wants, and the task that multiplies units of `rows` rows. */
 struct multiplication {
@@ -343,6 +366,9 @@ static const struct multiplication table[] = {
     { "q4_0x16", false, LANE_ROWS, want_block, q4_0x16_groups },
     { "q4_kx16", false, LANE_ROWS, want_block, q4_kx16_groups },
     { "q6_kx16", false, LANE_ROWS, want_block, q6_kx16_groups },
+    { "t2x16", false, LANE_ROWS, want_block, t2x16_groups },
+    { "t3x16", false, LANE_ROWS, want_block, t3x16_groups },
+    { "t4x16", false, LANE_ROWS, want_block, t4x16_groups },
 };
 
 const struct multiplication *multiplication_for(const char *layout, bool with_scales)

@@ -58,6 +58,10 @@ size_t session_length(const session *s);
 size_t session_context(const session *s);
 size_t session_bytes_per_token(const session *s);   /* weights, KV and rows of the head read by the last decode step */
 
+/* From now on tells what goes into each matrix of the layers: x[n][k], before it is multiplied. NULL: nobody listens. */
+typedef void (*session_listener)(void *arg, const gguf_tensor *matrix, const float *x, size_t n, size_t k);
+void session_listen(session *s, session_listener listener, void *arg);
+
 /* Appends n tokens. logits: NULL (none wanted), or [vocab] of the last position, or [n][vocab] where all is true.
    Errors: id outside the vocabulary, context full. */
 bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bool all, trit_error *e);

@@ -50,6 +50,8 @@ struct session {
     size_t last;                   /* 1 + row of x whose logits nobody took yet; 0: none */
     chooser *chooser;              /* made when first needed */
     head_counts counts;
+    session_listener listener;     /* or NULL */
+    void *listener_arg;
     size_t candidate_bytes;        /* rows of the head that the last choice read */
     void *buffer_memory;
     size_t buffer_bytes;

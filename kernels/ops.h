@@ -64,6 +64,10 @@ typedef struct trit_ops {
     lane_gemm gemm_q4_0x16q8;
     lane_gemm gemm_q4_kx16q8;
     lane_gemm gemm_q6_kx16q8;
+    /* Bit for bit on every ISA: y = 0, then for each block of 32 weights in turn y = fma(sum of digit * q, scale * d, y). */
+    lane_gemm gemm_t2x16q8;
+    lane_gemm gemm_t3x16q8;
+    lane_gemm gemm_t4x16q8;
 
     /* Norm and attention pieces. out = x * w / sqrt(mean(x^2) + eps); w may be NULL (ones); out may be x. */
     void (*rmsnorm_f32)(float *out, const float *x, const float *w, float eps, size_t n);

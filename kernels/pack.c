@@ -76,7 +76,7 @@ static bool check_block(int8_t *trits, size_t n, float *scale)
 static void decode_piece(packing *p, size_t row, size_t at, size_t n, int8_t *trits)
 {
     const gguf_tensor *t = p->m->source;
-    size_t row_bytes = p->m->k / t->info->weights * t->info->bytes;
+    size_t row_bytes = (size_t)type_row_bytes(t->info, p->m->k);
     float *scales = p->scales ? p->scales + row * p->blocks + at / SCALE_BLOCK : NULL;
     decode_trits(t->type, t->data + row * row_bytes + at / t->info->weights * t->info->bytes, trits, scales, n);
     for (size_t i = 0; i < n; i += SCALE_BLOCK) {
@@ -111,20 +111,23 @@ static void pack_groups(void *arg, size_t begin, size_t end, int thread)
 /* Whether all blocks that have weights share a scale. Reads the scales, and only those blocks whose scale differs. */
 static bool has_one_scale(const gguf_tensor *t)
 {
-    const uint8_t *block = t->data;
+    const uint8_t *block = t->data, *end;
+    size_t k = (size_t)t->ne[0], blocks = t->type == TYPE_I2_S ? 0 : (size_t)t->rows * whole(k, SCALE_BLOCK);
     uint16_t common = 0;
     bool found = false;
-    for (size_t n = t->bytes / t->info->bytes; t->type != TYPE_I2_S && n; n--, block += t->info->bytes) {
+    for (size_t i = 0; i < blocks; i++, block = end) {
         int8_t trits[SCALE_BLOCK];
         uint16_t half;
         float scale;
         bool any = false;
-        memcpy(&half, block + t->info->bytes - sizeof half, sizeof half);
+        size_t n = (i + 1) % whole(k, SCALE_BLOCK) ? SCALE_BLOCK : (k - 1) % SCALE_BLOCK + 1;
+        end = block + type_row_bytes(t->info, n);
+        memcpy(&half, end - sizeof half, sizeof half);
         if (found && half == common)
             continue;
-        decode_trits(t->type, block, trits, &scale, SCALE_BLOCK);
-        for (size_t i = 0; i < SCALE_BLOCK && !any; i++)
-            any = trits[i] != 0;
+        decode_trits(t->type, block, trits, &scale, n);
+        for (size_t j = 0; j < n && !any; j++)
+            any = trits[j] != 0;
         if (!any || scale == 0)
             continue;
         if (found)
@@ -333,6 +336,8 @@ void matrix_use_lanes(matrix *m, const lane_layout *l, uint8_t *groups)
 
 const struct lane_layout *lanes_for(uint32_t type)
 {
+    if (type_trits(type) > 1)
+        return lane_layout_for(type); /* there is no other way to read them */
     return strcmp(ops_source(ops_for("auto"), "gemm_q4_0x16q8"), "scalar") ? lane_layout_for(type) : NULL;
 }
 
@@ -348,7 +353,7 @@ static void pack_lanes(void *arg, size_t begin, size_t end, int thread)
 {
     const lane_packing *p = arg;
     const matrix *m = p->m;
-    size_t group = lane_group_bytes(p->l, m->k), row = m->k / m->source->info->weights * m->source->info->bytes;
+    size_t group = lane_group_bytes(p->l, m->k), row = (size_t)type_row_bytes(m->source->info, m->k);
     size_t from = (p->first + begin) * LANE_ROWS, to = (p->first + end) * LANE_ROWS < m->rows ? (p->first + end) * LANE_ROWS : m->rows;
     gguf_tensor slice = *m->source;
     (void)thread;
@@ -500,8 +505,11 @@ bool matrix_load(matrix *m, const gguf_tensor *t, const matrix_options *o, pool 
         if (!find_packed(m, o->cache, o->layout, o->scale))
             return load_ternary(m, layout_for(o->layout, t), o->scale, p, e) && find_multiplication(m, e);
     } else if (!find_lanes(m, o->cache)) {
-        if (lanes && o->load != LOAD_MMAP && load_lanes(m, lanes, p))
+        bool must = type_trits(t->type) > 0;
+        if (lanes && (must || o->load != LOAD_MMAP) && load_lanes(m, lanes, p))
             return find_multiplication(m, e);
+        if (must)
+            return fail(e, "tensor %.*s does not fit into memory", name_length(t), t->name.data);
         copy |= o->load == LOAD_AUTO && deserves_copy(m);
         if (!copy)
             tensor_stream(t);

@@ -54,8 +54,8 @@ uint64_t packed_bytes(const char *layout, uint64_t rows, uint64_t k);
 bool matrix_map(matrix *m, const gguf_tensor *t, float extra_scale, trit_error *e);
 /* Points a matrix at rows packed side by side before (repack.h), which it does not own. */
 void matrix_use_lanes(matrix *m, const struct lane_layout *l, uint8_t *groups);
-/* The layout of a block type with 16 rows side by side, where this CPU has kernels for it; else NULL, and it is read as it stands in the
-   file, by kernels that add in another order. */
+/* The layout of a block type with 16 rows side by side, where this CPU has kernels for it, and of T2 to T4 anywhere; else NULL, and it is read
+   as it stands in the file, by kernels that add in another order. */
 const struct lane_layout *lanes_for(uint32_t type);
 void matrix_free(matrix *m);
 
@@ -65,6 +65,7 @@ activations *activations_new(size_t max_tokens, size_t max_k, trit_error *e);
 void activations_free(activations *a);
 /* Points at x[n][k] (row stride k); quantised forms are made when first asked for by matrix_mul. */
 void activations_set(activations *a, const float *x, size_t n, size_t k);
+const float *activations_get(const activations *a, size_t *n, size_t *k);
 
 /* The multiplication for a layout ("t2", "t5", "q4_0"); with_scales: a scale a block. NULL: there is none. */
 const struct multiplication *multiplication_for(const char *layout, bool with_scales);

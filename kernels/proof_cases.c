@@ -169,18 +169,19 @@ static void draw_gemm_t5i8(input *in, random_source *r, int number, placer place
 static void draw_blocks(uint32_t type, input *in, random_source *r, placer place)
 {
     const type_info *info = type_of(type);
-    size_t blocks = in->n / info->weights;
     /* Offsets of the f16 scales in a block; everything else may be any byte. */
-    size_t scales[2] = { type == TYPE_Q6_K ? 208 : 0, type == TYPE_Q4_K ? 2 : type == TYPE_Q6_K ? 208 : 0 };
-    size_t bytes = in->rows * blocks * info->bytes;
+    bool behind = type == TYPE_Q6_K || type_trits(type);
+    size_t row_bytes = (size_t)type_row_bytes(info, in->n), bytes = in->rows * row_bytes;
     uint8_t *w = place(bytes);
     for (size_t i = 0; i < bytes; i++)
         w[i] = (uint8_t)(in->flavour == EXTREME ? 0xff : random_bits(r) >> 40);
-    for (size_t b = 0; b < bytes; b += info->bytes)
+    for (size_t b = 0, end; b < bytes; b = end) { /* the last block of a row may be shorter */
+        end = b % row_bytes + info->bytes < row_bytes ? b + info->bytes : b - b % row_bytes + row_bytes;
         for (int s = 0; s < 2; s++) {
             uint16_t d = f32_to_f16(in->flavour == ZERO ? 0 : in->flavour == TINY ? 3e-7f : draw_float(r, NORMAL));
-            memcpy(w + b + scales[s], &d, sizeof d);
+            memcpy(w + (behind ? end - 2 : type == TYPE_Q4_K && s ? b + 2 : b), &d, sizeof d);
         }
+    }
     in->w = w;
     in->q = draw_int8(r, in->flavour, in->tokens * in->n, place);
     in->d = draw_floats(r, in->flavour == HUGE_VALUES ? NORMAL : in->flavour, in->tokens * in->n / 32, place);
@@ -248,10 +249,12 @@ static void draw_lanes(uint32_t type, input *in, random_source *r, int number, p
     const type_info *info = type_of(type);
     bool many = number % 5 == 3; /* several tiles of matrix units */
     in->n = (number % 7 == 6 ? 2560 / info->weights : 1 + random_below(r, 7)) * info->weights;
+    if (type_trits(type))
+        in->n -= 32 * random_below(r, 8);
     in->rows = 1 + random_below(r, many ? 80 : 20);
     in->tokens = many ? 15 + random_below(r, 50) : number % 3 ? 1 + random_below(r, 23) : 1;
     draw_blocks(type, in, r, place);
-    size_t group = lane_group_bytes(l, in->n), groups = (in->rows + LANE_ROWS - 1) / LANE_ROWS, row = in->n / info->weights * info->bytes;
+    size_t group = lane_group_bytes(l, in->n), groups = (in->rows + LANE_ROWS - 1) / LANE_ROWS, row = (size_t)type_row_bytes(info, in->n);
     uint8_t *packed = place(groups * group);
     for (size_t g = 0; g < groups; g++)
         lane_pack_group(l, (const uint8_t *)in->w + g * LANE_ROWS * row, g + 1 < groups ? LANE_ROWS : in->rows - g * LANE_ROWS, in->n,
@@ -282,6 +285,9 @@ LANE_CASE(q8_0x16, TYPE_Q8_0)
 LANE_CASE(q4_0x16, TYPE_Q4_0)
 LANE_CASE(q4_kx16, TYPE_Q4_K)
 LANE_CASE(q6_kx16, TYPE_Q6_K)
+LANE_CASE(t2x16, TYPE_T2)
+LANE_CASE(t3x16, TYPE_T3)
+LANE_CASE(t4x16, TYPE_T4)
 
 static void run_quant_f32i8(const trit_ops *o, const input *in, output *out)
 {
@@ -550,6 +556,9 @@ const kernel_case kernel_cases[KERNELS] = {
     CASE(gemm_q4_0x16q8, draw_gemm_q4_0x16q8, 80, 1e-5f, sum_gemm_q4_0q8),
     CASE(gemm_q4_kx16q8, draw_gemm_q4_kx16q8, 80, 1e-5f, sum_gemm_q4_kq8),
     CASE(gemm_q6_kx16q8, draw_gemm_q6_kx16q8, 80, 1e-5f, sum_gemm_q6_kq8),
+    CASE(gemm_t2x16q8, draw_gemm_t2x16q8, 80, 0, NULL),
+    CASE(gemm_t3x16q8, draw_gemm_t3x16q8, 80, 0, NULL),
+    CASE(gemm_t4x16q8, draw_gemm_t4x16q8, 80, 0, NULL),
     CASE(rmsnorm_f32, draw_vector, 80, 1e-5f, NULL),
     CASE(mix_f16f32, draw_mix, 120, 1e-5f, sum_mix),
     CASE(mix_q8f32, draw_mix_q8f32, 120, 1e-5f, sum_mix),

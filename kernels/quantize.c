@@ -15,19 +15,49 @@ static bool ends_with(const gguf_tensor *t, const char *tail)
     return t->name.len >= n && !memcmp(t->name.data + t->name.len - n, tail, n);
 }
 
-/* The type a tensor gets. */
-static const type_info *wanted(const gguf_tensor *t, const type_info *type, const type_info *head, quantize_report *report)
+static bool is_matrix(const gguf_tensor *t)
 {
-    if (t->n_dims != 2 || !ends_with(t, ".weight") || ends_with(t, "norm.weight"))
-        return t->info;
+    return t->n_dims == 2 && ends_with(t, ".weight") && !ends_with(t, "norm.weight");
+}
+
+static bool is_head(const gguf_tensor *t)
+{
+    return name_is(t, "output.weight") || name_is(t, "token_embd.weight");
+}
+
+/* The type a tensor gets. Norms of foreign files become floats, as GGUF has them. */
+static const type_info *wanted(const gguf *g, const gguf_tensor *t, const type_info *type, const type_info *head, quantize_report *report)
+{
+    if (!is_matrix(t))
+        return t->n_dims == 1 && gguf_is_foreign(g) ? type_of(TYPE_F32) : t->info;
     const type_info *to = type;
-    if (name_is(t, "output.weight") || name_is(t, "token_embd.weight"))
-        to = head ? head : type_is_ternary(type->id) ? t->info : type;
-    if (t->ne[0] % to->weights) {
+    if (is_head(t))
+        to = head ? head : type_is_ternary(type->id) || type_trits(type->id) ? t->info : type;
+    if (!type_takes(to, t->ne[0])) {
         report->kept++;
         return t->info;
     }
     return to;
+}
+
+/* Chooses among T1 ... `most` for each matrix of a layer. */
+static bool choose_types(const gguf *g, const quantize_options *q, const type_info **to, pool *threads, trit_error *e)
+{
+    size_t count = gguf_count(g);
+    bool *eligible = calloc(count + 1, sizeof *eligible);
+    int *trits = calloc(count + 1, sizeof *trits);
+    bool good = eligible && trits;
+    if (!good)
+        fail(e, "not enough memory for the list of %zu tensors", count);
+    for (size_t i = 0; good && i < count; i++)
+        eligible[i] = is_matrix(gguf_at(g, i)) && !is_head(gguf_at(g, i));
+    good = good && quantize_plan(g, q, eligible, type_trits(q->type->id), threads, trits, e);
+    for (size_t i = 0; good && i < count; i++)
+        if (eligible[i])
+            to[i] = type_of(TYPE_T1 + (uint32_t)trits[i] - 1);
+    free(eligible);
+    free(trits);
+    return good;
 }
 
 static void put_keys(gguf_out *o, const gguf *g, uint32_t type)
@@ -43,29 +73,45 @@ static void put_keys(gguf_out *o, const gguf *g, uint32_t type)
     gguf_put_u32(o, "general.file_type", file_type_of(type));
 }
 
-bool quantize_write(gguf_out *o, const gguf *g, const type_info *type, const type_info *head, pool *threads,
+static bool convert(gguf_out *o, size_t number, const gguf_tensor *t, const type_info *to, const quantize_options *q, pool *threads,
                     quantize_report *report, trit_error *e)
+{
+    if (!quantize_tensor(o, number, t, to, importance_of(q->inputs, t), threads, report, e))
+        return false;
+    report->converted++;
+    if (is_head(t) || !is_matrix(t))
+        return true;
+    report->with_trits[type_trits(to->id)]++;
+    report->matrix_weights += t->rows * t->ne[0];
+    report->matrix_bytes += gguf_out_bytes(o, number);
+    return true;
+}
+
+bool quantize_write(gguf_out *o, const gguf *g, const quantize_options *q, pool *threads, quantize_report *report, trit_error *e)
 {
     memset(report, 0, sizeof *report);
     size_t count = gguf_count(g);
-    const type_info **to = malloc((count + 1) * sizeof *to);
+    const type_info **to = calloc(count + 1, sizeof *to);
     if (!to)
         return fail(e, "not enough memory for the list of %zu tensors", count);
-    put_keys(o, g, type->id);
-    for (size_t i = 0; i < count; i++) {
-        const gguf_tensor *t = gguf_at(g, i);
-        to[i] = wanted(t, type, head, report);
-        gguf_put_tensor(o, t->name, to[i]->id, t->n_dims, t->ne);
-    }
-    bool good = gguf_start(o, e);
+    put_keys(o, g, q->type->id);
+    for (size_t i = 0; i < count; i++)
+        to[i] = wanted(g, gguf_at(g, i), q->type, q->head, report);
+    bool good = q->target_bits == 0 || choose_types(g, q, to, threads, e);
     for (size_t i = 0; good && i < count; i++) {
         const gguf_tensor *t = gguf_at(g, i);
-        if (to[i] == t->info) {
+        gguf_put_tensor(o, t->name, to[i]->id, t->n_dims, t->ne);
+    }
+    good = good && gguf_start(o, e);
+    for (size_t i = 0; good && i < count; i++) {
+        const gguf_tensor *t = gguf_at(g, i);
+        if (q->progress)
+            q->progress(q->progress_arg, "converting", i, count);
+        if (to[i] == t->info && !t->head_rows) {
             good = gguf_write_at(o, i, 0, t->data, t->bytes, e);
             report->copied++;
         } else {
-            good = quantize_tensor(o, i, t, to[i], threads, report, e);
-            report->converted++;
+            good = convert(o, i, t, to[i], q, threads, report, e);
         }
         tensor_drop(t);
     }

@@ -1,4 +1,5 @@
 #include "repack.h"
+#include "digits.h"
 #include <string.h>
 
 enum { NIBBLES = 256, LINE = 64 }; /* bytes */
@@ -76,11 +77,61 @@ static void pack_q6_k(const uint8_t *rows, size_t stride, size_t count, size_t w
     }
 }
 
+/* The digits of a unit of row r, 0 beyond its end; its scale goes to scales. */
+static void take_digits(int trits, const uint8_t *block, size_t weights, int8_t *digits, size_t r, uint8_t *scales)
+{
+    memset(digits, 0, DIGIT_BLOCK);
+    decode_digits(trits, block, digits, NULL, weights);
+    memcpy(scales + 2 * r, block + digit_bytes(trits, weights) - 2, 2);
+}
+
+static void pack_t2(const uint8_t *rows, size_t stride, size_t count, size_t weights, uint8_t *out)
+{
+    int8_t digits[DIGIT_BLOCK];
+    uint8_t codes[DIGIT_BLOCK];
+    for (size_t r = 0; r < count; r++) {
+        take_digits(2, rows + r * stride, weights, digits, r, out + 8 * NIBBLES);
+        for (size_t i = 0; i < DIGIT_BLOCK; i++)
+            codes[i] = (uint8_t)(digits[i] + 4);
+        for (size_t b = 0; b < 8; b++)
+            put_nibbles(codes + 32 * b, r, out + b * NIBBLES);
+    }
+}
+
+static void pack_t3(const uint8_t *rows, size_t stride, size_t count, size_t weights, uint8_t *out)
+{
+    enum { BLOCK = NIBBLES + LINE };
+    int8_t digits[DIGIT_BLOCK];
+    uint8_t codes[DIGIT_BLOCK];
+    for (size_t r = 0; r < count; r++) {
+        take_digits(3, rows + r * stride, weights, digits, r, out + 8 * BLOCK);
+        for (size_t i = 0; i < DIGIT_BLOCK; i++) {
+            codes[i] = (uint8_t)(digits[i] + 13);
+            out[i / 32 * BLOCK + NIBBLES + 4 * r + i % 4] |= (uint8_t)((codes[i] >> 4) << (i % 32 / 4));
+        }
+        for (size_t b = 0; b < 8; b++)
+            put_nibbles(codes + 32 * b, r, out + b * BLOCK);
+    }
+}
+
+static void pack_t4(const uint8_t *rows, size_t stride, size_t count, size_t weights, uint8_t *out)
+{
+    int8_t digits[DIGIT_BLOCK];
+    for (size_t r = 0; r < count; r++) {
+        take_digits(4, rows + r * stride, weights, digits, r, out + 64 * LINE);
+        for (size_t j = 0; j < 64; j++)
+            memcpy(out + j * LINE + 4 * r, digits + 4 * j, 4);
+    }
+}
+
 static const lane_layout layouts[] = {
     { "q4_0x16", TYPE_Q4_0, 64, 576, pack_q4_0 },
     { "q8_0x16", TYPE_Q8_0, 64, 1088, pack_q8_0 },
     { "q4_kx16", TYPE_Q4_K, 256, 2368, pack_q4_k },
     { "q6_kx16", TYPE_Q6_K, 256, 3392, pack_q6_k },
+    { "t2x16", TYPE_T2, 256, 2080, pack_t2 },
+    { "t3x16", TYPE_T3, 256, 2592, pack_t3 },
+    { "t4x16", TYPE_T4, 256, 4128, pack_t4 },
 };
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
@@ -108,7 +159,7 @@ size_t lane_group_bytes(const lane_layout *l, size_t k)
 void lane_pack_group(const lane_layout *l, const uint8_t *rows, size_t count, size_t k, uint8_t *out)
 {
     const type_info *type = type_of(l->type);
-    size_t stride = k / type->weights * type->bytes;
+    size_t stride = (size_t)type_row_bytes(type, k);
     memset(out, 0, lane_group_bytes(l, k));
     for (size_t i = 0; i < k; i += l->weights, rows += l->weights / type->weights * type->bytes, out += l->bytes)
         l->pack(rows, stride, count, k - i < l->weights ? k - i : l->weights, out);

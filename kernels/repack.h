@@ -11,7 +11,12 @@
      q6_kx16  unit of 256: {nibbles [256], high bits [2][64]} [8], scales int8 [8][2][16], d f32 [16]
               bits 2*j of byte h*64 + x are the upper two of byte x of line 4*h + j; a scale for each 16 weights of a row
                                                                                  weight = d * scale * (code - 32)
-   The formulas are those of the types they come from, and the sizes too, but for 3 % more in q4_k (scales in whole bytes) and 1 % in q6_k. */
+     t2x16    unit of 256: nibbles [8][256], scales f16 [16]                                 weight = scale * (code - 4)
+     t3x16    unit of 256: {nibbles [256], fifth bits [64]} [8], scales f16 [16]             weight = scale * (code - 13)
+              bit j of byte x of the fifth bits belongs to byte x of line j
+     t4x16    unit of 256: lines (int8) [8][512], scales f16 [16]                            weight = scale * code
+   The formulas are those of the types they come from, and the sizes too, but for 3 % more in q4_k (scales in whole bytes) and 1 % in q6_k. The digits
+   of T2 to T4 (digits.h) are unfolded to 4, 5 and 8 bits, so that a weight is one product whatever its trits. */
 #ifndef TRIT_REPACK_H
 #define TRIT_REPACK_H
 #include "types.h"

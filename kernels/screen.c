@@ -22,7 +22,7 @@ size_t screen_blob_bytes(const gguf_tensor *head)
 
 bool screen_possible(const gguf_tensor *head)
 {
-    return !type_is_ternary(head->type) && head->ne[0] % BLOCK == 0;
+    return !type_is_ternary(head->type) && !type_trits(head->type) && head->ne[0] % BLOCK == 0;
 }
 
 bool screen_pays(const gguf_tensor *head)

@@ -98,6 +98,12 @@ void session_free(session *s)
     free(s);
 }
 
+void session_listen(session *s, session_listener listener, void *arg)
+{
+    s->listener = listener;
+    s->listener_arg = arg;
+}
+
 void session_reset(session *s)
 {
     s->length = s->last = 0;

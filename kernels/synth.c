@@ -202,7 +202,7 @@ bool synth_write(gguf_out *o, const preset *m, const char *arch, const type_info
     if (!good)
         fail(e, "not enough memory to plan the model");
     if ((good = good && put_keys(o, m, arch ? arch : m->arch, type, seed, e))) {
-        add_tensor(&p, "token_embd.weight", m->tied || type_is_ternary(type->id) ? head : type, m->dim, m->vocab, m->tied);
+        add_tensor(&p, "token_embd.weight", m->tied || type_is_ternary(type->id) || type_trits(type->id) ? head : type, m->dim, m->vocab, m->tied);
         for (uint32_t i = 0; i < m->layers; i++)
             add_layer(&p, m, type, i);
         add_tensor(&p, "output_norm.weight", type_of(TYPE_F32), m->dim, 0, false);

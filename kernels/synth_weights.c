@@ -1,4 +1,5 @@
 #include "synth_weights.h"
+#include "digits.h"
 #include "encode.h"
 #include <string.h>
 
@@ -67,6 +68,20 @@ static inline unsigned bell(uint32_t random)
     return (random & 255) + (random >> 8 & 255) + (random >> 16 & 255) + (random >> 24);
 }
 
+/* Digits of the same numbers, a step of about the width that loses least: 0.53, 0.235 or 0.092 of their standard deviation. */
+static void digit_block(const weight_source *t, size_t block, uint8_t *out)
+{
+    static const int steps[MOST_TRITS + 1] = { 0, 0, 78, 35, 14 };
+    int trits = type_trits(t->info->id), step = steps[trits], limit = digit_limit(trits);
+    int8_t digits[WEIGHTS_BLOCK];
+    for (size_t i = 0; i < WEIGHTS_BLOCK; i++) {
+        uint64_t random = word(t->key, WEIGHTS_BLOCK / 2 * block + i / 2);
+        int x = (int)bell((uint32_t)(i % 2 ? random >> 32 : random)) - BELL_MIDDLE, q = (x + (x < 0 ? -step : step) / 2) / step;
+        digits[i] = (int8_t)(q > limit ? limit : q < -limit ? -limit : q);
+    }
+    encode_digits(trits, digits, f32_to_f16((float)step * t->unit), out, WEIGHTS_BLOCK);
+}
+
 static void dense_block(const weight_source *t, size_t block, uint8_t *out)
 {
     float x[WEIGHTS_BLOCK];
@@ -104,7 +119,7 @@ void weights_begin(weight_source *w, const type_info *info, uint64_t seed, const
 
 void weights_block(const weight_source *w, size_t block, uint8_t *out)
 {
-    (type_is_ternary(w->info->id) ? ternary_block : dense_block)(w, block, out);
+    (type_is_ternary(w->info->id) ? ternary_block : type_trits(w->info->id) ? digit_block : dense_block)(w, block, out);
 }
 
 void weights_norm(const weight_source *w, float *out, size_t n)

@@ -1,4 +1,5 @@
 #include "types.h"
+#include "digits.h"
 #include <string.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -30,7 +31,23 @@ const type_info *type_named(const char *name)
 
 bool type_is_ternary(uint32_t id)
 {
-    return id == TYPE_TQ1_0 || id == TYPE_TQ2_0 || id == TYPE_I2_S;
+    return id == TYPE_TQ1_0 || id == TYPE_TQ2_0 || id == TYPE_I2_S || id == TYPE_T1;
+}
+
+int type_trits(uint32_t id)
+{
+    return id >= TYPE_T1 && id <= TYPE_T4 ? (int)(id - TYPE_T1) + 1 : 0;
+}
+
+bool type_takes(const type_info *type, uint64_t k)
+{
+    return type_trits(type->id) || k % type->weights == 0;
+}
+
+uint64_t type_row_bytes(const type_info *type, uint64_t k)
+{
+    uint64_t rest = k % type->weights;
+    return k / type->weights * type->bytes + (rest ? digit_bytes(type_trits(type->id), rest) : 0);
 }
 
 static float float_from_bits(uint32_t u)
@@ -193,6 +210,22 @@ void decode_trits(uint32_t type, const void *data, int8_t *out, float *scales, s
         for (size_t i = 0; i < n / 128; i++, p += 32)
             trits_i2_s(p, out + 128 * i);
         break;
+    case TYPE_T1:
+        decode_digits(1, p, out, scales, n);
+        break;
+    }
+}
+
+static void decode_weights_of_digits(int trits, const uint8_t *p, float *out, size_t n)
+{
+    int8_t digits[DIGIT_BLOCK];
+    float scale;
+    for (size_t i = 0; i < n; i += DIGIT_BLOCK) {
+        size_t some = n - i < DIGIT_BLOCK ? n - i : DIGIT_BLOCK;
+        decode_digits(trits, p, digits, &scale, some);
+        p += digit_bytes(trits, some);
+        for (size_t j = 0; j < some; j++)
+            out[i + j] = scale * (float)digits[j];
     }
 }
 
@@ -233,7 +266,9 @@ void decode_f32(uint32_t type, const void *data, float scale, float *out, size_t
     BLOCKS(Q6_K, decode_q6_k)
 #undef BLOCKS
     default:
-        if (type_is_ternary(type))
+        if (type_trits(type))
+            decode_weights_of_digits(type_trits(type), p, out, n);
+        else if (type_is_ternary(type))
             decode_ternary(type, info, p, scale, out, n);
     }
 }

@@ -1,7 +1,9 @@
-/* trit perplexity: each document of a text on its own, BOS and tokens cut at a length, every token after the first predicted. */
+/* trit perplexity: each document of a text on its own, BOS and tokens cut at a length, every token after the first predicted. With a
+   parent: how far the model's distributions are from its. */
 #include "../json.h"
 #include "../model.h"
 #include "options.h"
+#include "parent.h"
 #include "read_text.h"
 #include <inttypes.h>
 #include <math.h>
@@ -22,6 +24,11 @@ typedef struct {
     double nll;           /* sum */
     document *each;       /* [each_count] every document, also one with nothing to predict */
     size_t each_count;
+    parent *parent;       /* or NULL */
+    const char *against;
+    double kl, kl_squares, parent_nll; /* sums */
+    size_t agree;
+    logits_out *store;    /* or NULL */
 } measure;
 
 /* -log softmax(logits)[id], summed in double. */
@@ -49,9 +56,57 @@ static bool keep_document(measure *m, document d, trit_error *e)
     return true;
 }
 
+static size_t greatest(const float *logits, size_t vocab)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < vocab; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
+/* log of the sum of e^logit */
+static double log_total(const float *logits, size_t vocab)
+{
+    return surprise(logits, vocab, 0) + (double)logits[0];
+}
+
+/* Adds what the parent says of a position: KL(parent || model) = sum of p log(p / q), and whether both would choose the same token. */
+static void compare(measure *m, const float *parents, const float *own, size_t vocab, int32_t follows)
+{
+    double p_total = log_total(parents, vocab), q_total = log_total(own, vocab), kl = 0;
+    for (size_t i = 0; i < vocab; i++) {
+        double p = (double)parents[i] - p_total;
+        kl += exp(p) * (p - ((double)own[i] - q_total));
+    }
+    m->kl += kl;
+    m->kl_squares += kl * kl;
+    m->agree += greatest(parents, vocab) == greatest(own, vocab);
+    m->parent_nll += p_total - (double)parents[follows];
+}
+
+static bool add_batch(measure *m, const int32_t *ids, size_t at, size_t batch, trit_error *e)
+{
+    size_t vocab = model_get_config(m->l.model)->vocab;
+    if (!session_eval(m->session, ids + at, batch, m->logits, true, e))
+        return false;
+    const float *parents = m->parent ? parent_logits(m->parent, ids, at, batch, e) : NULL;
+    if (m->parent && !parents)
+        return false;
+    for (size_t i = 0; i < batch; i++) {
+        const float *own = m->logits + i * vocab;
+        m->nll += surprise(own, vocab, ids[at + i + 1]);
+        if (parents)
+            compare(m, parents + i * vocab, own, vocab, ids[at + i + 1]);
+        if (m->store && !logits_put(m->store, ids[at + i + 1], own, e))
+            return false;
+    }
+    return true;
+}
+
 static bool add_document(measure *m, const char *text, size_t len, trit_error *e)
 {
-    size_t vocab = model_get_config(m->l.model)->vocab, n;
+    size_t n;
     int32_t *ids;
     if (!tokenize(m->l.tokenizer, text, len, TOKENIZE_BOS, &ids, &n, e))
         return false;
@@ -62,9 +117,7 @@ static bool add_document(measure *m, const char *text, size_t len, trit_error *e
     session_reset(m->session);
     for (size_t at = 0; ok && at + 1 < n;) { /* the last token is predicted, never evaluated */
         size_t batch = n - 1 - at < BATCH ? n - 1 - at : BATCH;
-        ok = session_eval(m->session, ids + at, batch, m->logits, true, e);
-        for (size_t i = 0; ok && i < batch; i++)
-            m->nll += surprise(m->logits + i * vocab, vocab, ids[at + i + 1]);
+        ok = add_batch(m, ids, at, batch, e);
         at += batch;
     }
     if (n > 1) {
@@ -108,9 +161,13 @@ static bool add_all(measure *m, const char *text, size_t len, const char *separa
 
 static void print_result(const measure *m, bool as_json, bool each)
 {
-    double nll = m->nll / (double)m->tokens;
+    double n = (double)m->tokens, nll = m->nll / n, kl = m->kl / n, parent_nll = m->parent_nll / n;
+    double spread = m->tokens > 1 ? sqrt(fmax(0, (m->kl_squares / n - kl * kl) / (n - 1))) : 0; /* standard error of the mean */
     if (!as_json) {
         printf("%zu documents, %zu tokens: nll %.5f, ppl %.4f\n", m->docs, m->tokens, nll, exp(nll));
+        if (m->parent)
+            printf("against %s: ppl %.4f there, KL %.5f +- %.5f, the same first choice in %.2f %%\n", m->against, exp(parent_nll), kl, spread,
+                   100 * (double)m->agree / n);
         return;
     }
     json_writer w;
@@ -120,6 +177,14 @@ static void print_result(const measure *m, bool as_json, bool each)
     json_integer(&w, "tokens", (int64_t)m->tokens);
     json_number(&w, "nll", nll);
     json_number(&w, "ppl", exp(nll));
+    if (m->parent) {
+        json_text(&w, "against", m->against);
+        json_number(&w, "against_nll", parent_nll);
+        json_number(&w, "against_ppl", exp(parent_nll));
+        json_number(&w, "kl", kl);
+        json_number(&w, "kl_error", spread);
+        json_number(&w, "top1", (double)m->agree / n);
+    }
     if (each) {
         json_open(&w, "documents", '[');
         for (size_t i = 0; i < m->each_count; i++) {
@@ -138,7 +203,7 @@ static void print_result(const measure *m, bool as_json, bool each)
 int cmd_perplexity(int argc, char **argv)
 {
     model_options o = { 0 };
-    const char *path = NULL, *separator = "<|endoftext|>", *format = "text";
+    const char *path = NULL, *separator = "<|endoftext|>", *format = "text", *against = NULL, *store = NULL;
     int64_t docs = 0, max_tokens = 0;
     bool each = false;
     const option table[] = {
@@ -148,10 +213,12 @@ int cmd_perplexity(int argc, char **argv)
         { "separator", 0, OPTION_TEXT, &separator, "STR", "the line that stands between documents (<|endoftext|>)", 0, 0 },
         { "max-tokens", 0, OPTION_INT, &max_tokens, "N", "cut documents at N tokens, BOS counted (0: the context)", 0, 1048576 },
         { "each", 0, OPTION_FLAG, &each, NULL, "with json: also tokens and nll of each document", 0, 0 },
+        { "against", 0, OPTION_TEXT, &against, "FILE", "compare with this model, or with logits it stored: KL divergence, top-1 agreement", 0, 0 },
+        { "save-logits", 0, OPTION_TEXT, &store, "FILE", "store the logits for a later --against (4 bytes times the vocabulary a token)", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table,
-                               "-m FILE -f TEXT [--docs N] [--separator STR] [--max-tokens N] [-o json]",
+                               "-m FILE -f TEXT [--docs N] [--separator STR] [--max-tokens N] [--against FILE] [-o json]",
                                "Prints the mean negative log likelihood (nll) a token and the perplexity e^nll.");
     if (status >= 0)
         return status;
@@ -167,6 +234,7 @@ int cmd_perplexity(int argc, char **argv)
     if (!text)
         return 1;
     measure m = { 0 };
+    bool told = false;
     trit_error e = { "" };
     if (!load_all(&m.l, &o, true)) {
         free(text);
@@ -180,11 +248,18 @@ int cmd_perplexity(int argc, char **argv)
         m.max_tokens = session_context(m.session);
         if (max_tokens && (size_t)max_tokens < m.max_tokens)
             m.max_tokens = (size_t)max_tokens;
-        ok = add_all(&m, text, len, separator, (size_t)docs, &e);
+        m.against = against;
+        m.parent = against ? parent_open(against, &o, m.l.model, m.max_tokens, BATCH) : NULL;
+        told = against && !m.parent;
+        ok = !told && (!store || (m.store = logits_create(store, model_get_config(m.l.model)->vocab, &e))) &&
+             add_all(&m, text, len, separator, (size_t)docs, &e);
     }
+    if (m.store)
+        ok = logits_close(m.store, ok, &e) && ok;
     if (ok)
         print_result(&m, as_json, each);
-    status = ok ? 0 : complain(NULL, 1, "%s: %s", path, e.text);
+    status = ok ? 0 : told ? 1 : complain(NULL, 1, "%s: %s", path, e.text);
+    parent_free(m.parent);
     free(m.logits);
     free(m.each);
     session_free(m.session);

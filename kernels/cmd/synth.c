@@ -22,7 +22,7 @@ int cmd_synth(int argc, char **argv)
     int64_t seed = 1, threads = 0;
     const option table[] = {
         { "preset", 'p', OPTION_TEXT, &preset_text, "NAME", "bitnet-2b-4t, tinyllama-1.1b, llama3-8b, falcon3-1b or tiny", 0, 0 },
-        { "type", 0, OPTION_TEXT, &type_text, "TYPE", "i2_s, tq1_0, tq2_0, or a dense type for llama presets (the preset's)", 0,
+        { "type", 0, OPTION_TEXT, &type_text, "TYPE", "i2_s, tq1_0, tq2_0, t1, or t2 to t4 and dense types for llama presets (the preset's)", 0,
           0 },
         { "head", 0, OPTION_TEXT, &head_text, "TYPE", "type of the output matrix: f16, q8_0, q6_k, q4_0 ... (the preset's)", 0,
           0 },

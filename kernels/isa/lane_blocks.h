@@ -33,16 +33,42 @@ INLINE lane_block block_q6_k(const uint8_t *w, size_t b, size_t r)
                          .scale = { l_mul(d, l_signed(scales)), l_mul(d, l_signed(scales + LANE_ROWS)) } };
 }
 
+INLINE lane_block block_t2(const uint8_t *w, size_t b, size_t r)
+{
+    const uint8_t *unit = w + b / 8 * 2080;
+    return (lane_block){ .codes = unit + b % 8 * 256 + 4 * r, .scale = { l_halves(unit + 2048 + 2 * r) } };
+}
+
+INLINE lane_block block_t3(const uint8_t *w, size_t b, size_t r)
+{
+    const uint8_t *unit = w + b / 8 * 2592;
+    return (lane_block){ .codes = unit + b % 8 * 320 + 4 * r, .scale = { l_halves(unit + 2560 + 2 * r) } };
+}
+
+INLINE lane_block block_t4(const uint8_t *w, size_t b, size_t r)
+{
+    const uint8_t *unit = w + b / 8 * 4128;
+    return (lane_block){ .codes = unit + b % 8 * 512 + 4 * r, .scale = { l_halves(unit + 4096 + 2 * r) } };
+}
+
 /* Line j of a block's codes. */
 #define LINE_q4_0(codes, j) ((j) < 4 ? l_low((codes) + 64 * (j)) : l_high((codes) + 64 * ((j) - 4)))
 #define LINE_q8_0(codes, j) l_bytes((codes) + 64 * (j))
 #define LINE_q4_k LINE_q4_0
 #define LINE_q6_k(codes, j) l_bits(LINE_q4_0(codes, j), (codes) + 256 + (j) / 4 * 64, (j) % 4)
 
+#define LINE_t2 LINE_q4_0
+#define LINE_t3(codes, j) l_fifth(LINE_q4_0(codes, j), (codes) + 256, j)
+#define LINE_t4 LINE_q8_0
+
 /* The end of a block's multiplication, from its integers: whole for most, of each half for q6_k. */
 #define END_q4_0(s, x, d, sums, i) l_fma(l_float((i)[0]), l_mul((x)->scale[0], d), s)
 #define END_q8_0 END_q4_0
 #define END_q4_k(s, x, d, sums, i) l_fnma((x)->minimum, l_mul(l_float(l_sums(sums, 1, 1)), d), END_q4_0(s, x, d, sums, i))
 #define END_q6_k(s, x, d, sums, i) l_fma(l_float((i)[1]), l_mul((x)->scale[1], d), END_q4_0(s, x, d, sums, i))
+#define END_t2 END_q4_0
+#define END_t3 END_q4_0
+#define END_t4 END_q4_0
 
-enum { LANE_UNIT_q4_0 = 2, LANE_UNIT_q8_0 = 2, LANE_UNIT_q4_k = 8, LANE_UNIT_q6_k = 8 }; /* blocks */
+enum { BIAS_t2 = 4, BIAS_t3 = 13, BIAS_t4 = BIAS_q8_0 };
+enum { LANE_UNIT_q4_0 = 2, LANE_UNIT_q8_0 = 2, LANE_UNIT_q4_k = 8, LANE_UNIT_q6_k = 8, LANE_UNIT_t2 = 8, LANE_UNIT_t3 = 8, LANE_UNIT_t4 = 8 }; /* blocks */

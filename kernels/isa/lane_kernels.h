@@ -2,9 +2,10 @@
      li, lf, lc            vectors of L_ROWS int32, L_ROWS floats, and 4*L_ROWS codes: a line of L_ROWS rows
      l_low(p), l_high(p), l_bytes(p)    codes of a line: nibbles of the bytes at p, signed bytes
      l_bits(c, p, j)       codes c with bits 2j, 2j+1 of the bytes at p as their bits 4, 5
+     l_fifth(c, p, j)      codes c with bit j of the bytes at p as their bit 4
      lg                    gathers products, perhaps in 16 bits; l_gather(i): begins one on the sum i; l_gathered(i, g): its sum
      l_dot_<type>(g, c, q, j)           g + products of line j with activations 4j .. 4j+3
-     MOST_<type>           lines that one gathers, 1, 2, 4 or 8 (of q6_k at most 4: half a block)
+     MOST_<type>           lines that one gathers, 1, 2, 4 or 8 (of q6_k at most 4: half a block); l_dot and l_dot_q8_0 serve t2, t3 and t4, too
      l_sums(s, a, b)       a*s[0] + b*s[1] in each lane, for sums s of 16 activations
      l_zero() l_set(f) l_mul(a, b) l_fma(a, b, c) = a*b + c, l_fnma(a, b, c) = c - a*b, l_float(li), l_store(p, v)
      l_halves(p), l_unsigned(p), l_signed(p), l_floats(p)   L_ROWS floats from f16, u8, int8, f32
@@ -18,7 +19,13 @@
 #define SUMS_q8_0(s, h) l_sums(s, -BIAS_q8_0, -BIAS_q8_0)
 #define SUMS_q4_k(s, h) l_sums(s, 0, 0)
 #define SUMS_q6_k(s, h) ((h) ? l_sums(s, 0, -BIAS_q6_k) : l_sums(s, -BIAS_q6_k, 0))
-enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2 };
+#define SUMS_t2(s, h) l_sums(s, -BIAS_t2, -BIAS_t2)
+#define SUMS_t3(s, h) l_sums(s, -BIAS_t3, -BIAS_t3)
+#define SUMS_t4(s, h) l_sums(s, -BIAS_t4, -BIAS_t4)
+#define l_dot_t2 l_dot
+#define l_dot_t3 l_dot
+#define l_dot_t4 l_dot_q8_0
+enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVES_t2 = 1, HALVES_t3 = 1, HALVES_t4 = 1 };
 
 /* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order; with more, the
    registers hold L_ROWS rows. */
@@ -83,6 +90,9 @@ LANE_KERNEL(q4_0x16, q4_0, 288)
 LANE_KERNEL(q8_0x16, q8_0, 544)
 LANE_KERNEL(q4_kx16, q4_k, 296)
 LANE_KERNEL(q6_kx16, q6_k, 424)
+LANE_KERNEL(t2x16, t2, 260)
+LANE_KERNEL(t3x16, t3, 324)
+LANE_KERNEL(t4x16, t4, 516)
 
 static void overlay_lane_kernels(trit_ops *ops)
 {
@@ -90,4 +100,7 @@ static void overlay_lane_kernels(trit_ops *ops)
     ops->gemm_q8_0x16q8 = gemm_q8_0x16q8;
     ops->gemm_q4_kx16q8 = gemm_q4_kx16q8;
     ops->gemm_q6_kx16q8 = gemm_q6_kx16q8;
+    ops->gemm_t2x16q8 = gemm_t2x16q8;
+    ops->gemm_t3x16q8 = gemm_t3x16q8;
+    ops->gemm_t4x16q8 = gemm_t4x16q8;
 }

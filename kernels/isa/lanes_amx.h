@@ -106,6 +106,9 @@ AMX_LANE_KERNEL(q4_0x16, q4_0, 288, BIAS_q4_0, 1, false)
 AMX_LANE_KERNEL(q8_0x16, q8_0, 544, BIAS_q8_0, 1, false)
 AMX_LANE_KERNEL(q4_kx16, q4_k, 296, BIAS_q4_k, 1, true)
 AMX_LANE_KERNEL(q6_kx16, q6_k, 424, BIAS_q6_k, 2, false)
+AMX_LANE_KERNEL(t2x16, t2, 260, BIAS_t2, 1, false)
+AMX_LANE_KERNEL(t3x16, t3, 324, BIAS_t3, 1, false)
+AMX_LANE_KERNEL(t4x16, t4, 516, BIAS_t4, 1, false)
 
 static void overlay_amx_lane_kernels(trit_ops *ops, const trit_ops *below)
 {
@@ -113,8 +116,14 @@ static void overlay_amx_lane_kernels(trit_ops *ops, const trit_ops *below)
     few_q8_0x16 = below->gemm_q8_0x16q8;
     few_q4_kx16 = below->gemm_q4_kx16q8;
     few_q6_kx16 = below->gemm_q6_kx16q8;
+    few_t2x16 = below->gemm_t2x16q8;
+    few_t3x16 = below->gemm_t3x16q8;
+    few_t4x16 = below->gemm_t4x16q8;
     ops->gemm_q4_0x16q8 = gemm_q4_0x16q8;
     ops->gemm_q8_0x16q8 = gemm_q8_0x16q8;
     ops->gemm_q4_kx16q8 = gemm_q4_kx16q8;
     ops->gemm_q6_kx16q8 = gemm_q6_kx16q8;
+    ops->gemm_t2x16q8 = gemm_t2x16q8;
+    ops->gemm_t3x16q8 = gemm_t3x16q8;
+    ops->gemm_t4x16q8 = gemm_t4x16q8;
 }

@@ -38,8 +38,15 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     return _mm256_or_si256(c, _mm256_and_si256(bits, _mm256_set1_epi8(0x30)));
 }
 
-/* Sums of pairs gather in 16 bits as long as they fit: 8 lines of codes of at most 15 (8 * 2 * 15 * 127), 2 of 63, 1 of 128. */
-enum { MOST_q4_0 = 8, MOST_q8_0 = 1, MOST_q4_k = 8, MOST_q6_k = 2 };
+INLINE lc l_fifth(lc c, const uint8_t *p, const int j)
+{
+    __m256i bits = l_load(p);
+    bits = j < 4 ? _mm256_slli_epi16(bits, j < 4 ? 4 - j : 0) : _mm256_srli_epi16(bits, j < 4 ? 0 : j - 4);
+    return _mm256_or_si256(c, _mm256_and_si256(bits, _mm256_set1_epi8(0x10)));
+}
+
+/* Sums of pairs gather in 16 bits as long as they fit: 8 lines of codes of at most 15 (8 * 2 * 15 * 127), 4 of 31, 2 of 63, 1 of 128. */
+enum { MOST_q4_0 = 8, MOST_q8_0 = 1, MOST_q4_k = 8, MOST_q6_k = 2, MOST_t2 = 8, MOST_t3 = 4, MOST_t4 = 2 /* digits of at most 40 */ };
 #define l_gather(i) _mm256_setzero_si256()
 #define l_gathered(i, g) _mm256_add_epi32(i, _mm256_madd_epi16(g, _mm256_set1_epi16(1)))
 

@@ -5,7 +5,7 @@
 
 typedef __m512i li, lc, lg;
 typedef __m512 lf;
-enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4 };
+enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4, MOST_t2 = 8, MOST_t3 = 8, MOST_t4 = 8 };
 enum { L_ROWS = 16, L_TOKENS = 12, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 128, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
 INLINE int32_t word_at(const void *p)
@@ -35,6 +35,13 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     __m512i bits = _mm512_loadu_si512(p);
     bits = j < 2 ? _mm512_slli_epi16(bits, (unsigned)(j < 2 ? 4 - 2 * j : 0)) : _mm512_srli_epi16(bits, (unsigned)(j < 2 ? 0 : 2 * j - 4));
     return _mm512_ternarylogic_epi64(c, bits, _mm512_set1_epi8(0x30), 0xf8); /* c | bits & mask */
+}
+
+INLINE lc l_fifth(lc c, const uint8_t *p, const int j)
+{
+    __m512i bits = _mm512_loadu_si512(p);
+    bits = j < 4 ? _mm512_slli_epi16(bits, (unsigned)(j < 4 ? 4 - j : 0)) : _mm512_srli_epi16(bits, (unsigned)(j < 4 ? 0 : j - 4));
+    return _mm512_ternarylogic_epi64(c, bits, _mm512_set1_epi8(0x10), 0xf8);
 }
 
 #define l_gather(i) (i)

@@ -26,10 +26,16 @@ INLINE lc l_bits(lc c, const uint8_t *p, const int j)
     return vorrq_s8(c, vreinterpretq_s8_u8(bits));
 }
 
-/* Without SDOT products gather in 16 bits as long as they fit: 8 lines of codes of at most 15, 4 of 63, 2 of 128. */
+INLINE lc l_fifth(lc c, const uint8_t *p, const int j)
+{
+    uint8x16_t bits = vandq_u8(vshlq_u8(vld1q_u8(p), vdupq_n_s8((int8_t)(4 - j))), vdupq_n_u8(0x10));
+    return vorrq_s8(c, vreinterpretq_s8_u8(bits));
+}
+
+/* Without SDOT products gather in 16 bits as long as they fit: 8 lines of codes of at most 31, 4 of 63, 2 of 128. */
 #ifdef __ARM_FEATURE_DOTPROD
 typedef int32x4_t lg;
-enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4 };
+enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4, MOST_t2 = 8, MOST_t3 = 8, MOST_t4 = 8 };
 #define l_gather(i) (i)
 #define l_gathered(i, g) (g)
 INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
@@ -48,7 +54,7 @@ INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)
 }
 #else
 typedef int16x8x2_t lg; /* of rows 0 and 1, of rows 2 and 3 */
-enum { MOST_q4_0 = 8, MOST_q8_0 = 2, MOST_q4_k = 8, MOST_q6_k = 4 };
+enum { MOST_q4_0 = 8, MOST_q8_0 = 2, MOST_q4_k = 8, MOST_q6_k = 4, MOST_t2 = 8, MOST_t3 = 8, MOST_t4 = 4 /* digits of at most 40 */ };
 #define l_gather(i) ((lg){ { vdupq_n_s16(0), vdupq_n_s16(0) } })
 #define l_gathered(i, g) vaddq_s32(i, vpaddq_s32(vpaddlq_s16((g).val[0]), vpaddlq_s16((g).val[1])))
 INLINE lg l_dot(lg g, lc c, const int8_t *q, const int j)

@@ -199,6 +199,46 @@ LANE_GEMM(q4_0x16, q4_0)
 LANE_GEMM(q4_kx16, q4_k)
 LANE_GEMM(q6_kx16, q6_k)
 
+/* Digits of T2 to T4 (digits.h), and the scale of a unit. */
+static int digit_t2(const uint8_t *unit, size_t r, size_t b, size_t j)
+{
+    return nibble(unit + b * 256, r, j) - 4;
+}
+
+static int digit_t3(const uint8_t *unit, size_t r, size_t b, size_t j)
+{
+    const uint8_t *block = unit + b * 320;
+    return (nibble(block, r, j) | (block[256 + 4 * r + j % 4] >> j / 4 & 1) << 4) - 13;
+}
+
+static int digit_t4(const uint8_t *unit, size_t r, size_t b, size_t j)
+{
+    return (int8_t)unit[b * 512 + j / 4 * 64 + 4 * r + j % 4];
+}
+
+#define DIGIT_GEMM(name, type, scales)                                                                                      \
+    static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, \
+                                size_t ldy, size_t n)                                                                       \
+    {                                                                                                                       \
+        size_t stride = lane_group_bytes(lane_layout_named(#name), k);                                                      \
+        (void)sums;                                                                                                         \
+        for (size_t t = 0; t < n; t++)                                                                                      \
+            for (size_t r = 0; r < groups * LANE_ROWS; r++) {                                                               \
+                float sum = 0;                                                                                              \
+                for (size_t b = 0; b < k / 32; b++) {                                                                       \
+                    const uint8_t *unit = w + r / LANE_ROWS * stride + b / 8 * ((scales) + 32);                             \
+                    int32_t products = 0;                                                                                   \
+                    for (size_t j = 0; j < 32; j++)                                                                         \
+                        products += digit_##type(unit, r % LANE_ROWS, b % 8, j) * q[t * k + b * 32 + j];                    \
+                    sum = fmaf((float)products, half_at(unit + (scales) + r % LANE_ROWS * 2) * d[t * (k / 32) + b], sum);   \
+                }                                                                                                           \
+                y[t * ldy + r] = sum;                                                                                       \
+            }                                                                                                               \
+    }
+DIGIT_GEMM(t2x16, t2, 2048)
+DIGIT_GEMM(t3x16, t3, 2560)
+DIGIT_GEMM(t4x16, t4, 4096)
+
 static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
 {
     double squares = 0;
@@ -289,6 +329,9 @@ void isa_scalar(trit_ops *ops)
         .gemm_q4_0x16q8 = gemm_q4_0x16q8,
         .gemm_q4_kx16q8 = gemm_q4_kx16q8,
         .gemm_q6_kx16q8 = gemm_q6_kx16q8,
+        .gemm_t2x16q8 = gemm_t2x16q8,
+        .gemm_t3x16q8 = gemm_t3x16q8,
+        .gemm_t4x16q8 = gemm_t4x16q8,
         .rmsnorm_f32 = rmsnorm_f32,
         .mix_f16f32 = mix_f16f32,
         .mix_q8f32 = mix_q8f32,

@@ -11,7 +11,7 @@ import { Suite } from '../../src/core/suite.ts';
 import { loadSuite } from '../../src/fleet/suite.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { realJob, records } from '../support/job.ts';
-import { trit } from '../support/trit.ts';
+import { run, trit } from '../support/trit.ts';
 
 const base = { version: 1, title: 'for tests', model: 'tiny', warmup: 0, repetitions: 1 };
 
@@ -101,4 +101,20 @@ test('quality: perplexity as trit tells it, and the share of right choices', asy
   assert.ok(value('perplexity') > 1);
   assert.ok([0, 1, 2, 3].some((right) => Math.abs(value('choice_accuracy') - right / 3) < 1e-9));
   assert.equal(samples(list, 'decode_rate').length, 0, 'nothing is timed');
+});
+
+test('quality beside a parent: a model agrees with itself, and less with a coarser one', async () => {
+  const { evaluation } = loadSuite('eval');
+  const of = async (type: string) => {
+    const workdir = temporaryFolder('parent');
+    const path = join(workdir, 'parent.gguf');
+    assert.equal(run(await trit(), ['synth', '--preset', 'tiny', '--type', 'i2_s', '--head', type, '-o', path]).status, 0);
+    const documents = evaluation?.documents.slice(0, 1);
+    return runs({ evaluation: { ...evaluation, documents, choices: [] } }, { parent: { name: type, path, sha256: null, synth: null } });
+  };
+  const [same, other] = [await of('f16'), await of('q4_0')];
+  for (const { message } of [same, other]) assert.equal(message, null);
+  const value = (list: readonly JournalRecord[], metric: string) => samples(list, metric)[0]?.value ?? Number.NaN;
+  assert.deepEqual([value(same.list, 'top1_agreement'), value(same.list, 'kl_divergence')], [1, 0]);
+  assert.ok(value(other.list, 'kl_divergence') > 0 && value(other.list, 'top1_agreement') < 1);
 });

@@ -28,18 +28,25 @@ export function storiesCommand(): Command {
       }
       store?.close();
       const { grid } = await import('./grid.ts');
-      context.give(() => grid(['story', 'theirs', 'ours', 'on', '', 'again'], told.map(cells)), { stories: told });
+      context.give(() => `${grid(['story', 'theirs', 'ours', 'on', '', 'again'], told.map(cells))}\n${told.flatMap(remarks).join('\n')}\n`, {
+        stories: told,
+      });
     });
 }
 
 type Line = StoryRow & { ours: Told | null; predicted: number | null };
 
-function cells({ story, theirs, metric: name, over, ours, predicted: most, profile, note, command }: Line): string[] {
+function cells({ story, theirs, metric: name, over, ours, command }: Line): string[] {
   const show = (value: number) => (over === undefined ? quantity(value, metric(name).unit) : `${number(value)} times`);
   const measured = ours ? `${show(ours.value)}${ours.emulated ? ' (emulated)' : ''}` : ABSENT;
-  const guess = most === null || name !== 'decode_rate' ? '' : `; ${profile} ≤ ${number(most)} tokens/s (predicted, at most)`;
-  const verdict = ours === null ? 'open' : ours.beaten ? `beaten ${number(ours.factor)} times` : 'open';
-  return [story, theirs, `${measured}${guess}${note ? ` [${note}]` : ''}`, ours?.device ?? ABSENT, verdict, command];
+  return [story, theirs, measured, ours?.device ?? ABSENT, ours?.beaten ? `beaten ${number(ours.factor)} times` : 'open', command];
+}
+
+/** What stands below the table: predictions and notes. */
+function remarks({ story, metric: name, predicted: most, profile, note }: Line): string[] {
+  const guess = most === null || name !== 'decode_rate' ? [] : [`a ${profile} could do ${number(most)} tokens/s at most (predicted)`];
+  const all = [...guess, ...(note === undefined ? [] : [note])];
+  return all.length > 0 ? [`${story}: ${all.join('; ')}`] : [];
 }
 
 /** The most that a class of device can decode; null where the row names none. */

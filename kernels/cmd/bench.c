@@ -190,6 +190,7 @@ static bool run_all(bench *b, const model_options *o, list threads, list prompts
     random_prompt(NULL, c->vocab, has_bos ? (int32_t)bos : -1, 1, b->tokens, (size_t)context);
     for (size_t i = 0; i < gens.count; i++)
         context = gens.values[i] + (int64_t)b->depth > context ? gens.values[i] + (int64_t)b->depth : context;
+    context = most > context ? most : context; /* the buffers of a session are for no more tokens than that */
     for (size_t t = 0; t < threads.count; t++) {
         if (!use_threads(b, threads.values[t], o, (size_t)context, (size_t)most, e))
             return false;

@@ -36,6 +36,7 @@ for (const kv of ['f16', 'q8_0']) {
       if (kv === 'q8_0' && model.includes('stories260K')) continue; // heads of 8
       const [alone] = bench(model, '-t', '1', '-d', '70', '--head', 'full', '--kv', kv);
       const rows = bench(model, '-t', '2', '-d', '70', '--parallel', '1,2,5', '--kv', kv);
+      assert.equal(bench(model, '-t', '1', '--parallel', '20').length, 1, 'more of them than tokens of context');
       assert.deepEqual(
         rows.map(({ n_parallel }) => n_parallel),
         [1, 2, 5],

@@ -320,6 +320,14 @@ export const METRICS = [
     title: 'Right choices',
     definition: 'Share of the multiple-choice questions whose right ending has the highest likelihood a token.',
   },
+  {
+    name: 'command_time',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'Whole command',
+    definition: 'Wall time of a whole command or test, as another program told it: in imported runs only.',
+  },
 ] as const satisfies readonly Metric[];
 
 export type MetricName = (typeof METRICS)[number]['name'];

@@ -12,12 +12,16 @@ export interface EngineOptions {
   cpus: string | null;
   isa: string | null;
   context: number;
+  /** How keys and values are kept; the engine's default where absent. */
+  kv?: string;
+  /** File of a prompt's keys and values: written where `build` is set, else only used. */
+  promptCache?: { file: string; build: boolean } | null;
   /** Longest silence in seconds. */
   timeout: number;
   signal: AbortSignal;
 }
 
-/** What one request generates from; greedy, so that it must come out the same each time. */
+/** What one request generates from; greedy or with a seed, so that it must come out the same each time. */
 export interface Request {
   prompt?: string;
   messages?: readonly { role: string; content: string }[];
@@ -26,6 +30,11 @@ export interface Request {
   max_tokens: number;
   seed?: number;
   ignore_eos?: boolean;
+  temperature?: number;
+  top_k?: number;
+  top_p?: number;
+  /** Go on from what the request before has left, as far as both begin alike. */
+  keep?: boolean;
 }
 
 export interface Answer {
@@ -58,6 +67,8 @@ export class Engine {
     const argv = [options.binary, 'serve', '-m', options.model, '-t', String(options.threads), '-c', String(options.context)];
     if (options.cpus !== null) argv.push('--cpus', options.cpus);
     if (options.isa !== null) argv.push('--isa', options.isa);
+    if (options.kv !== undefined) argv.push('--kv', options.kv);
+    if (options.promptCache) argv.push('--prompt-cache', options.promptCache.file, ...(options.promptCache.build ? [] : ['--prompt-cache-ro']));
     const process = await host.spawn(argv);
     const lines = process.lines[Symbol.asyncIterator]();
     try {
@@ -76,7 +87,7 @@ export class Engine {
     return this.#process.pid;
   }
 
-  /** Generates greedily. Throws a sentence where the engine ends, falls silent, or says what it may not. */
+  /** Generates, greedily where no temperature is given. Throws a sentence where the engine ends, falls silent, or says what it may not. */
   async generate(request: Request): Promise<Answer> {
     const id = `r${++this.#requests}`;
     const tokens: number[] = [];

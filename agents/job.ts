@@ -10,12 +10,16 @@ import { Busy, Lock } from './lock.ts';
 import { measure } from './measure.ts';
 import { memoryPass } from './memory.ts';
 import { provide } from './model.ts';
+import { measureParallel } from './parallel.ts';
 import { PowerPass } from './power.ts';
 import { residentSet } from './proc.ts';
+import { buildPromptCache, dropPromptCache, firstAnswer, type PromptCache } from './prompt_cache.ts';
 import { checkKernels, goldenTokens } from './proof.ts';
+import { evaluate } from './quality.ts';
 import { type Sensed, sense } from './sensed.ts';
 import { causes, stateOf } from './state.ts';
 import { sustain } from './sustained.ts';
+import { fitSystem } from './system.ts';
 import { tune } from './tune.ts';
 
 export const AGENT = 'fleet-agent 1';
@@ -64,18 +68,28 @@ async function phases(at: Context): Promise<void> {
   await provide(at);
   await checkKernels(at);
   await goldenTokens(at);
+  if (at.job.suite.evaluation) return evaluate(at, at.job.suite.evaluation);
+  await fitSystem(at);
   await tune(at);
   const sensed = await sense(at);
   await gate(at, sensed);
   const before = await stateOf(sensed.host);
-  for (let launch = 0; launch < at.job.suite.launches; launch++) await oneLaunch(at, sensed, launch);
+  try {
+    const cache = await buildPromptCache(at);
+    for (let launch = 0; launch < at.job.suite.launches; launch++) await oneLaunch(at, sensed, launch, cache);
+  } finally {
+    await dropPromptCache(at);
+  }
+  await measureParallel(at);
   for (const { flag, evidence } of causes(before, await stateOf(sensed.host))) at.flag(flag, evidence);
 }
 
-async function oneLaunch(at: Context, sensed: Sensed, launch: number): Promise<void> {
+async function oneLaunch(at: Context, sensed: Sensed, launch: number, cache: PromptCache | null): Promise<void> {
   const { binary, model, threads, cpus, isa, context, timeout, suite } = at.job;
   at.journal.write({ kind: 'phase', phase: 'load', detail: model.name, done: launch, total: suite.launches });
-  const engine = await Engine.start(at.host, { binary, model: model.path, threads, cpus, isa, context, timeout, signal: at.signal });
+  const promptCache = cache && { file: cache.file, build: false };
+  const options = { binary, model: model.path, threads, cpus, isa, context, kv: suite.kv, promptCache, timeout, signal: at.signal };
+  const engine = await Engine.start(at.host, options);
   try {
     const { ready } = engine;
     const where = { prompt: null, launch, repetition: 0, warmup: false };
@@ -84,6 +98,7 @@ async function oneLaunch(at: Context, sensed: Sensed, launch: number): Promise<v
     sample(at, 'model_bytes', ready.model.bytes, where);
     at.journal.sync();
     const of: Launch = { ...at, engine, launch, clock: await engineClock(at, engine) };
+    if (cache) await firstAnswer(of, cache);
     const last = launch === suite.launches - 1;
     const power = new PowerPass(of, sensed);
     try {

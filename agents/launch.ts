@@ -36,19 +36,42 @@ export interface Launch extends Context {
 }
 
 /** The engine's request for a prompt. A twin's end token means nothing, and random tokens ask for a fixed amount of work: neither stops at it. */
-export function requestFor(job: Job, prompt: Prompt): Request {
-  const ignore = job.model.synth !== null || prompt.random_tokens !== undefined;
-  const what =
-    prompt.random_tokens !== undefined
-      ? { random_tokens: prompt.random_tokens }
-      : prompt.messages !== undefined
-        ? { messages: prompt.messages }
-        : { prompt: prompt.text ?? '' };
-  return { ...what, max_tokens: prompt.max_tokens, seed: job.suite.seed, ignore_eos: ignore };
+export function requestFor({ model, suite }: Pick<Job, 'model' | 'suite'>, prompt: Prompt): Request {
+  const ignore = model.synth !== null || prompt.random_tokens !== undefined;
+  const { max_tokens, temperature, top_k, top_p } = prompt;
+  const how = { max_tokens, seed: suite.seed, ignore_eos: ignore, ...(temperature && { temperature, top_k, top_p }) };
+  if (prompt.random_tokens !== undefined) return { random_tokens: prompt.random_tokens, ...how };
+  if (prompt.messages === undefined) return { prompt: prompt.text ?? '', ...how };
+  const system = suite.system === undefined ? [] : [{ role: 'system', content: suite.system.join('\n') }];
+  return { messages: [...system, ...prompt.messages], ...how };
+}
+
+/** What was asked and answered: one request, or one for each turn of a conversation. */
+export interface Exchange {
+  prompt: Prompt;
+  answer: Answer;
+}
+
+/** Asks a prompt. The turns of a conversation follow each other, each behind what the model itself said before; the engine keeps what it has read. */
+export async function ask(at: Pick<Launch, 'engine' | 'job' | 'signal'>, prompt: Prompt): Promise<[Exchange, ...Exchange[]]> {
+  const { turns, ...rest } = prompt;
+  if (turns === undefined) return [{ prompt, answer: await at.engine.generate(requestFor(at.job, prompt)) }];
+  const messages: NonNullable<Prompt['messages']> = [];
+  const exchanges: Exchange[] = [];
+  for (const [index, content] of turns.entries()) {
+    at.signal.throwIfAborted();
+    messages.push({ role: 'user', content });
+    const turn = { ...rest, id: `${prompt.id}.${index + 1}`, messages: [...messages] };
+    const answer = await at.engine.generate({ ...requestFor(at.job, turn), keep: index > 0 });
+    exchanges.push({ prompt: turn, answer });
+    messages.push({ role: 'assistant', content: answer.text });
+  }
+  return exchanges as [Exchange, ...Exchange[]];
 }
 
 /** Every answer to one prompt must be the same, for the engine is asked greedily. Flags and throws where it is not. */
 export function sameAnswer(at: Context, prompt: Prompt, answer: Answer, which: string): void {
+  expectedAnswer(at, prompt, answer, which);
   const first = at.hashes.get(prompt.id);
   if (first === undefined) {
     at.hashes.set(prompt.id, answer.done.hash);
@@ -58,6 +81,16 @@ export function sameAnswer(at: Context, prompt: Prompt, answer: Answer, which: s
   const evidence = `prompt ${prompt.id}: ${which} gave tokens with hash ${answer.done.hash}, the first answer ${first}`;
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; the engine does not compute the same thing twice`);
+}
+
+/** What a known model must say stands in the suite. */
+function expectedAnswer(at: Context, { id }: Prompt, { text }: Answer, which: string): void {
+  const { model, suite } = at.job;
+  const expected = suite.expected?.[model.sha256 ?? model.name]?.[id];
+  if (expected === undefined || text.startsWith(expected)) return;
+  const evidence = `prompt ${id}: ${which} said ${JSON.stringify(text.slice(0, 200))}, and ${model.name} must begin with ${JSON.stringify(expected)}`;
+  at.flag('wrong-output', evidence);
+  throw new Error(evidence);
 }
 
 /** The window of a request, from the engine's own stamps. */

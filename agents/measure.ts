@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import type { Prompt } from '../src/core/suite.ts';
 import type { Answer } from './engine.ts';
-import { type Launch, mark, requestFor, sameAnswer, sample, type Where } from './launch.ts';
+import { ask, type Exchange, type Launch, mark, sameAnswer, sample, type Where } from './launch.ts';
 import { loadAverage } from './proc.ts';
 import { Watch } from './watch.ts';
 
@@ -41,12 +41,11 @@ export async function measure(at: Launch): Promise<Answer[]> {
 
 async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
   const { warmup, repetitions } = at.job.suite;
-  const request = requestFor(at.job, prompt);
   const total = { warmup, measure: repetitions };
   let phase: 'warmup' | 'measure' = 'warmup';
   let repetition = 0;
   let watch: Watch | null = null;
-  let answer: Answer | null = null;
+  let exchanges: Exchange[] = [];
   const bench = new Bench({
     iterations: repetitions,
     warmup: warmup > 0,
@@ -61,8 +60,8 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
     // An async function and not one that returns a promise: tinybench would call the latter once just to see what it gives.
     async () => {
       at.signal.throwIfAborted();
-      answer = await at.engine.generate(request);
-      return { overriddenDuration: (answer.decode ?? answer.done.prefill_ns / 1e9) * 1000 };
+      exchanges = await ask(at, prompt);
+      return { overriddenDuration: exchanges.reduce((sum, { answer }) => sum + (answer.decode ?? answer.done.prefill_ns / 1e9) * 1000, 0) };
     },
     {
       async beforeAll(mode) {
@@ -75,7 +74,8 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
         at.journal.write({ kind: 'phase', phase, detail, done: repetition, total: total[phase] });
       },
       afterEach() {
-        record(at, prompt, answer as Answer, { prompt: prompt.id, launch: at.launch, repetition, warmup: phase === 'warmup' });
+        for (const { prompt: asked, answer } of exchanges)
+          record(at, asked, answer, { prompt: asked.id, launch: at.launch, repetition, warmup: phase === 'warmup' });
         repetition += 1;
       },
     },
@@ -89,7 +89,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
     kind: 'log',
     text: `${prompt.id}: decode ${latency.mean.toFixed(3)} ms a request, sd ${latency.sd.toFixed(3)}, n ${repetitions}`,
   });
-  return answer as unknown as Answer;
+  return (exchanges.at(-1) as Exchange).answer;
 }
 
 /** Everything one request told. */
@@ -99,13 +99,15 @@ export function record(at: Launch, prompt: Prompt, answer: Answer, where: Where)
   const which = `${warmup ? 'warm-up' : 'repetition'} ${repetition + 1} of launch ${launch + 1}`;
   if (done.n_gen === 0) throw new Error(`prompt ${prompt.id}: the engine generated nothing (${done.stop})`);
   const rate = decode ? (done.n_gen - 1) / decode : null;
-  sample(at, 'prefill_rate', done.prefill_ns > 0 ? done.n_prompt / (done.prefill_ns / 1e9) : null, where);
+  const evaluated = done.n_prompt - (done.n_cached ?? 0);
+  sample(at, 'prefill_rate', done.prefill_ns > 0 && evaluated > 0 ? evaluated / (done.prefill_ns / 1e9) : null, where);
   sample(at, 'decode_rate', rate, where);
   sample(at, 'time_to_first_token', times[0] ?? null, where);
   sample(at, 'time_per_output_token', rate === null ? null : 1 / rate, where);
   sample(at, 'bytes_per_token', done.bytes_per_token > 0 ? done.bytes_per_token : null, where);
   sample(at, 'bandwidth', rate === null || done.bytes_per_token <= 0 ? null : done.bytes_per_token * rate, where);
   sample(at, 'major_faults', done.major_faults, where);
+  sample(at, 'disk_per_token', done.decode_read_bytes == null || done.n_gen < 2 ? null : done.decode_read_bytes / (done.n_gen - 1), where);
   if (!warmup) {
     const text = answer.text.slice(0, 65536);
     at.journal.write({ kind: 'series', series: 'token_times', unit: 's', prompt: prompt.id, launch, repetition, times, values: [] });

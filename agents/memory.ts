@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from './engine.ts';
-import { type Launch, requestFor, sameAnswer, sample } from './launch.ts';
+import { ask, type Launch, sameAnswer, sample } from './launch.ts';
 import { cgroupPeak, processTimes, proportionalSet, residentParts, residentSet, stalled } from './proc.ts';
 
 /** Seconds between two looks: reading a large process's maps takes milliseconds. */
@@ -34,7 +34,7 @@ export async function memoryPass(at: Launch, answers: readonly Answer[]): Promis
     traces.faults.add(now, times?.majorFaults ?? null);
   };
   const over = new AbortController();
-  const request = at.engine.generate(requestFor(at.job, prompt)).finally(() => over.abort());
+  const request = ask(at, prompt).finally(() => over.abort());
   const looking = (async () => {
     while (!over.signal.aborted) {
       await look();
@@ -42,8 +42,8 @@ export async function memoryPass(at: Launch, answers: readonly Answer[]): Promis
     }
     await look();
   })();
-  const [answer] = await Promise.all([request, looking]);
-  sameAnswer(at, prompt, answer, 'the memory pass');
+  const [exchanges] = await Promise.all([request, looking]);
+  for (const { prompt: asked, answer } of exchanges) sameAnswer(at, asked, answer, 'the memory pass');
 
   const where = { prompt: null, launch: at.launch, repetition: 0, warmup: false };
   const peak = ({ values }: { values: number[] }) => (values.length > 0 ? Math.max(...values) : null);

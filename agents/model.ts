@@ -9,9 +9,8 @@ export function twinPath(workdir: string, recipe: Recipe): string {
   return `${workdir}/models/${recipe.preset}-${recipe.type}-${recipe.head}-s${recipe.seed}.gguf`;
 }
 
-/** Sees to it that the model is there: a twin is made where it is absent, a file must have been sent. */
-export async function provide(at: Context): Promise<void> {
-  const { model } = at.job;
+/** Sees to it that a model of the job is there: a twin is made where it is absent, a file must have been sent. */
+export async function provide(at: Context, model: Job['model'] = at.job.model): Promise<void> {
   at.journal.write({ kind: 'phase', phase: 'model', detail: model.name });
   if (model.synth) await makeTwin(at, model.synth, model.path);
   else if (!(await exists(at, model.path))) throw new Error(`the model ${model.path} is not on the device; send it there first`);

@@ -78,6 +78,7 @@ export class PowerPass {
     const longest = tokens.indexOf(Math.max(...tokens));
     const costs: number[] = [];
     for (const [index, prompt] of job.suite.prompts.entries()) {
+      if (prompt.turns !== undefined) continue; // one request is no whole conversation
       for (let repetition = 0; repetition < this.#plan.repetitions; repetition++) {
         journal.write({ kind: 'phase', phase: 'power', detail: prompt.id, done: repetition, total: this.#plan.repetitions });
         const plain = async () => (index === longest ? (await engine.generate(requestFor(job, prompt))).decode : null);

@@ -1,6 +1,6 @@
 import { type Stretch, sustainedOf } from '../src/core/sustained.ts';
 import type { Answer } from './engine.ts';
-import { type Launch, requestFor, sample } from './launch.ts';
+import { ask, type Launch, sample } from './launch.ts';
 import { record } from './measure.ts';
 import type { PowerPass } from './power.ts';
 import { Watch } from './watch.ts';
@@ -25,11 +25,12 @@ export async function sustain(at: Launch, power: PowerPass): Promise<Answer[]> {
       const since = at.elapsed() - begun;
       if (since >= duration) break;
       at.journal.write({ kind: 'phase', phase: 'sustained', detail: prompt.id, done: Math.round(since), total: duration });
-      answer = await at.engine.generate(requestFor(at.job, prompt));
-      const where = { prompt: prompt.id, launch: at.launch, repetition, warmup: false };
-      record(at, prompt, answer, where);
-      power.note(answer, prompt.id, repetition);
-      const rate = answer.decode ? (answer.done.n_gen - 1) / answer.decode : null;
+      for (const { prompt: asked, answer: given } of await ask(at, prompt)) {
+        record(at, asked, given, { prompt: asked.id, launch: at.launch, repetition, warmup: false });
+        power.note(given, asked.id, repetition);
+        answer = given;
+      }
+      const rate: number | null = answer?.decode ? (answer.done.n_gen - 1) / answer.decode : null;
       if (rate === null) continue;
       stretches.push({ begin: since, rate });
       trace.times.push(at.elapsed());

@@ -84,13 +84,24 @@ static void multiply(session *s, const matrix *w, float *y)
     matrix_mul(w, s->activations, y, s->model->ops, s->model->pool);
 }
 
-void forward_layers(session *s, const int32_t *tokens, size_t n)
+static void attend(session *s, session *each, size_t layer_index, size_t n)
+{
+    if (!each)
+        attention(s, layer_index, n);
+    for (size_t t = 0; each && t < n; t++)
+        attention(&each[t], layer_index, 1);
+}
+
+void forward_layers(session *s, session *each, const int32_t *tokens, size_t n)
 {
     model *m = s->model;
     const model_config *c = &m->config;
     step a = { .s = s, .tokens = tokens };
     each_token(s, n, embed_task, &a);
-    rope_prepare(s, n);
+    if (!each)
+        rope_prepare(s, n);
+    for (size_t t = 0; each && t < n; t++)
+        rope_prepare(&each[t], 1);
     for (size_t i = 0; i < c->layers; i++) {
         const layer *l = a.layer = &m->layers[i];
         add_norm(s, n, i ? s->branch : NULL, l->attn_norm);
@@ -98,7 +109,7 @@ void forward_layers(session *s, const int32_t *tokens, size_t n)
         multiply(s, &l->q, s->q);
         multiply(s, &l->k, s->k);
         multiply(s, &l->v, s->v);
-        attention(s, i, n);
+        attend(s, each, i, n);
         if (l->attn_sub_norm)
             each_token(s, n, attended_norm_task, &a);
         activations_set(s->activations, s->attended, n, c->heads * c->head_dim);

@@ -66,6 +66,11 @@ void session_listen(session *s, session_listener listener, void *arg);
    Errors: id outside the vocabulary, context full. */
 bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bool all, trit_error *e);
 
+/* Appends one token to each of n sessions of one model, all at once, so that the weights are read once for all of them; the same bits as one
+   after the other. s[0] lends its buffers: no other may have more threads or a longer context, and n is at most its max_batch.
+   logits: [n][vocab]. Errors: as above; sessions that do not fit together; memory. */
+bool session_eval_each(session *const *s, const int32_t *tokens, size_t n, float *logits, trit_error *e);
+
 /* Sampling: temperature 0 = greedy (lowest id wins ties); then top-k (0 = off), then top-p (1 = off). State is the seed. */
 typedef struct { float temperature; int top_k; float top_p; uint64_t state; } sampler;
 int32_t sample(sampler *s, const float *logits /* [vocab] */, size_t vocab);

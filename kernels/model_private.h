@@ -68,8 +68,9 @@ typedef struct { matrix *to; const gguf_tensor *from; float scale; } bound;
    memory, weights that are not what their type says. */
 bool weights_load(model *m, const bound *matrices, size_t count, bool screened, const load_options *o, trit_error *e);
 
-/* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length. */
-void forward_layers(session *s, const int32_t *tokens, size_t n);
+/* One batch of n <= max_batch tokens at positions session.length ...; leaves x ready for the head. Does not advance length.
+   each: NULL, or [n] views of s, with which every token is of a conversation of its own: its row of the buffers, its keys and values. */
+void forward_layers(session *s, session *each, const int32_t *tokens, size_t n);
 /* Final norm of positions [first, first + n) of the batch, once; sets the activations to them and returns them: [n][dim]. */
 const float *forward_final(session *s, size_t first, size_t n);
 /* The same and the head: logits[n][vocab]. */

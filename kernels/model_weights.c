@@ -137,6 +137,8 @@ static cache *make_cache(const weights *w, const char *path, trit_error *e)
     bool ok = o != NULL;
     for (size_t i = 0; ok && i < w->count; i++)
         ok = write_matrix(w, o, i, e);
+    for (size_t i = 0; i < w->count; i++)
+        tensor_drop(w->matrices[i].from); /* pages that came back with their neighbours */
     if (ok)
         return cache_commit(o, w->m->pool, e) ? open_cache(w, path, e) : NULL;
     cache_discard(o);

@@ -108,13 +108,13 @@ static bool read_prompt(serve_request *r, trit_error *e)
 static bool read_generate(serve_request *r, trit_error *e)
 {
     double max_tokens, temperature, top_k, top_p, seed;
-    const json *ignore_eos;
+    const json *ignore_eos, *keep;
     if (!*r->id)
         return fail(e, "a generate request needs an \"id\"");
     if (!read_prompt(r, e) || !number(r, "max_tokens", 0, REQUEST_MAX_TOKENS, true, 128, &max_tokens, e) ||
         !number(r, "temperature", 0, 1000, false, 0, &temperature, e) || !number(r, "top_k", 0, INT32_MAX, true, 0, &top_k, e) ||
         !number(r, "top_p", 0, 1, false, 1, &top_p, e) || !number(r, "seed", 0, 9007199254740991.0, true, 1, &seed, e) ||
-        !typed(r, "ignore_eos", JSON_BOOL, "true or false", &ignore_eos, e))
+        !typed(r, "ignore_eos", JSON_BOOL, "true or false", &ignore_eos, e) || !typed(r, "keep", JSON_BOOL, "true or false", &keep, e))
         return false;
     const json *cache = json_get(r->body, "prompt_cache");
     if (cache && cache->kind != JSON_NULL && !plain_text(cache, "prompt_cache", &r->prompt_cache, e))
@@ -123,6 +123,7 @@ static bool read_generate(serve_request *r, trit_error *e)
     r->seed = (uint64_t)seed;
     r->sampler = (sampler){ (float)temperature, (int)top_k, (float)top_p, r->seed };
     r->ignore_eos = ignore_eos && ignore_eos->number != 0;
+    r->keep = keep && keep->number != 0;
     return true;
 }
 

@@ -18,7 +18,7 @@ typedef struct {
     size_t max_tokens;
     sampler sampler;              /* its state is the seed */
     uint64_t seed;
-    bool ignore_eos;
+    bool ignore_eos, keep;        /* keep: begin with what the session holds, as far as it is the same */
     const char *prompt_cache;     /* a file, "" for none, NULL for what the server was started with */
     json *body;
 } serve_request;

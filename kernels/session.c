@@ -143,7 +143,7 @@ bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bo
     for (size_t done = 0; done < n;) {
         size_t batch = n - done < s->max_batch ? n - done : s->max_batch;
         bool last = done + batch == n;
-        forward_layers(s, tokens + done, batch);
+        forward_layers(s, NULL, tokens + done, batch);
         if (logits && all)
             forward_head(s, 0, batch, logits + done * vocab);
         else if (logits && last)
@@ -152,6 +152,50 @@ bool session_eval(session *s, const int32_t *tokens, size_t n, float *logits, bo
         s->length += batch;
         done += batch;
     }
+    return true;
+}
+
+/* Row t of the buffers that s lends, with the keys and values of another session. */
+static session view_of(const session *s, const session *own, size_t t)
+{
+    const model_config *c = &s->model->config;
+    session v = *s;
+    v.length = own->length;
+    v.kv = own->kv;
+    v.q += t * c->heads * c->head_dim;
+    v.attended += t * c->heads * c->head_dim;
+    v.k += t * c->kv_heads * c->head_dim;
+    v.v += t * c->kv_heads * c->head_dim;
+    v.cosine += t * (c->rope_dim / 2);
+    v.sine += t * (c->rope_dim / 2);
+    return v;
+}
+
+bool session_eval_each(session *const *s, const int32_t *tokens, size_t n, float *logits, trit_error *e)
+{
+    size_t vocab = s[0]->model->config.vocab;
+    if (n > s[0]->max_batch)
+        return fail(e, "%zu conversations at once, and the buffers are for %zu", n, s[0]->max_batch);
+    for (size_t i = 0; i < n; i++) {
+        if (s[i]->model != s[0]->model || s[i]->context > s[0]->context)
+            return fail(e, "conversation %zu is of another model or longer than the first one", i);
+        if (s[i]->length == s[i]->context)
+            return fail(e, "the context of conversation %zu is full", i);
+        if (tokens[i] < 0 || (size_t)tokens[i] >= vocab)
+            return fail(e, "token %" PRId32 " is outside the vocabulary of %zu", tokens[i], vocab);
+    }
+    session *views = malloc(n * sizeof *views);
+    if (!views)
+        return fail(e, "not enough memory for %zu conversations at once", n);
+    for (size_t i = 0; i < n; i++)
+        views[i] = view_of(s[0], s[i], i);
+    forward_layers(s[0], views, tokens, n);
+    forward_head(s[0], 0, n, logits);
+    for (size_t i = 0; i < n; i++) {
+        s[i]->length++;
+        s[i]->last = 0;
+    }
+    free(views);
     return true;
 }
 

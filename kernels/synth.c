@@ -137,7 +137,7 @@ static void add_tensor(plans *p, const char *name, const type_info *info, size_t
 static void add_layer(plans *p, const preset *m, const type_info *type, uint32_t layer)
 {
     size_t heads = (size_t)m->heads * m->head_dim, kv = (size_t)m->kv_heads * m->head_dim;
-    bool sub_norms = !strcmp(m->arch, "bitnet-b1.58");
+    bool sub_norms = strcmp(m->arch, "llama") != 0;
     const struct { const char *name; size_t k, rows; } parts[] = {
         { "attn_norm", m->dim, 0 }, { "attn_q", m->dim, heads }, { "attn_k", m->dim, kv }, { "attn_v", m->dim, kv },
         { "attn_sub_norm", sub_norms ? heads : 0, 0 }, { "attn_output", heads, m->dim }, { "ffn_norm", m->dim, 0 },

@@ -136,7 +136,7 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
 {
     char cpu[128], when[32], hash[17];
     model_summary m = summarise(u->loaded);
-    double tokens = (double)(r->n_prompt + r->n_gen);
+    double tokens = (double)((r->n_prompt + r->n_gen) * r->n_parallel);
     spread ns = spread_of(r, 0), rate = spread_of(r, tokens);
     cpu_name(cpu, sizeof cpu);
     utc_text(r->time, when, sizeof when);
@@ -162,6 +162,7 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_number(s, "n_prompt", (double)r->n_prompt, -1);
     put_number(s, "n_gen", (double)r->n_gen, -1);
     put_number(s, "n_depth", (double)r->n_depth, -1);
+    put_number(s, "n_parallel", (double)r->n_parallel, -1);
     put_text(s, "test_time", when);
     put_number(s, "avg_ns", floor(ns.mean), -1);
     put_number(s, "stddev_ns", floor(ns.deviation), -1);
@@ -179,8 +180,8 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_text(s, "load", model_load_way(u->loaded->model));
     put_text(s, "cpus", pool_cpus(u->loaded->pool));
     put_number(s, "load_ns", (double)u->loaded->load_ns, -1);
-    put_number(s, "bytes_per_token", r->n_gen ? r->bytes_per_token : NAN, 0);
-    put_number(s, "gb_per_s", r->n_gen ? r->bytes_per_token * tokens / ns.mean : NAN, 3);
+    put_number(s, "bytes_per_token", r->n_gen && r->n_parallel == 1 ? r->bytes_per_token : NAN, 0);
+    put_number(s, "gb_per_s", r->n_gen && r->n_parallel == 1 ? r->bytes_per_token * tokens / ns.mean : NAN, 3);
     put_text(s, "output_hash", hash);
 }
 
@@ -192,7 +193,7 @@ static void put_samples(sink *s, const bench_row *r)
     json_close(&s->json, ']');
     json_open(&s->json, "samples_ts", '[');
     for (size_t i = 0; i < r->count; i++)
-        json_number(&s->json, NULL, (double)(r->n_prompt + r->n_gen) * 1e9 / (double)r->samples[i]);
+        json_number(&s->json, NULL, (double)((r->n_prompt + r->n_gen) * r->n_parallel) * 1e9 / (double)r->samples[i]);
     json_close(&s->json, ']');
 }
 
@@ -200,10 +201,12 @@ static void report_md(const bench_setup *u, const bench_row *r)
 {
     char test[32];
     model_summary m = summarise(u->loaded);
-    spread rate = spread_of(r, (double)(r->n_prompt + r->n_gen));
+    spread rate = spread_of(r, (double)((r->n_prompt + r->n_gen) * r->n_parallel));
     int len = snprintf(test, sizeof test, "%s%zu", r->n_prompt ? "pp" : "tg", r->n_prompt ? r->n_prompt : r->n_gen);
     if (r->n_depth)
-        snprintf(test + len, sizeof test - (size_t)len, " @ d%zu", r->n_depth);
+        len += snprintf(test + len, sizeof test - (size_t)len, " @ d%zu", r->n_depth);
+    if (r->n_parallel > 1)
+        snprintf(test + len, sizeof test - (size_t)len, " x%zu", r->n_parallel);
     printf("| %-30s | %8.2f MiB | %10s | %7d | %8s | %9.2f ± %.2f |\n", m.name, (double)m.bytes / 1048576,
            ops_isa(u->loaded->ops), r->threads, test, rate.mean, rate.deviation);
     fflush(stdout);

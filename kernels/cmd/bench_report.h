@@ -15,7 +15,7 @@ typedef struct {
 } bench_setup;
 
 typedef struct {
-    size_t n_prompt, n_gen, n_depth;
+    size_t n_prompt, n_gen, n_depth, n_parallel; /* n_parallel: sequences decoded at once, each n_gen tokens */
     int threads;
     const int64_t *samples; size_t count; /* nanoseconds of each repetition */
     time_t time;                          /* when the test began */

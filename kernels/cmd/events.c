@@ -129,6 +129,7 @@ void event_done(const char *id, const generation *g)
     difference(&w, "major_faults", g->before.major_faults, g->after.major_faults);
     difference(&w, "decode_minor_faults", g->prefilled.minor_faults, g->after.minor_faults);
     difference(&w, "decode_major_faults", g->prefilled.major_faults, g->after.major_faults);
+    difference(&w, "decode_read_bytes", g->prefilled.read_bytes, g->after.read_bytes);
     amount(&w, "rss", g->after.rss);
     amount(&w, "peak_rss", g->after.peak_rss);
     end(&w);

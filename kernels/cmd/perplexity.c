@@ -13,6 +13,8 @@
 
 enum { BATCH = 64 }; /* positions whose logits are held at once */
 
+typedef struct { size_t tokens; double nll; /* sum */ } document;
+
 typedef struct {
     loaded l;
     session *session;
@@ -20,6 +22,8 @@ typedef struct {
     size_t max_tokens;
     size_t docs, tokens;  /* so far */
     double nll;           /* sum */
+    document *each;       /* [each_count] every document, also one with nothing to predict */
+    size_t each_count;
     parent *parent;       /* or NULL */
     const char *against;
     double kl, kl_squares, parent_nll; /* sums */
@@ -38,6 +42,18 @@ static double surprise(const float *logits, size_t vocab, int32_t id)
     for (size_t i = 0; i < vocab; i++)
         sum += exp((double)logits[i] - (double)max);
     return log(sum) - ((double)logits[id] - (double)max);
+}
+
+static bool keep_document(measure *m, document d, trit_error *e)
+{
+    if (!(m->each_count & (m->each_count - 1))) { /* a power of two is full */
+        document *more = realloc(m->each, (m->each_count ? 2 * m->each_count : 1) * sizeof *more);
+        if (!more)
+            return fail(e, "not enough memory for the results of %zu documents", m->each_count + 1);
+        m->each = more;
+    }
+    m->each[m->each_count++] = d;
+    return true;
 }
 
 static size_t greatest(const float *logits, size_t vocab)
@@ -97,6 +113,7 @@ static bool add_document(measure *m, const char *text, size_t len, trit_error *e
     if (n > m->max_tokens)
         n = m->max_tokens;
     bool ok = true;
+    double before = m->nll;
     session_reset(m->session);
     for (size_t at = 0; ok && at + 1 < n;) { /* the last token is predicted, never evaluated */
         size_t batch = n - 1 - at < BATCH ? n - 1 - at : BATCH;
@@ -108,7 +125,7 @@ static bool add_document(measure *m, const char *text, size_t len, trit_error *e
         m->tokens += n - 1;
     }
     free(ids);
-    return ok;
+    return ok && keep_document(m, (document){ n ? n - 1 : 0, m->nll - before }, e);
 }
 
 /* The first line that is exactly the separator, or NULL. */
@@ -142,7 +159,7 @@ static bool add_all(measure *m, const char *text, size_t len, const char *separa
     return m->tokens ? true : fail(e, "the text has no document of two or more tokens, so there is nothing to predict");
 }
 
-static void print_result(const measure *m, bool as_json)
+static void print_result(const measure *m, bool as_json, bool each)
 {
     double n = (double)m->tokens, nll = m->nll / n, kl = m->kl / n, parent_nll = m->parent_nll / n;
     double spread = m->tokens > 1 ? sqrt(fmax(0, (m->kl_squares / n - kl * kl) / (n - 1))) : 0; /* standard error of the mean */
@@ -168,6 +185,17 @@ static void print_result(const measure *m, bool as_json)
         json_number(&w, "kl_error", spread);
         json_number(&w, "top1", (double)m->agree / n);
     }
+    if (each) {
+        json_open(&w, "documents", '[');
+        for (size_t i = 0; i < m->each_count; i++) {
+            const document *d = &m->each[i];
+            json_open(&w, NULL, '{');
+            json_integer(&w, "tokens", (int64_t)d->tokens);
+            json_number(&w, "nll", d->tokens ? d->nll / (double)d->tokens : 0);
+            json_close(&w, '}');
+        }
+        json_close(&w, ']');
+    }
     json_close(&w, '}');
     json_end_line(&w);
 }
@@ -177,12 +205,14 @@ int cmd_perplexity(int argc, char **argv)
     model_options o = { 0 };
     const char *path = NULL, *separator = "<|endoftext|>", *format = "text", *against = NULL, *store = NULL;
     int64_t docs = 0, max_tokens = 0;
+    bool each = false;
     const option table[] = {
         MODEL_OPTIONS(o),
         { "file", 'f', OPTION_TEXT, &path, "TEXT", "text file, UTF-8 (-: standard input)", 0, 0 },
         { "docs", 0, OPTION_INT, &docs, "N", "use the first N documents (0: all)", 0, 1e9 },
         { "separator", 0, OPTION_TEXT, &separator, "STR", "the line that stands between documents (<|endoftext|>)", 0, 0 },
         { "max-tokens", 0, OPTION_INT, &max_tokens, "N", "cut documents at N tokens, BOS counted (0: the context)", 0, 1048576 },
+        { "each", 0, OPTION_FLAG, &each, NULL, "with json: also tokens and nll of each document", 0, 0 },
         { "against", 0, OPTION_TEXT, &against, "FILE", "compare with this model, or with logits it stored: KL divergence, top-1 agreement", 0, 0 },
         { "save-logits", 0, OPTION_TEXT, &store, "FILE", "store the logits for a later --against (4 bytes times the vocabulary a token)", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
@@ -227,10 +257,11 @@ int cmd_perplexity(int argc, char **argv)
     if (m.store)
         ok = logits_close(m.store, ok, &e) && ok;
     if (ok)
-        print_result(&m, as_json);
+        print_result(&m, as_json, each);
     status = ok ? 0 : told ? 1 : complain(NULL, 1, "%s: %s", path, e.text);
     parent_free(m.parent);
     free(m.logits);
+    free(m.each);
     session_free(m.session);
     unload_all(&m.l);
     free(text);

@@ -15,6 +15,7 @@ typedef struct { serve_request request; int64_t received_ns; } pending;
 typedef struct {
     loaded l;
     session *session;
+    int32_t *held;                 /* [context] the tokens of the session's positions */
     prompt_options cache;
     line_reader input;
     pending queue[QUEUE];          /* generate requests that wait for their turn, oldest first */
@@ -150,6 +151,7 @@ static bool decode(server *v, serve_request *r, int32_t id, generation *g, text_
             g->stop = "context";
             break;
         }
+        v->held[session_length(v->session)] = id;
         if (!session_eval(v->session, &id, 1, NULL, false, e) || !session_next(v->session, &r->sampler, &id, e))
             return false;
         bytes += (double)session_bytes_per_token(v->session);
@@ -158,17 +160,29 @@ static bool decode(server *v, serve_request *r, int32_t id, generation *g, text_
     return true;
 }
 
-/* What the request's or the server's prompt cache knows. A file of no use is no failure: g says why. */
+/* Positions that the session may keep: the same tokens from the start, but not the prompt's last one, whose logits are wanted. */
+static size_t same_beginning(const server *v, const int32_t *tokens, size_t n)
+{
+    size_t common = 0;
+    while (common + 1 < n && common < session_length(v->session) && v->held[common] == tokens[common])
+        common++;
+    return common;
+}
+
+/* What the session, or the request's or the server's prompt cache knows. A file of no use is no failure: g says why. */
 static cached_prompt begin_cached(server *v, const serve_request *r, const int32_t *tokens, generation *g)
 {
     cached_prompt found = { 0, 0 };
     const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
     trit_error e = { "" };
-    if (!file || !*file)
+    if (r->keep)
+        session_truncate(v->session, found.common = found.reused = same_beginning(v, tokens, g->n_prompt));
+    else if (!file || !*file)
         session_reset(v->session);
     else if (!prompt_cache_load(v->session, file, v->cache.whole, tokens, g->n_prompt, &found, &e))
         snprintf(g->cache_error, sizeof g->cache_error, "%s", e.text);
     g->n_cached = found.reused;
+    memcpy(v->held, tokens, g->n_prompt * sizeof *tokens);
     return found;
 }
 
@@ -176,7 +190,7 @@ static void keep_cached(server *v, const serve_request *r, const int32_t *tokens
 {
     const char *file = r->prompt_cache ? r->prompt_cache : v->cache.file;
     trit_error e = { "" };
-    if (!file || !*file || v->cache.read_only || found.common >= g->n_prompt || session_length(v->session) < g->n_prompt)
+    if (r->keep || !file || !*file || v->cache.read_only || found.common >= g->n_prompt || session_length(v->session) < g->n_prompt)
         return;
     g->cache_written = prompt_cache_save(v->session, file, tokens, g->n_prompt, &e);
     if (!g->cache_written)
@@ -261,7 +275,9 @@ int cmd_serve(int argc, char **argv)
     trit_error e = { "" };
     v->cache = cache;
     v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, BATCH, &e);
-    if (v->session) {
+    if (v->session && !(v->held = malloc(session_context(v->session) * sizeof *v->held)))
+        fail(&e, "not enough memory for the tokens of the context");
+    if (v->held) {
         v->input = (line_reader){ .fd = 0, .limit = REQUEST_MAX_LINE };
         event_ready(&v->l, &o, v->session);
         serve(v);
@@ -274,6 +290,7 @@ int cmd_serve(int argc, char **argv)
         remove_pending(v, 0);
     }
     lines_free(&v->input);
+    free(v->held);
     session_free(v->session);
     unload_all(&v->l);
     free(v);

@@ -9,14 +9,25 @@ export function benchCommand(): Command {
     .description('build, send, check and measure on devices; store every sample')
     .addOption(new Option('-d, --device <names>', 'devices: ids, tags, "all" or user@host:port, separated by commas').default('local'))
     .addOption(new Option('-c, --toolchain <names>', 'compilers, such as clang-19,gcc-12').argParser(list).default(['cc'], "the host's own: cc"))
-    .option('-m, --model <name>', "a twin (name or name:type:head), or a .gguf file (default: the suite's)")
-    .addOption(new Option('-s, --suite <name>', 'standard, smoke, pair, sustained, memory, or a .json file').default('standard'))
+    .option('-m, --model <name>', "a twin (name or name:type:head), hub:name, or a .gguf file; several by commas (default: the suite's)")
+    .addOption(
+      new Option(
+        '-s, --suite <name>',
+        'standard, smoke, pisellino, fp16-vs-ternary, melt, long-context, sustained, memory ..., or a .json file',
+      ).default('standard'),
+    )
     .addOption(new Option('-t, --threads <counts>', 'such as 1,2,4 (default: one for each fast core)').argParser(wholes(1, 512)))
     .addOption(new Option('--cpus <list>', "pin threads to these CPUs, such as 4-7 (default: the device's, or its fast cores)").argParser(cpuList))
     .option('--isa <name>', "use kernels up to this instruction set (default: the best the device's CPU has)")
     .addOption(new Option('-r, --repetitions <count>', "measured requests a prompt (default: the suite's)").argParser(whole(1, 1000)))
     .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76", or named ones (fleet toolchains)')
     .addOption(new Option('-w, --wait [seconds]', 'wait for a device that is busy with another run (default: fail at once)').argParser(whole(1, 1e6)))
+    .addOption(
+      new Option('--model-from <who>', 'who brings a published model to a device: this machine, where it was pulled, or the device itself')
+        .choices(['controller', 'device'])
+        .default('controller'),
+    )
+    .addOption(new Option('--mirror <address>', 'hub that devices fetch from').env('HF_ENDPOINT'))
     .option('--accept-new-host-key', 'trust and remember SSH hosts that are seen for the first time')
     .addHelpText(
       'after',

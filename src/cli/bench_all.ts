@@ -1,26 +1,23 @@
 import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
+import { hubOf } from '../fleet/hub.ts';
 import { findModel } from '../fleet/model.ts';
 import { loadSuite } from '../fleet/suite.ts';
 import { wantsColour } from '../report/colour.ts';
 import { table } from '../report/table.ts';
 import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
-import { type Measured, measure } from './measure.ts';
+import type { Measured } from './measure.ts';
+import { measureModels } from './measure_models.ts';
 
 /** Runs every combination that was asked for and tells the result. Returns the exit status. */
 export async function bench(context: Context, options: BenchOptions): Promise<number> {
   const suite = { ...loadSuite(options.suite) };
   if (options.repetitions !== undefined) suite.repetitions = options.repetitions;
-  const { store, ids, failures, stopped } = await measure(context, options, {
-    suite,
-    model: findModel(context.root, options.model ?? suite.model),
-    builds: options.toolchain.map((toolchain) => ({ toolchain, flags: options.flags ?? '' })),
-    runsOn: ({ planned }) => planned.length,
-    tasksOn: ({ lane, planned }) => planned.map((plan) => ({ device: lane.device.id, run: () => lane.run(plan) })),
-  });
-  const runs = ids.length > 0 ? store.runs({ id: ids }).reverse() : [];
-  store.close();
+  const hub = options.modelFrom === 'device' ? hubOf(options.mirror) : undefined;
+  const names = options.model?.split(',').map((name) => name.trim()) ?? suite.models ?? [suite.model];
+  const models = names.map((name) => findModel(context.root, name, hub));
+  const { runs, failures, stopped } = await measureModels(context, options, suite, models);
   tell(context, runs, failures, stopped);
   if (stopped) return 130;
   return failures.length > 0 || runs.some((run) => run.status !== 'ok') ? 1 : 0;

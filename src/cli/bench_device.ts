@@ -35,6 +35,7 @@ export interface Bench {
   options: Omit<BenchOptions, 'toolchain' | 'flags'>;
   store: Store;
   model: Model;
+  parent?: Model;
   suite: Suite;
   /** What to build for each device. */
   builds: readonly BuildSpec[];
@@ -60,6 +61,7 @@ export class BenchDevice {
   #connection: Connection | null = null;
   #facts: Facts | null = null;
   #source: ModelSource | null = null;
+  #parent: ModelSource | undefined;
 
   constructor(device: Device, bench: Bench) {
     this.device = device;
@@ -85,7 +87,7 @@ export class BenchDevice {
     const planned: Planned[] = [];
     const failures: string[] = [];
     const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
-    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, present });
+    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, memory: model.memory, present });
     if (unfit) throw new FleetError(unfit);
     for (const spec of this.#bench.builds) {
       this.#bench.signal.throwIfAborted();
@@ -102,10 +104,16 @@ export class BenchDevice {
       }
     }
     if (planned.length > 0) {
-      if (model.file !== null) onStep(id, `sending ${model.name}`);
+      const doing = model.published ? 'fetching' : 'sending';
+      if (model.synth === null) onStep(id, `${doing} ${model.name}`);
       this.#source = await sendModel(connection, facts, model, (done, total) =>
-        onStep(id, `sending ${model.name}: ${Math.floor((100 * done) / total)} %`),
+        onStep(id, `${doing} ${model.name}: ${Math.floor((100 * done) / total)} %`),
       );
+    }
+    const { parent } = this.#bench;
+    if (parent && planned.length > 0) {
+      if (parent.file !== null) onStep(id, `sending ${parent.name}`);
+      this.#parent = await sendModel(connection, facts, parent);
     }
     return { planned, failures };
   }
@@ -116,7 +124,7 @@ export class BenchDevice {
     const facts = this.#facts as Facts;
     const id = newRunId();
     const job: Job = {
-      ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: GOLDEN, suite, threads },
+      ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, parent: this.#parent, golden: GOLDEN, suite, threads },
       ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
       ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
       ...(this.device.sensors && { sensors: this.device.sensors }),

@@ -13,6 +13,10 @@ export interface BenchOptions {
   flags?: string;
   wait?: number | true;
   acceptNewHostKey?: boolean;
+  /** Who brings published models to a device. */
+  modelFrom?: 'controller' | 'device';
+  /** Address of the hub. */
+  mirror?: string;
 }
 
 /** What `fleet compare` was asked to do. */

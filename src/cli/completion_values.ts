@@ -10,7 +10,8 @@ export const VALUES: Record<string, (context: Context) => Promise<readonly strin
   },
   async model(context) {
     const { loadPresets } = await import('../fleet/twins.ts');
-    return loadPresets(context.root).map(({ name }) => name);
+    const { catalogue } = await import('../fleet/catalogue.ts');
+    return [...loadPresets(context.root).map(({ name }) => name), ...catalogue().map(({ name }) => `hub:${name}`)];
   },
   async suite() {
     return (await import('../fleet/suite.ts')).SUITE_NAMES;

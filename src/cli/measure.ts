@@ -25,6 +25,8 @@ export interface Ready {
 /** What a measuring command wants done. */
 export interface Work {
   model: Model;
+  /** What its quality is held against. */
+  parent?: Model;
   suite: Suite;
   builds: readonly BuildSpec[];
   /** Most runs on a ready device. */
@@ -57,7 +59,7 @@ export async function measure(context: Context, options: Bench['options'], work:
   const failures = new Failures(context);
   const ids: string[] = [];
   const shared: Bench = {
-    ...{ context, options, store, model: work.model, suite: work.suite, builds: work.builds, signal },
+    ...{ context, options, store, model: work.model, parent: work.parent, suite: work.suite, builds: work.builds, signal },
     onStep: (device, text) => progress.step(device, plain(text)),
     onBegin(run, device, label) {
       ids.push(run);

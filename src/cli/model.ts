@@ -1,61 +1,63 @@
-import { Command, Option } from 'commander';
-import { FleetError } from '../core/errors.ts';
+import { Command } from 'commander';
 import { quantity } from '../core/format.ts';
-import { whole } from './arguments.ts';
 import { contextOf } from './context.ts';
+import { addCommand, convertCommand, synthCommand, verifyCommand } from './model_files.ts';
+import { pullCommand } from './model_pull.ts';
 
-/** `fleet model`: the twins fleet can make, and making one here. */
+/** `fleet model`: published models, and the twins that stand in for them. */
 export function modelCommand(): Command {
-  const examples =
-    '\nExamples:\n  $ fleet model ls\n  $ fleet model synth tiny -o tiny.gguf\n  $ fleet model synth falcon3-1b:tq1_0:q6_k -o falcon.gguf';
+  const examples = `
+Examples:
+  $ fleet model ls                                   what is known, and what is on this machine
+  $ fleet model pull bitnet-2b-4t                    1.19 GB from Hugging Face; goes on where it was cut off
+  $ fleet bench -m hub:bitnet-2b-4t                  measure it
+  $ fleet model synth tiny -o tiny.gguf              a twin, without any download`;
   return new Command('model')
-    .description('list the known models; make a synthetic twin of one')
-    .addHelpText('after', `${examples}\n\nA twin has the shapes and types of the real model and random weights: it is as fast, and says nothing.`)
+    .description('published models and their synthetic twins: list, fetch, make, convert, verify')
+    .addHelpText(
+      'after',
+      `${examples}\n\nA twin has the shapes and types of the real model and random weights: it is as fast, and says nothing.
+Models lie in FLEET_MODELS (default ~/.cache/fleet/hub). HF_TOKEN holds your token, HF_ENDPOINT or --mirror the address of a mirror.`,
+    )
     .addCommand(listCommand())
-    .addCommand(synthCommand());
+    .addCommand(pullCommand())
+    .addCommand(addCommand())
+    .addCommand(synthCommand())
+    .addCommand(convertCommand())
+    .addCommand(verifyCommand());
 }
 
 function listCommand(): Command {
   return new Command('ls')
-    .description('list the known models and their default recipes')
+    .description('list the published models, then the twins and their default recipes')
     .addHelpText('after', '\nExamples:\n  $ fleet model ls\n  $ fleet model ls --json')
     .action(async (_options, command: Command) => {
       const context = contextOf(command);
       const { loadPresets, twinBytes } = await import('../fleet/twins.ts');
+      const { catalogue, fileOf, isHere } = await import('../fleet/catalogue.ts');
       const { grid } = await import('./grid.ts');
       const models = loadPresets(context.root).map((preset) => ({ ...preset, bytes: twinBytes(context.root, preset, preset.type, preset.head) }));
-      const rows = models.map(({ name, title, arch, layers, dim, type, head, bytes }) => [
-        name,
-        title,
-        arch,
-        `${layers} × ${dim}`,
-        `${name}:${type}:${head}`,
-        `about ${quantity(bytes, 'B')}`,
-      ]);
-      context.give(() => grid(['model', 'twin of', 'architecture', 'layers × width', 'recipe', 'size'], rows), { models });
-    });
-}
-
-function synthCommand(): Command {
-  return new Command('synth')
-    .description('make a twin on this machine, the same bytes everywhere')
-    .argument('<model>', 'name or name:type:head')
-    .requiredOption('-o, --output <file>', 'GGUF file to write')
-    .addOption(new Option('--seed <number>', 'of the random weights').argParser(whole(0, 2 ** 31 - 1)).default(1))
-    .addHelpText('after', '\nExamples:\n  $ fleet model synth tiny -o tiny.gguf\n  $ fleet model synth bitnet-2b-4t:tq2_0:f16 -o bitnet.gguf')
-    .action(async (name: string, options: { output: string; seed: number }, command: Command) => {
-      const context = contextOf(command);
-      const { spawn } = await import('node:child_process');
-      const { build } = await import('../fleet/build.ts');
-      const { findModel } = await import('../fleet/model.ts');
-      const { hostTarget } = await import('../fleet/target.ts');
-      const { synth } = findModel(context.root, name);
-      if (!synth) throw new FleetError(`${name} is a file already; name a model of fleet model ls.`);
-      const { path } = await build({ toolchain: 'cc', target: hostTarget(), root: context.root });
-      const recipe = ['--preset', synth.preset, '--type', synth.type, '--head', synth.head, '--seed', String(options.seed)];
-      const maker = spawn(path, ['synth', ...recipe, '-o', options.output], { stdio: ['ignore', 'ignore', 'inherit'] });
-      const code = await new Promise<number | null>((resolve, reject) => maker.once('error', reject).once('close', resolve));
-      if (code !== 0) throw new FleetError(`${options.output} was not made (trit synth ended with status ${code}; its reason is above).`);
-      context.give('', { model: name, file: options.output, ...synth, seed: options.seed });
+      const published = catalogue().map((row) => ({ ...row, here: isHere(row), path: fileOf(row) }));
+      const text = () => {
+        const files = published.map(({ name, title, repo, bytes, twin, licence, here }) => [
+          `hub:${name}`,
+          title,
+          repo ?? 'own file',
+          quantity(bytes, 'B'),
+          twin ?? '',
+          licence ?? '',
+          here ? 'yes' : '',
+        ]);
+        const twins = models.map(({ name, title, arch, layers, dim, type, head, bytes }) => [
+          name,
+          title,
+          arch,
+          `${layers} × ${dim}`,
+          `${name}:${type}:${head}`,
+          `about ${quantity(bytes, 'B')}`,
+        ]);
+        return `${grid(['published', 'what', 'from', 'size', 'twin', 'licence', 'here'], files)}\n${grid(['twin', 'of', 'architecture', 'layers × width', 'recipe', 'size'], twins)}`;
+      };
+      context.give(text, { models, published });
     });
 }

@@ -6,6 +6,8 @@ import type { Suite } from '../core/suite.ts';
 export interface Need {
   model: string;
   bytes: number;
+  /** Least memory of its weights; without it, that of the file. */
+  memory?: number;
   present: boolean;
 }
 
@@ -18,7 +20,7 @@ export function preflight(facts: Pick<Facts, 'memory' | 'memory_available' | 'di
   if (!need.present && facts.disk_free < need.bytes) {
     return `the model ${need.model} takes ${quantity(need.bytes, 'B')} and ${facts.workdir} has ${quantity(facts.disk_free, 'B')} free: make room${hint}`;
   }
-  const memory = need.bytes + BESIDE_MODEL;
+  const memory = (need.memory ?? need.bytes) + BESIDE_MODEL;
   if (facts.memory_available < memory) {
     return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and ${quantity(facts.memory_available, 'B')} of ${quantity(facts.memory, 'B')} are free: end other programs${hint}`;
   }
@@ -44,9 +46,11 @@ function cpuCount(cpus: string): number {
 
 /** Context that holds every prompt of a suite and its answer: a text has no more tokens than bytes. At most the model's. */
 export function contextFor(suite: Suite, longest: number | null): number {
-  const tokens = suite.prompts.map(({ text = '', messages = [], random_tokens = 0, max_tokens }) => {
+  const system = suite.system === undefined ? 0 : (suite.system_tokens ?? Buffer.byteLength(suite.system.join('\n'))) + 32;
+  const tokens = suite.prompts.map(({ text = '', messages = [], turns = [], random_tokens = 0, max_tokens }) => {
     const words = Buffer.byteLength(text) + messages.reduce((sum, { content }) => sum + Buffer.byteLength(content) + 32, 0);
-    return words + random_tokens + max_tokens + 16;
+    const talk = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn) + 64, 0) + turns.length * max_tokens;
+    return system + words + talk + random_tokens + max_tokens + 16;
   });
-  return Math.min(Math.ceil(Math.max(...tokens) / 256) * 256, longest ?? 1_048_576);
+  return Math.min(Math.ceil(Math.max(256, ...tokens) / 256) * 256, longest ?? 1_048_576);
 }

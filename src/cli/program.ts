@@ -4,10 +4,12 @@ import { buildCommand } from './build.ts';
 import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
+import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { modelCommand } from './model.ts';
 import { powerCommand } from './power.ts';
+import { predictCommand } from './predict.ts';
 import { probeCommand } from './probe.ts';
 import { publishedCommand } from './published.ts';
 import { reportCommand } from './report.ts';
@@ -15,12 +17,16 @@ import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { setupCommand } from './setup.ts';
 import { showCommand } from './show.ts';
+import { storiesCommand } from './stories.ts';
 import { toolchainsCommand } from './toolchains.ts';
 
 /** One row a command, in the order of --help. */
 const COMMANDS: readonly (() => Command)[] = [
   benchCommand,
   compareCommand,
+  evalCommand,
+  predictCommand,
+  storiesCommand,
   runsCommand,
   showCommand,
   reportCommand,

@@ -63,8 +63,8 @@ export class Progress {
   #promptWork(id: string): number {
     const prompt = this.#suite.prompts.find((p) => p.id === id);
     if (!prompt) return 1;
-    const letters = (prompt.text?.length ?? 0) + (prompt.messages ?? []).reduce((sum, { content }) => sum + content.length, 0);
-    return prompt.max_tokens + ((prompt.random_tokens ?? 0) + letters / 4) / 4;
+    const letters = [prompt.text ?? '', ...(prompt.messages ?? []).map(({ content }) => content), ...(prompt.turns ?? [])].join('').length;
+    return prompt.max_tokens * (prompt.turns?.length ?? 1) + ((prompt.random_tokens ?? 0) + letters / 4) / 4;
   }
 
   /** A step before the runs. */
@@ -191,6 +191,9 @@ const PHASES: Record<(JournalRecord & { kind: 'phase' })['phase'], string> = {
   idle: 'measuring idle power',
   power: 'measuring energy',
   sustained: 'measuring without a pause',
+  cache: 'keeping the system message of',
+  parallel: 'decoding sequences at once:',
+  quality: 'measuring quality',
 };
 
 /** "about 2 min left"; "" while nothing can be said. */

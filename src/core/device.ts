@@ -12,6 +12,12 @@ export const Profile = z.strictObject({
   memory: z.string().optional(),
   /** Expected memory bandwidth, bytes a second. */
   bandwidth: z.number().positive().optional(),
+  /** Of its fast cores under load, Hz. */
+  clock: z.number().positive().optional(),
+  /** Memory that programs may have, bytes. */
+  ram: z.number().positive().optional(),
+  /** What its disk or card gives, B/s. */
+  disk: z.number().positive().optional(),
   /** CPU model for -mcpu= and for qemu-user. */
   mcpu: z.string().optional(),
   power: z.string().optional(),

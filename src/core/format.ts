@@ -35,7 +35,7 @@ export function quantity(value: number | null | undefined, unit: string): string
   if (unit === 'ratio') return `${(value * 100).toFixed(2)} %`;
   if (unit === 'degC') return `${value.toFixed(1)} °C`;
   const rows = PREFIXES[unit];
-  if (!rows) return `${number(value)} ${unit}`;
+  if (!rows) return `${number(value)} ${unit}`.trimEnd();
   const rounded = Number(value.toPrecision(3)); // 999.6 ms is 1.00 s, not 1000 ms
   const [factor, prefix] = rows.find(([size]) => Math.abs(rounded) >= size) ?? (rows === SMALL && rounded !== 0 ? [1e-9, 'n'] : [1, '']);
   return `${number(rounded / factor)} ${prefix}${unit}`;

@@ -27,6 +27,8 @@ export const Job = z.strictObject({
   binary: z.string(), // path of trit on the device
   workdir: z.string(),
   model: ModelSource,
+  /** What the model was made from: its quality is held against it. */
+  parent: ModelSource.optional(),
   golden: Golden,
   suite: Suite,
   threads: z.int().positive(),

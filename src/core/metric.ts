@@ -4,7 +4,7 @@ export type Summary = 'median' | 'max' | 'min' | 'last';
 export interface Metric {
   readonly name: string;
   /** Base unit in which samples are stored. */
-  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count' | 'ratio';
+  readonly unit: 'tokens/s' | 's' | 'B' | 'B/s' | 'W' | 'J' | 'degC' | 'Hz' | 'count' | 'ratio' | 'nat' | '';
   readonly better: 'higher' | 'lower' | 'neither';
   readonly summary: Summary;
   /** Least relative change that counts in a comparison. */
@@ -67,6 +67,31 @@ export const METRICS = [
     definition: 'From the start of reading the model to ready, packing included; a start that writes the packed cache is a warm-up.',
   },
   {
+    name: 'start_time',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'Start',
+    definition: 'From the start of reading the model to the first token of the first answer, behind a system message that is kept in a file.',
+  },
+  {
+    name: 'prompt_cache_time',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'Prompt cache built',
+    definition: 'Evaluation of the system message whose keys and values are then kept in a file, once a run.',
+  },
+  {
+    name: 'throughput_rate',
+    unit: 'tokens/s',
+    better: 'higher',
+    summary: 'max',
+    title: 'Throughput',
+    definition:
+      'Tokens of all sequences that are decoded at once, divided by the time; one value a repetition, and the best number of sequences stands for the run.',
+  },
+  {
     name: 'peak_rss',
     unit: 'B',
     better: 'lower',
@@ -115,6 +140,31 @@ export const METRICS = [
     definition: 'Time in which some task of the device stood still for want of memory during the memory pass (pressure stall information).',
   },
   { name: 'model_bytes', unit: 'B', better: 'lower', summary: 'last', title: 'Model file', definition: 'Size of the model file.' },
+  {
+    name: 'prompt_cache_bytes',
+    unit: 'B',
+    better: 'lower',
+    summary: 'last',
+    title: 'Prompt cache',
+    definition: 'Size of the file that keeps the keys and values of the system message.',
+  },
+  {
+    name: 'disk_bytes',
+    unit: 'B',
+    better: 'lower',
+    summary: 'last',
+    title: 'On disk',
+    definition: 'Model file, packed weights and prompt cache together.',
+  },
+  {
+    name: 'disk_per_token',
+    unit: 'B',
+    better: 'lower',
+    summary: 'median',
+    title: 'Reread a token',
+    definition:
+      'Bytes read from disk after the first token, read-ahead included, divided by the tokens after the first: weights that did not stay in memory.',
+  },
   {
     name: 'bytes_per_token',
     unit: 'B',
@@ -236,6 +286,39 @@ export const METRICS = [
     summary: 'min',
     title: 'Slowest clock',
     definition: 'Lowest sampled frequency of a used core while requests ran.',
+  },
+  {
+    name: 'perplexity',
+    unit: '',
+    better: 'lower',
+    summary: 'median',
+    threshold: 0.003,
+    title: 'Perplexity',
+    definition: "e to the mean negative log likelihood a token of the suite's documents, each on its own, the first token not counted.",
+  },
+  {
+    name: 'top1_agreement',
+    unit: 'ratio',
+    better: 'higher',
+    summary: 'median',
+    title: 'Same first choice',
+    definition: "Share of the positions at which the most likely token is the parent's.",
+  },
+  {
+    name: 'kl_divergence',
+    unit: 'nat',
+    better: 'lower',
+    summary: 'median',
+    title: 'KL from parent',
+    definition: "Mean Kullback-Leibler divergence of the next token's probabilities from those of the parent.",
+  },
+  {
+    name: 'choice_accuracy',
+    unit: 'ratio',
+    better: 'higher',
+    summary: 'median',
+    title: 'Right choices',
+    definition: 'Share of the multiple-choice questions whose right ending has the highest likelihood a token.',
   },
   {
     name: 'command_time',

@@ -3,7 +3,7 @@ import { GRADES, type Grade } from './grades.ts';
 import { METRIC_NAMES, METRICS } from './metric.ts';
 
 const grade = z.enum(Object.keys(GRADES) as [Grade, ...Grade[]]);
-const metricName = z.enum([...METRIC_NAMES, 'perplexity']);
+const metricName = z.enum(METRIC_NAMES);
 const text = z.string().min(1).max(300);
 /** How a figure came about: as its source states it, called an estimate there, or our arithmetic on what it states. */
 const basis = z.enum(['stated', 'estimate', 'calculated']);

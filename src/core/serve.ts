@@ -56,6 +56,7 @@ export const EngineEvent = z.discriminatedUnion('event', [
     major_faults: amount,
     decode_minor_faults: amount.optional(),
     decode_major_faults: amount.optional(),
+    decode_read_bytes: amount.optional(), // read from disk after the prompt
     rss: amount,
     peak_rss: amount,
   }),

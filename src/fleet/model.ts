@@ -1,27 +1,39 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { type CatalogueRow, HUB } from '../core/catalogue.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { ModelSource } from '../core/job.ts';
+import { fileOf, findRow, isHere } from './catalogue.ts';
 import { sha256Of, sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
+import { fetchOn } from './device_fetch.ts';
+import { describeFile, type Hub } from './hub.ts';
 import { nearest } from './nearest.ts';
-import { loadPresets, twinBytes, typeNames } from './twins.ts';
+import { loadPresets, residentBytes, twinBytes, typeNames } from './twins.ts';
 
-/** A model as it was asked for: a twin by its recipe, or a file on the controller. */
+/** A model as it was asked for: a twin by its recipe, a file on the controller, or a published one that devices fetch. */
 export interface Model {
   name: string;
   /** Of the file: exact for a file, about that for a twin. */
   bytes: number;
+  /** Least memory that its weights take once they are packed, where the shape is known. */
+  memory?: number;
   /** Longest context. */
   context: number | null;
   synth: ModelSource['synth'];
-  /** Path on the controller; null for a twin. */
+  /** Path on the controller; null for a twin, and for a published model that is not here. */
   file: string | null;
+  /** Row of the catalogue, and the hub to fetch it from. */
+  published?: { row: CatalogueRow; hub: Hub };
 }
 
-/** `name`, `name:type:head`, or the path of a GGUF file (with a slash, or ending in .gguf). Throws a UsageError with the nearest name. */
-export function findModel(root: string, text: string): Model {
+/**
+ * `name`, `name:type:head`, `hub:name`, or the path of a GGUF file (with a slash, or ending in .gguf). With a hub, devices fetch published
+ * models from there by themselves; without, they must have been pulled to this machine. Throws a UsageError with the nearest name.
+ */
+export function findModel(root: string, text: string, hub?: Hub): Model {
+  if (text.startsWith(HUB)) return publishedModel(root, text, hub);
   if (text.includes('/') || text.endsWith('.gguf')) return fileModel(text);
   const presets = loadPresets(root);
   const [name = '', type, head, ...rest] = text.split(':');
@@ -32,7 +44,7 @@ export function findModel(root: string, text: string): Model {
       presets.map((p) => p.name),
     );
     const known = presets.map((p) => p.name).join(', ');
-    const hint = near && near !== name ? `did you mean "${near}"?` : `known: ${known}; or name:type:head, or the path of a .gguf file`;
+    const hint = near && near !== name ? `did you mean "${near}"?` : `known: ${known}; or name:type:head, ${HUB}name, or the path of a .gguf file`;
     throw new UsageError(`there is no model "${text}"; ${hint}`);
   }
   const types = typeNames(root);
@@ -46,6 +58,7 @@ export function findModel(root: string, text: string): Model {
   return {
     name: isDefault ? name : `${name}:${recipe.type}:${recipe.head}`,
     bytes: twinBytes(root, preset, recipe.type, recipe.head),
+    memory: residentBytes(root, preset, recipe.type, recipe.head),
     context: preset.context,
     synth: recipe,
     file: null,
@@ -62,6 +75,20 @@ function fileModel(path: string): Model {
   }
 }
 
+function publishedModel(root: string, text: string, hub: Hub | undefined): Model {
+  const row = findRow(text);
+  const here = isHere(row);
+  const name = `${HUB}${row.name}`;
+  const known = row.twin === null ? null : findModel(root, row.twin);
+  const shape = { context: known?.context ?? null, memory: known?.memory };
+  if (hub && row.repo !== null) return { name, bytes: row.bytes ?? 0, ...shape, synth: null, file: null, published: { row, hub } };
+  if (here) return { ...fileModel(fileOf(row)), name, ...shape };
+  const twin = row.twin === null ? '' : `, or measure its twin: -m ${row.twin}`;
+  throw new UsageError(
+    `the model ${row.name} is not on this machine: fleet model pull ${row.name}, or let devices fetch it: --model-from device${twin}`,
+  );
+}
+
 /**
  * Sees to it that a file model is on the device, under its hash, and says where the model lies there. A twin is made on the device later.
  * What is there already is not sent again; this machine reads the file where it is. Throws a FleetError where the file does not arrive as it is.
@@ -74,6 +101,7 @@ export async function sendModel(
 ): Promise<ModelSource> {
   const { name, synth, file } = model;
   if (synth) return { name, synth, sha256: null, path: twinPath(facts.workdir, synth) };
+  if (model.published) return fetchModel(connection, facts, model.published, name, onProgress);
   if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
   const sha256 = await hashOf(file);
   const { device } = connection;
@@ -91,6 +119,25 @@ export async function sendModel(
     }
   }
   return { name, synth: null, sha256, path };
+}
+
+/** The device fetches it by itself. */
+async function fetchModel(
+  connection: Connection,
+  { workdir, disk_free }: Pick<Facts, 'workdir' | 'disk_free'>,
+  { row, hub }: { row: CatalogueRow; hub: Hub },
+  name: string,
+  onProgress?: (done: number, total: number) => void,
+): Promise<ModelSource> {
+  const file = await describeFile(row, hub);
+  const path = `${workdir}/models/${file.sha256.slice(0, 16)}-${row.name}.gguf`;
+  const there = (await connection.exec(['test', '-e', path])).code === 0;
+  if (!there && disk_free < file.bytes)
+    throw new FleetError(
+      `device ${connection.device.id}: no room for the model ${name} in ${workdir}: free ${megabytes(file.bytes - disk_free)} MB there`,
+    );
+  await fetchOn(connection, file, hub, path, onProgress);
+  return { name, synth: null, sha256: file.sha256, path };
 }
 
 /** Where the agent makes a twin; it has the same rule (agents/model.ts), and the job tells it the path. */

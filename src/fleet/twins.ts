@@ -48,9 +48,22 @@ export function twinBytes(root: string, preset: Preset, type: string, head: stri
     if (!found) throw new FleetError(`there is no tensor type "${name}"; known: ${[...types.keys()].join(', ')}`);
     return found.bytes / found.weights;
   };
-  const { layers, dim, ffn, heads, kvHeads, headDim, vocab, tied } = preset;
-  const weights = layers * (2 * dim * heads * headDim + 2 * dim * kvHeads * headDim + 3 * dim * ffn);
-  return Math.round(weights * bytesPerWeight(type) + vocab * dim * bytesPerWeight(head) * (tied ? 1 : 2));
+  const { layers: weights, head: output } = weightsOf(preset);
+  return Math.round(weights * bytesPerWeight(type) + output * bytesPerWeight(head) * (preset.tied ? 1 : 2));
+}
+
+/** Memory of its weights at least: ternary ones packed at 1.6 bits, a large output matrix as a screen of 4.5 bits, whose rows stay in the file. */
+export function residentBytes(root: string, preset: Preset, type: string, head: string): number {
+  const types = loadTypes(root);
+  const perWeight = (name: string) => (types.get(name)?.bytes ?? 4) / (types.get(name)?.weights ?? 1);
+  const { layers, head: output } = weightsOf(preset);
+  const packed = ['i2_s', 'tq1_0', 'tq2_0'].includes(type) ? 0.2 : perWeight(type);
+  return Math.round(layers * packed + output * Math.min(perWeight(head), 18 / 32));
+}
+
+/** Weights of all layers, and of the output matrix. */
+export function weightsOf({ layers, dim, ffn, heads, kvHeads, headDim, vocab }: Preset): { layers: number; head: number } {
+  return { layers: layers * (2 * dim * heads * headDim + 2 * dim * kvHeads * headDim + 3 * dim * ffn), head: vocab * dim };
 }
 
 function loadTypes(root: string): Map<string, { name: string; constant: string; weights: number; bytes: number }> {

@@ -8,7 +8,7 @@ import { fit, type GridColumn, gridLines } from './grid.ts';
 import { threads } from './notes.ts';
 
 /** Metrics that are worth a column by prompt. */
-const BY_PROMPT: readonly MetricName[] = ['decode_rate', 'prefill_rate', 'time_to_first_token', 'inter_token_latency'];
+const BY_PROMPT: readonly MetricName[] = ['decode_rate', 'prefill_rate', 'time_to_first_token', 'inter_token_latency', 'throughput_rate'];
 
 /** One run from top to bottom: every metric with its spread, then the main ones by prompt. */
 export function card(run: RunSummary, width: number, colours: Colours): string[] {
@@ -57,7 +57,8 @@ function range({ unit }: Metric, { n, min, max }: MetricSummary): string {
 }
 
 function promptGrid(prompts: readonly [string, RunSummary['metrics']][]): GridColumn[] {
-  const columns = BY_PROMPT.map((name, i): GridColumn => {
+  const filled = BY_PROMPT.filter((name) => prompts.some(([, metrics]) => metrics[name]));
+  const columns = filled.map((name, i): GridColumn => {
     const { title, unit } = metric(name);
     const rate = unit === 'tokens/s';
     const cell = (found: MetricSummary | undefined) => (found ? (rate ? number(found.median) : quantity(found.median, unit)) : ABSENT);

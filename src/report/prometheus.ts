@@ -16,6 +16,8 @@ const ENDINGS: Record<Metric['unit'], string> = {
   Hz: '_hertz',
   count: '',
   ratio: '_ratio',
+  nat: '_nats',
+  '': '',
 };
 
 const LABELS = ['device', 'toolchain', 'model', 'suite', 'threads', 'scope'] as const;

@@ -32,7 +32,7 @@ test('bash completes commands, options and names', { skip: has('bash') }, async 
   assert.ok(offered(script, ['bench', '--js']).includes('--json'));
   assert.deepEqual(offered(script, ['bench', '--device', 'loc']), ['local']);
   assert.deepEqual(offered(script, ['bench', '--suite', 'sm']), ['smoke']);
-  assert.deepEqual(offered(script, ['bench', '-m', 'bit']), ['bitnet-2b-4t']);
+  assert.ok(offered(script, ['bench', '-m', 'bit']).includes('bitnet-2b-4t'));
   assert.deepEqual(offered(script, ['bench', '--toolchain', 'gcc-12,clang-19']), ['gcc-12,clang-19']);
   assert.deepEqual(offered(script, ['build', '--target', 'aarch']), ['aarch64-linux']);
   assert.deepEqual(offered(script, ['model', 'sy']), ['synth']);

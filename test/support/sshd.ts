@@ -51,6 +51,8 @@ export interface Sshd {
   killSessions(): Promise<number>;
   /** Stops every session where it stands: the link stays open and silent. */
   freezeSessions(): void;
+  /** Process id of the listener, from which sessions inherit what it is in. */
+  readonly listener: number;
   /** Process ids of the sessions. */
   sessions(): number[];
   /** Ends the listener and the sessions; the port stays this server's for `restart`. */
@@ -171,6 +173,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     device: (id, more = {}) => Device.parse({ id, connector: 'ssh', host: address, port, user, identity, workdir: join(workdir, id), ...more }),
     killSessions,
     freezeSessions: () => sessions().forEach((pid) => void kill(pid, 'SIGSTOP')),
+    get listener() {
+      return listener?.pid ?? 0;
+    },
     sessions,
     stop,
     restart: async ({ newHostKey = false } = {}) => {

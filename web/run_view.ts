@@ -4,8 +4,9 @@ import type { MetricSummary } from '../src/core/run.ts';
 import { headline } from '../src/core/stats.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import { flagChip, statusChip } from './chips.ts';
+import { commandOf } from './command.ts';
 import { conditions } from './conditions.ts';
-import { byId, type Child, fill, h } from './dom.ts';
+import { block, byId, type Child, fill, h } from './dom.ts';
 import { memory } from './memory.ts';
 import { ago, dateAndTime, measured, plural, range } from './numbers.ts';
 import { journalTail, outputs } from './outputs.ts';
@@ -47,6 +48,7 @@ export function drawRun(run: RunDetail): void {
     h('div', { class: 'panels' }, traces, memories),
     powers,
     conditions(run),
+    h('section', { 'aria-labelledby': 'command-title' }, h('h3', { id: 'command-title' }, 'The same again'), block(commandOf(run), 'Command')),
     outputs(run.outputs),
     journalTail(run.events),
   );
@@ -62,7 +64,7 @@ export function drawNoRun(sentence: string): void {
 }
 
 function back(): HTMLElement {
-  return h('button', { type: 'button', class: 'link back', onclick: () => go({ run: '', prompt: '' }) }, '← All runs');
+  return h('button', { type: 'button', class: 'link back', onclick: () => go({ run: '', prompt: '' }) }, '← Back');
 }
 
 function evidence(run: RunDetail): Child {

@@ -1,10 +1,9 @@
 import type { BuildSpec } from '../core/build.ts';
 import { specLabel } from '../core/build.ts';
-import { comparisonRows, judgeMetric, type StoredComparison } from '../core/comparison.ts';
+import { comparisonRows } from '../core/comparison.ts';
 import { UsageError } from '../core/errors.ts';
-import type { MetricName } from '../core/metric.ts';
+import { noiseOf } from '../core/noise.ts';
 import { plain } from '../core/plain.ts';
-import type { Store, StoreReader } from '../core/store.ts';
 import { LOOKS } from '../core/verdict.ts';
 import { findModel } from '../fleet/model.ts';
 import type { Task } from '../fleet/schedule.ts';
@@ -79,15 +78,4 @@ function pairsOf({ planned }: Ready, baseline: BuildSpec, candidate: BuildSpec):
     const [ours, theirs] = [of(baseline, threads), of(candidate, threads)];
     return ours && theirs ? [{ baseline: ours, candidate: theirs }] : [];
   });
-}
-
-type Conditions = Pick<StoredComparison, 'device' | 'model' | 'suite' | 'threads' | 'epoch'>;
-
-/** Half the width of the interval of the newest comparison of a build with itself under these conditions; null where there is none. */
-export function noiseOf(store: StoreReader | Store, { device, model, suite, threads, epoch }: Conditions, name: MetricName): number | null {
-  for (const comparison of store.comparisons({ device, model, suite, threads, epoch, noise: true, limit: 5 })) {
-    const [low, high] = judgeMetric(comparison, name, null)?.interval ?? [null, null];
-    if (low !== null && high !== null) return (high - low) / 2;
-  }
-  return null;
 }

@@ -8,6 +8,7 @@ import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
 import type { NewRun, RunStatus, RunSummary } from './run.ts';
 import type { Scope } from './scope.ts';
+import type { SettingFilter, StoredSetting } from './setting.ts';
 
 /** One raw value, exactly as it was measured, in the base unit of its metric. */
 export interface StoredSample {
@@ -75,6 +76,8 @@ export interface RunDetail extends RunSummary {
   /** Environment epoch: the hash of the facts that change speed; null without facts. */
   epoch: string | null;
   facts: Facts | null;
+  /** The device's monotonic clock at the first record, seconds: where the seconds of the run begin. */
+  begun: number | null;
   /** The engine's last `ready` record. */
   engine: Record<string, unknown> | null;
   evidence: Evidence[];
@@ -97,10 +100,14 @@ export interface RunFilter {
   status?: RunStatus | readonly RunStatus[];
   /** Started at or after, ms since 1970. */
   since?: number;
+  /** Started before, ms since 1970. */
+  before?: number;
   /** true: status ok and no flag that makes it invalid; false: the others; absent: all. */
   valid?: boolean;
   /** The newest so many. */
   limit?: number;
+  /** false leaves `prompts` of the summaries empty: what is over is then read from its figures, without its samples. */
+  prompts?: boolean;
 }
 
 /** Which comparisons; every field narrows. */
@@ -133,6 +140,8 @@ export interface StoredDevice {
   probed: number | null;
   runs: number;
   lastRun: number | null; // started, ms since 1970
+  /** The run that started last. */
+  newest: { id: string; status: RunStatus; flags: FlagName[] } | null;
 }
 
 /** Where a run is, for live progress. */
@@ -167,6 +176,10 @@ export interface StoreReader {
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
+  /** What was measured again and again, by id. */
+  settings(filter?: SettingFilter): StoredSetting[];
+  /** Every metric that a setting has. */
+  metrics(): MetricName[];
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */

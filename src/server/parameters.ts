@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { METRIC_NAMES } from '../core/metric.ts';
 import type { RunStatus } from '../core/run.ts';
 
 /** Runs in one answer, unless asked for less or more. */
 const DEFAULT_LIMIT = 500;
 const MOST = 5000;
+/** Comparisons in one answer: each is judged anew from all its launches. */
+const MOST_COMPARISONS = 100;
 const STATES = ['queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunStatus[];
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the purpose
@@ -35,6 +38,7 @@ const FILTER = {
   model: words.optional(),
   suite: words.optional(),
   since: time.optional(),
+  before: time.optional(),
 };
 
 /** GET /api/runs */
@@ -46,6 +50,27 @@ export const RunsQuery = z.strictObject({
   limit: limit.default(DEFAULT_LIMIT),
   /** false leaves out what the metrics of each prompt were: a quarter of the size. */
   prompts: flag.default(true),
+});
+
+const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
+const threads = z
+  .string('give it once')
+  .regex(/^[1-9]\d{0,2}$/, 'write a whole number from 1 to 512')
+  .transform(Number);
+
+/** GET /api/settings */
+export const SettingsQuery = z.strictObject({
+  ...{ device: words.optional(), toolchain: words.optional(), model: words.optional(), suite: words.optional() },
+  threads: threads.optional(),
+  valid: flag.optional(),
+  metrics: metrics.default(['decode_rate']),
+});
+
+/** GET /api/comparisons */
+export const ComparisonsQuery = z.strictObject({
+  ...{ device: word.optional(), model: word.optional(), suite: word.optional() },
+  threads: threads.optional(),
+  limit: limit.refine((n) => n <= MOST_COMPARISONS, `write a whole number from 1 to ${MOST_COMPARISONS}`).default(MOST_COMPARISONS),
 });
 
 const Conditions = z.strictObject(
@@ -80,10 +105,11 @@ export class BadRequest extends Error {
 export function parameters<Shape extends z.ZodType>(schema: Shape, query: unknown): z.infer<Shape> {
   const checked = schema.safeParse(query);
   if (checked.success) return checked.data;
-  throw new BadRequest(sentence(checked.error));
+  throw new BadRequest(unreadable(checked.error));
 }
 
-function sentence(error: z.ZodError): string {
+/** The first thing that is wrong, in one sentence. */
+export function unreadable(error: z.ZodError): string {
   const issue = error.issues[0];
   if (issue?.code === 'unrecognized_keys')
     return `There is no parameter ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')} here.`;

@@ -1,8 +1,9 @@
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
-import type { FlagName } from '../core/flags.ts';
 import type { Marker } from '../core/joules.ts';
+import type { MetricName } from '../core/metric.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
+import type { SettingFilter, StoredSetting } from '../core/setting.ts';
 import type {
   Changes,
   ComparisonFilter,
@@ -18,6 +19,7 @@ import type {
 } from '../core/store.ts';
 import { INVALID_FLAGS } from '../core/validity.ts';
 import { readComparisons } from './comparisons.ts';
+import { flagsOf, readFigures, readSettings } from './rollup.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -26,7 +28,7 @@ import { unpackTrace } from './trace.ts';
 const EVENT_TAIL = 200;
 
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.json AS facts_json, facts.epoch
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.epoch
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
 export interface RunRow {
@@ -50,7 +52,10 @@ export interface RunRow {
   message: string | null;
   last_seq: number;
   revision: number;
-  facts_json: string | null;
+  /** Of the row of facts. */
+  facts: number | null;
+  setting: number | null;
+  rolled: number;
   epoch: string | null;
 }
 
@@ -70,7 +75,9 @@ export class Query implements StoreReader {
     const { where, values } = conditions(filter);
     const limit = filter.limit ?? -1; // SQLite: no limit
     return this.sql.read('list of runs', () =>
-      this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit).map((row) => this.#summary(row)),
+      this.sql
+        .all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit)
+        .map((row) => this.#summary(row, filter.prompts)),
     );
   }
 
@@ -104,18 +111,29 @@ export class Query implements StoreReader {
 
   devices(): StoredDevice[] {
     const rows = this.sql.read('list of devices', () =>
-      this.sql.all<Omit<StoredDevice, 'facts'> & { json: string | null }>(
+      this.sql.all<Omit<StoredDevice, 'facts' | 'newest'> & { json: string | null; newest: string | null }>(
         `SELECT devices.id, title, json, epoch, time AS probed,
            (SELECT count(*) FROM runs WHERE device = devices.id) AS runs,
-           (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun
+           (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun,
+           (SELECT id FROM runs WHERE device = devices.id ORDER BY started DESC, id DESC LIMIT 1) AS newest
          FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id) ORDER BY devices.id`,
       ),
     );
-    return rows.map(({ json, ...rest }) => ({ ...rest, facts: parse<Facts>(json) }));
+    return rows.map(({ json, newest, ...rest }) => ({ ...rest, facts: parse<Facts>(json), newest: newest === null ? null : this.#newest(newest) }));
+  }
+
+  settings(filter: SettingFilter = {}): StoredSetting[] {
+    return this.sql.read('list of settings', () => readSettings(this.sql, filter));
+  }
+
+  metrics(): MetricName[] {
+    return this.sql
+      .read('list of metrics', () => this.sql.all<{ metric: MetricName }>('SELECT DISTINCT metric FROM standings'))
+      .map((row) => row.metric);
   }
 
   comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
-    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id })));
+    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id, prompts: false })));
   }
 
   changedSince(cursor: number): Changes {
@@ -142,14 +160,20 @@ export class Query implements StoreReader {
     this.sql.close();
   }
 
-  #summary(row: RunRow): RunSummary {
+  #summary(row: RunRow, prompts = true): RunSummary {
     const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
-    const raised = this.sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', id).map(({ name }) => name);
     const build = { sha256, compiler, flags, target };
-    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...this.#metrics(row) };
+    const raised = flagsOf(this.sql, id);
+    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...this.#metrics(row, prompts) };
   }
 
-  #metrics({ id, revision }: RunRow): Pick<RunSummary, 'metrics' | 'prompts'> {
+  #newest(id: string): StoredDevice['newest'] {
+    const { status } = this.sql.get<{ status: RunStatus }>('SELECT status FROM runs WHERE id = ?', id) as { status: RunStatus };
+    return { id, status, flags: flagsOf(this.sql, id) };
+  }
+
+  #metrics({ id, revision, rolled, setting }: RunRow, prompts: boolean): Pick<RunSummary, 'metrics' | 'prompts'> {
+    if (!prompts && rolled === revision && setting !== null) return { metrics: readFigures(this.sql, setting, id), prompts: {} };
     const known = this.#summaries.get(id);
     if (known?.revision === revision) return known.made;
     const made = summariseRun(this.sql, id);
@@ -163,6 +187,8 @@ export class Query implements StoreReader {
     const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
     );
+    const facts = this.sql.get<{ json: string }>('SELECT json FROM facts WHERE id = ?', row.facts);
+    const first = this.sql.get<{ mono: number }>('SELECT mono FROM journal WHERE run = ? AND seq > 0 ORDER BY seq LIMIT 1', row.id);
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
       'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
     );
@@ -174,7 +200,8 @@ export class Query implements StoreReader {
       journal: row.journal,
       lastSeq: row.last_seq,
       epoch: row.epoch,
-      facts: parse<Facts>(row.facts_json),
+      facts: parse<Facts>(facts?.json),
+      begun: first?.mono ?? null,
       engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
       evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
       outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
@@ -211,8 +238,13 @@ function conditions(filter: RunFilter): { where: string; values: unknown[] } {
   for (const key of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) {
     const wanted = filter[key];
     if (wanted === undefined) continue;
-    parts.push(`${COLUMNS[key]} IN (SELECT value FROM json_each(?))`);
-    values.push(JSON.stringify([wanted].flat()));
+    const several = [wanted].flat();
+    parts.push(several.length === 1 ? `${COLUMNS[key]} = ?` : `${COLUMNS[key]} IN (SELECT value FROM json_each(?))`);
+    values.push(several.length === 1 ? several[0] : JSON.stringify(several));
+  }
+  if (filter.before !== undefined) {
+    parts.push('runs.started < ?');
+    values.push(filter.before);
   }
   if (filter.since !== undefined) {
     parts.push('runs.started >= ?');

@@ -12,11 +12,14 @@ import type { Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
 import { Query, type RunRow } from './query.ts';
 import { insertRecord, raiseFlag } from './record.ts';
+import { rollUp, rollUpMissing } from './rollup.ts';
 import { Sql } from './sql.ts';
 
 /** Opens the database (made where it does not exist, unless readonly) and brings its schema up to date. Throws FleetError with a sentence. */
 export function openStore(path: string, options: { readonly?: boolean } = {}): Store {
-  return new FileStore(new Sql(path, options));
+  const sql = new Sql(path, options);
+  if (!options.readonly) rollUpMissing(sql);
+  return new FileStore(sql);
 }
 
 /** States that only a controller's `finish` may change again. */
@@ -123,7 +126,7 @@ class FileStore extends Query implements Store {
 
   unfinished(): UnfinishedRun[] {
     const rows = this.sql.read('unfinished runs', () =>
-      this.sql.all<RunRow & { status: 'queued' | 'running' }>(
+      this.sql.all<RunRow & { status: 'queued' | 'running'; facts_json: string | null }>(
         `SELECT runs.*, toolchain, sha256, compiler, flags, target, json AS facts_json
          FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts
          WHERE status IN ('queued', 'running') ORDER BY started, runs.id`,
@@ -172,6 +175,7 @@ class FileStore extends Query implements Store {
 
   #touch(run: string): void {
     this.sql.run('UPDATE runs SET revision = (SELECT max(revision) + 1 FROM runs) WHERE id = ?', run);
+    rollUp(this.sql, run);
   }
 
   #device(id: string, title: string | undefined): void {

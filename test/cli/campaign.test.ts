@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Planned } from '../../src/cli/bench_device.ts';
 import { campaign, orderOf } from '../../src/cli/campaign.ts';
-import { noiseOf } from '../../src/cli/compare_all.ts';
+import { noiseOf } from '../../src/core/noise.ts';
 import { comparisonRows, type Side } from '../../src/core/comparison.ts';
 import type { FlagName } from '../../src/core/flags.ts';
 import { comparisonTable } from '../../src/report/comparison.ts';

@@ -106,7 +106,7 @@ test('power of two scopes is never compared', async (t) => {
 
 test('GET /api/devices joins declared and measured ones and keeps how to log in to itself', async (t) => {
   const declared = Device.parse({ id: 'pi', title: 'Pi', host: 'pi.lan', user: 'somebody', identity: '/keys/id', password_env: 'PW', tags: ['arm'] });
-  const { url, store } = await dashboard(t, { devices: async () => [declared] });
+  const { url, store } = await dashboard(t, { inventory: async () => ({ devices: [declared], profiles: {} }) });
   store.saveFacts({ id: 'local', title: 'here' }, FACTS);
   const { json, text } = await ask(url, '/api/devices');
   assert.deepEqual(
@@ -121,7 +121,7 @@ test('GET /api/devices joins declared and measured ones and keeps how to log in 
 
 test('a reader of device files that throws at once is no reason to fail', async (t) => {
   const { url } = await dashboard(t, {
-    devices: () => {
+    inventory: () => {
       throw new Error('no folder');
     },
   });
@@ -129,7 +129,7 @@ test('a reader of device files that throws at once is no reason to fail', async 
 });
 
 test('a device file with a mistake becomes a sentence beside the measured devices', async (t) => {
-  const { url, store } = await dashboard(t, { devices: () => Promise.reject(new Error('pi.yaml: "hots" is unknown')) });
+  const { url, store } = await dashboard(t, { inventory: () => Promise.reject(new Error('pi.yaml: "hots" is unknown')) });
   store.saveFacts({ id: 'local', title: undefined }, FACTS);
   const { status, json } = await ask(url, '/api/devices');
   assert.equal(status, 200);

@@ -30,7 +30,15 @@ export async function dashboard(t: TestContext, options: Partial<ServerOptions> 
   const reader = openStore(path, { readonly: true });
   const webRoot = options.webRoot ?? folder(t);
   if (!options.webRoot) writeFileSync(join(webRoot, 'index.html'), '<!doctype html><title>page</title>');
-  const server = await startServer({ store: reader, devices: async () => [], published: PUBLISHED, port: 0, poll: 50, ...options, webRoot });
+  const server = await startServer({
+    store: reader,
+    inventory: async () => ({ devices: [], profiles: {} }),
+    published: PUBLISHED,
+    port: 0,
+    poll: 50,
+    ...options,
+    webRoot,
+  });
   afterwards(t, async () => {
     await server.close();
     reader.close();
@@ -51,7 +59,7 @@ export interface Answer {
 export function ask(
   url: string,
   path: string,
-  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+  { method = 'GET', headers = {}, body = '' }: { method?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -68,6 +76,6 @@ export function ask(
       });
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
 }

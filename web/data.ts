@@ -1,0 +1,124 @@
+import type { HistorySeries } from '../src/core/history.ts';
+import type { JudgedRow } from '../src/core/judged.ts';
+import type { MetricName } from '../src/core/metric.ts';
+import type { Published } from '../src/core/published.ts';
+import type { RunSummary } from '../src/core/run.ts';
+import type { StoredSetting } from '../src/core/setting.ts';
+import type { ShownDevice } from '../src/core/shown_device.ts';
+import type { RunDetail } from '../src/core/store.ts';
+import type { Suite } from '../src/core/suite.ts';
+import { fetchComparisons, fetchDevices, fetchHistory, fetchPublished, fetchRuns, fetchSettings, fetchSuites, MOST_RUNS } from './api.ts';
+import { current, type State } from './state.ts';
+
+/** What the page knows. Everything is fetched when something drawn needs it, and once more when runs have ended. */
+export const data = {
+  runs: [] as RunSummary[],
+  /** The filters that `runs` was asked for with. */
+  runsOf: '',
+  devices: [] as ShownDevice[],
+  settings: new Map<number, StoredSetting>(),
+  /** Metrics that the settings hold. */
+  metrics: new Set<MetricName>(),
+  /** Metrics that any setting has. */
+  known: [] as MetricName[],
+  judged: null as JudgedRow[] | null,
+  suites: null as Suite[] | null,
+  published: null as Published | null,
+  /** The answer for one set of conditions, or why there is none. */
+  history: { of: '', series: [] as HistorySeries[] | string },
+  detail: null as RunDetail | null,
+  problem: null as string | null,
+};
+
+/** Metrics that each page draws. */
+function wanted({ page, left, right, metric, x, y, size }: State): MetricName[] {
+  switch (page) {
+    case 'overview':
+      return ['decode_rate', 'energy_per_token', left, right];
+    case 'compare':
+    case 'trends':
+      return ['decode_rate', metric];
+    case 'pareto':
+      return ['decode_rate', x, y, ...(size ? [size] : [])];
+    case 'roofline':
+      return ['decode_rate', 'prefill_rate', 'bytes_per_token'];
+    default:
+      return ['decode_rate'];
+  }
+}
+
+/** Fetches what the address needs and is not there yet. False where all was there. */
+export async function need(): Promise<boolean> {
+  const state = current();
+  const work: Promise<unknown>[] = [];
+  const missing = [...new Set(wanted(state))].filter((name) => !data.metrics.has(name));
+  if (missing.length > 0) work.push(needSettings(missing));
+  if (state.page === 'overview' && state.run === '') work.push(...needRuns(state));
+  if (state.page === 'compare' && !data.judged) work.push(put('judged', fetchComparisons()));
+  if (state.page === 'suites' && !data.suites) work.push(put('suites', fetchSuites()));
+  if (state.page === 'published' && !data.published) work.push(put('published', fetchPublished()));
+  if (state.page === 'trends') work.push(...needHistory(state));
+  await Promise.all(work);
+  return work.length > 0;
+}
+
+async function put<Name extends keyof typeof data>(name: Name, coming: Promise<(typeof data)[Name]>): Promise<void> {
+  data[name] = await coming;
+}
+
+async function needSettings(missing: readonly MetricName[]): Promise<void> {
+  const { settings, known } = await fetchSettings(missing);
+  for (const setting of settings) {
+    const before = data.settings.get(setting.id);
+    data.settings.set(setting.id, { ...setting, metrics: { ...before?.metrics, ...setting.metrics } });
+  }
+  for (const name of missing) data.metrics.add(name);
+  data.known = known;
+}
+
+/** Where all runs that fit are here already, nothing is asked for: the page filters them itself. */
+function needRuns({ device, toolchain, model, suite, status }: State): Promise<void>[] {
+  const filter = { device, toolchain, model, suite, status };
+  const of = JSON.stringify(filter);
+  const all = JSON.stringify({ device: '', toolchain: '', model: '', suite: '', status: '' });
+  if (data.runsOf === of || (data.runsOf === all && data.runs.length < MOST_RUNS)) return [];
+  return [
+    fetchRuns(filter).then((runs) => {
+      data.runs = runs;
+      data.runsOf = of;
+    }),
+  ];
+}
+
+function needHistory({ metric, device, toolchain, model, suite }: State): Promise<void>[] {
+  const filter = { metric, device, toolchain, model, suite };
+  const of = JSON.stringify(filter);
+  if (data.history.of === of) return [];
+  return [
+    put(
+      'history',
+      fetchHistory(filter).then(
+        (series) => ({ of, series }),
+        (error: Error) => ({ of, series: error.message }),
+      ),
+    ),
+  ];
+}
+
+/** Devices, and the figures that have been drawn: after runs have ended. */
+export async function fetchAgain(): Promise<void> {
+  const metrics = [...data.metrics];
+  const [found] = await Promise.all([metrics.length > 0 ? fetchSettings(metrics) : null, needDevices()]);
+  if (found) {
+    data.settings = new Map(found.settings.map((setting) => [setting.id, setting]));
+    data.known = found.known;
+  }
+  data.judged = null;
+  data.history = { of: '', series: [] };
+}
+
+export async function needDevices(): Promise<void> {
+  const { devices, problem } = await fetchDevices();
+  data.devices = devices;
+  data.problem = problem;
+}

@@ -8,13 +8,13 @@ import type { StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import type { Suite } from '../src/core/suite.ts';
-import type { State } from './state.ts';
+import type { FilterName } from './state.ts';
 
 /** Runs that the page holds at once. */
 export const MOST_RUNS = 300;
 
 /** The newest runs that fit these filters. */
-export async function fetchRuns(filter: Partial<Pick<State, 'device' | 'toolchain' | 'model' | 'suite' | 'status'>> = {}): Promise<RunSummary[]> {
+export async function fetchRuns(filter: Partial<Record<FilterName, string>> = {}): Promise<RunSummary[]> {
   return (await get<{ runs: RunSummary[] }>(`api/runs?${query({ ...filter, prompts: 'false', limit: String(MOST_RUNS) })}`)).runs;
 }
 

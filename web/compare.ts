@@ -112,7 +112,7 @@ function panel(found: readonly Effect[], by: SidesBy, base: string, candidate: s
     h('div', { class: 'canvas', '--height': `${Math.min(found.length, DRAWN) * ROW + 60}px` }, canvas(label, 'effects')),
     tableBelow(
       label,
-      ['conditions', sideLabel(by, base), sideLabel(by, candidate), 'change', 'interval', 'verdict', 'A/A', 'pairs', ''],
+      ['conditions', sideLabel(by, base), sideLabel(by, candidate), 'change', 'interval', 'verdict', 'A/A', 'pairs', 'newest run'],
       found.map((effect) => cells(effect, name)),
     ),
   );
@@ -134,7 +134,7 @@ function cells({ held, baseline, candidate, change, interval, verdict, noise, pa
 
 function drawForest(picture: HTMLCanvasElement, found: readonly Effect[], lowerIsBetter: boolean): void {
   const colours = palette();
-  const narrow = picture.clientWidth < 480;
+  const narrow = innerWidth < 700;
   const colour = ({ verdict }: Effect) =>
     LOOKS[verdict].colour === null ? colours.muted : (colours.series[LOOKS[verdict].colour as number] as string);
   const ends = found.flatMap(({ change, interval, noise }) => [change ?? 0, interval?.[0] ?? 0, interval?.[1] ?? 0, noise ?? 0, -(noise ?? 0)]);
@@ -143,7 +143,7 @@ function drawForest(picture: HTMLCanvasElement, found: readonly Effect[], lowerI
     type: 'bar',
     data: {
       labels: found.map(({ held }) =>
-        onCanvas([held.device, held.toolchain, held.model, held.threads && `${held.threads} thr.`].filter(Boolean).join(' '), narrow ? 18 : 44),
+        onCanvas([held.device, held.toolchain, held.model, held.threads && `${held.threads} thr.`].filter(Boolean).join(' '), narrow ? 18 : 48),
       ),
       datasets: [
         {

@@ -8,7 +8,7 @@ import type { ShownDevice } from '../src/core/shown_device.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import type { Suite } from '../src/core/suite.ts';
 import { fetchComparisons, fetchDevices, fetchHistory, fetchPublished, fetchRuns, fetchSettings, fetchSuites, MOST_RUNS } from './api.ts';
-import { current, type State } from './state.ts';
+import { current, FILTERS, type State } from './state.ts';
 
 /** What the page knows. Everything is fetched when something drawn needs it, and once more when runs have ended. */
 export const data = {
@@ -77,10 +77,10 @@ async function needSettings(missing: readonly MetricName[]): Promise<void> {
 }
 
 /** Where all runs that fit are here already, nothing is asked for: the page filters them itself. */
-function needRuns({ device, toolchain, model, suite, status }: State): Promise<void>[] {
-  const filter = { device, toolchain, model, suite, status };
+function needRuns(state: State): Promise<void>[] {
+  const filter = Object.fromEntries(FILTERS.map((name) => [name, state[name]]));
   const of = JSON.stringify(filter);
-  const all = JSON.stringify({ device: '', toolchain: '', model: '', suite: '', status: '' });
+  const all = JSON.stringify(Object.fromEntries(FILTERS.map((name) => [name, ''])));
   if (data.runsOf === of || (data.runsOf === all && data.runs.length < MOST_RUNS)) return [];
   return [
     fetchRuns(filter).then((runs) => {

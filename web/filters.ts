@@ -7,7 +7,7 @@ const selects = new Map<FilterName, HTMLSelectElement>();
 const invalid = h('input', { type: 'checkbox', id: 'invalid', onchange: () => go({ invalid: invalid.checked }) });
 const clear = h(
   'button',
-  { type: 'button', class: 'link', onclick: () => go({ device: '', toolchain: '', model: '', suite: '', status: '', threads: '' }) },
+  { type: 'button', class: 'link', onclick: () => go({ device: '', toolchain: '', model: '', suite: '', threads: '', status: '' }) },
   'Clear',
 );
 
@@ -35,8 +35,10 @@ export function prepareFilters(): void {
 export function drawFilters(runs: readonly RunSummary[], settings: readonly StoredSetting[]): void {
   const state = current();
   for (const [name, select] of selects) {
-    const measured = name === 'status' ? [] : settings.map((setting) => setting[name]);
-    const values = [...new Set([...measured, ...runs.map((run) => run[name] as string), state[name]])].filter((value) => value !== '').sort();
+    const measured = name === 'status' ? [] : settings.map((setting) => String(setting[name]));
+    const values = [...new Set([...measured, ...runs.map((run) => String(run[name])), state[name]])]
+      .filter((value) => value !== '')
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     const wanted = ['', ...values];
     const have = [...select.options].map(({ value }) => value);
     if (wanted.join('\n') !== have.join('\n'))
@@ -49,7 +51,7 @@ export function drawFilters(runs: readonly RunSummary[], settings: readonly Stor
     select.classList.toggle('chosen', state[name] !== '');
   }
   invalid.checked = state.invalid;
-  clear.hidden = FILTERS.every((name) => state[name] === '') && state.threads === '';
+  clear.hidden = FILTERS.every((name) => state[name] === '');
   selects
     .get('status')
     ?.closest('label')
@@ -61,17 +63,14 @@ export function drawFilters(runs: readonly RunSummary[], settings: readonly Stor
 /** The runs that the filters leave. */
 export function filtered(runs: readonly RunSummary[]): RunSummary[] {
   const state = current();
-  return runs.filter((run) => FILTERS.every((name) => state[name] === '' || run[name] === state[name]));
+  return runs.filter((run) => FILTERS.every((name) => state[name] === '' || String(run[name]) === state[name]));
 }
 
 /** The settings that the filters leave, those that are not valid only where one asks for them. */
 export function charted(settings: readonly StoredSetting[]): StoredSetting[] {
   const state = current();
-  const fits = (setting: StoredSetting) =>
-    (['device', 'toolchain', 'model', 'suite'] as const).every((name) => state[name] === '' || setting[name] === state[name]);
-  return settings.filter(
-    (setting) => (setting.valid || state.invalid) && fits(setting) && (state.threads === '' || setting.threads === Number(state.threads)),
-  );
+  const fits = (setting: StoredSetting) => FILTERS.every((name) => name === 'status' || state[name] === '' || String(setting[name]) === state[name]);
+  return settings.filter((setting) => (setting.valid || state.invalid) && fits(setting));
 }
 
 /** The value of an option is a name as it is, though its text may have escapes. */

@@ -55,10 +55,10 @@ export function runningNow(): Map<string, RunProgress> {
   return new Map([...cards.values()].map(({ progress }) => [progress.device, progress]));
 }
 
-/** Draws the cards, or only that of the run that is open; `runs` tells what each one is. */
+/** Draws the cards on the pages that are of devices, or only that of the run that is open; `runs` tells what each one is. */
 export function drawLive(runs: readonly RunSummary[]): void {
-  const { run: open } = current();
-  for (const [id, { element }] of cards) element.hidden = open !== '' && open !== id;
+  const { run: open, page } = current();
+  for (const [id, { element }] of cards) element.hidden = open === '' ? page !== 'overview' && page !== 'devices' : open !== id;
   byId('live').hidden = ![...cards.values()].some(({ element }) => !element.hidden);
   const place = byId('live-cards');
   for (const { element } of cards.values()) if (element.parentNode !== place) place.append(element);

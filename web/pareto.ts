@@ -63,14 +63,14 @@ export function drawPareto(place: HTMLElement, settings: readonly StoredSetting[
           h('h3', {}, 'Beaten by none'),
           tableBelow(
             label,
-            ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', ''],
+            ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', 'newest run'],
             front.map((point) => row(point, x, y, size)),
             true,
           ),
           h('p', { class: 'note' }, `${plural(points.length, 'setting')} in all.`),
           tableBelow(
             'All points',
-            ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', ''],
+            ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', 'newest run'],
             points.slice(0, 200).map((point) => row(point, x, y, size)),
           ),
         ),

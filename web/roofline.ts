@@ -40,7 +40,7 @@ export function drawRoofline(
           h('div', { class: 'canvas', '--height': '420px' }, canvas(label, 'roofline')),
           tableBelow(
             label,
-            ['setting', 'bytes a token', 'decode', 'read', 'limit of the memory', 'share', 'limit of arithmetic', ''],
+            ['setting', 'bytes a token', 'decode', 'read', 'limit of the memory', 'share', 'limit of arithmetic', 'newest run'],
             roofs.flatMap((roof) => roof.points.map((point) => row(roof, point))),
             true,
           ),

@@ -5,7 +5,7 @@ import { SIDES_BY, type SidesBy } from './sides.ts';
 export const AXES = ['device', 'toolchain', 'threads'] as const;
 export type Axis = (typeof AXES)[number];
 /** What the list of runs is narrowed by. */
-export const FILTERS = ['device', 'toolchain', 'model', 'suite', 'status'] as const;
+export const FILTERS = ['device', 'toolchain', 'model', 'suite', 'threads', 'status'] as const;
 export type FilterName = (typeof FILTERS)[number];
 
 /** Everything the page shows follows from its address. */
@@ -30,8 +30,6 @@ export interface State extends Record<FilterName, string> {
   by: SidesBy;
   base: string;
   candidate: string;
-  /** Number of threads; "" is any. */
-  threads: string;
   /** Of Pareto. */
   x: MetricName;
   y: MetricName;
@@ -40,10 +38,10 @@ export interface State extends Record<FilterName, string> {
 }
 
 const START: State = {
-  ...{ device: '', toolchain: '', model: '', suite: '', status: '' },
+  ...{ device: '', toolchain: '', model: '', suite: '', threads: '', status: '' },
   ...{ page: 'overview', run: '', invalid: false, sort: 'started', order: 'down' },
   ...{ left: 'decode_rate', right: 'prefill_rate', axis: 'device', prompt: '' },
-  ...{ metric: 'decode_rate', by: 'toolchain', base: '', candidate: '', threads: '' },
+  ...{ metric: 'decode_rate', by: 'toolchain', base: '', candidate: '' },
   ...{ x: 'decode_rate', y: 'energy_per_token', size: '' },
 };
 
@@ -55,6 +53,7 @@ export function readState(search: string): State {
     of.find((option) => option === given.get(name)) ?? otherwise;
   return {
     ...(Object.fromEntries(FILTERS.map((name) => [name, text(name)])) as Record<FilterName, string>),
+    threads: text('threads').replace(/\D/g, ''),
     page: one('page', PAGES, START.page),
     run: text('run'),
     invalid: given.get('invalid') === 'show',
@@ -68,7 +67,6 @@ export function readState(search: string): State {
     by: one('by', SIDES_BY, START.by),
     base: text('base'),
     candidate: text('candidate'),
-    threads: text('threads').replace(/\D/g, ''),
     x: one('x', METRIC_NAMES, START.x),
     y: one('y', METRIC_NAMES, START.y),
     size: one<MetricName | ''>('size', METRIC_NAMES, START.size),

@@ -3,7 +3,7 @@ import { type MetricName, metric } from '../src/core/metric.ts';
 import { axis, canvas, draw, onCanvas, palette, tableBelow } from './chart.ts';
 import { type Child, fill, h } from './dom.ts';
 import { link } from './links.ts';
-import { dateAndTime, day, measured, percent, plural } from './numbers.ts';
+import { dateAndTime, day, measured, percent, plural, tick } from './numbers.ts';
 import { metricPick } from './pick.ts';
 import { current, go } from './state.ts';
 
@@ -134,7 +134,7 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
         y: {
           ...axis(colours, metric(name).unit, true),
           grace: '10%',
-          ticks: { color: colours.muted, callback: (value) => measured(Number(value), name).replace(/ tokens\/s$/, '') },
+          ticks: { color: colours.muted, callback: tick },
         },
       },
       onClick: (_event, found) => {

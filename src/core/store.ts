@@ -97,6 +97,7 @@ export interface RunFilter {
   toolchain?: string | readonly string[];
   model?: string | readonly string[];
   suite?: string | readonly string[];
+  threads?: number;
   status?: RunStatus | readonly RunStatus[];
   /** Started at or after, ms since 1970. */
   since?: number;

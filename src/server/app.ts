@@ -10,8 +10,20 @@ import { compareGroup, compareRuns, NOTE } from './compare.ts';
 import { judgedComparisons } from './comparisons.ts';
 import { type Declared, listDevices } from './devices.ts';
 import { knownHost, ownOrigin, readsOnly, safeHeaders, tokenHolders } from './guard.ts';
+import { historiesOf } from './history.ts';
 import type { Live } from './live.ts';
-import { BadRequest, CompareQuery, ComparisonsQuery, NoQuery, parameters, RunId, RunsQuery, SettingsQuery, type Side } from './parameters.ts';
+import {
+  BadRequest,
+  CompareQuery,
+  ComparisonsQuery,
+  HistoryQuery,
+  NoQuery,
+  parameters,
+  RunId,
+  RunsQuery,
+  SettingsQuery,
+  type Side,
+} from './parameters.ts';
 
 /** Runs of one side of a comparison by conditions. */
 const SIDE_LIMIT = 1000;
@@ -73,6 +85,11 @@ export function makeApp(served: Served & { host: string; token: string | null; l
 
   app.get('/api/comparisons', ({ query }, response) => {
     response.json({ comparisons: judgedComparisons(store, parameters(ComparisonsQuery, query)) });
+  });
+
+  app.get('/api/history', ({ query }, response) => {
+    const { metric, ...filter } = parameters(HistoryQuery, query);
+    response.json({ series: historiesOf(store.runs({ ...filter, valid: true, prompts: false }), metric) });
   });
 
   app.get('/api/suites', ({ query }, response) => {

@@ -28,6 +28,11 @@ const limit = z
   .transform(Number)
   .refine((n) => n >= 1 && n <= MOST, `write a whole number from 1 to ${MOST}`);
 
+const threads = z
+  .string('give it once')
+  .regex(/^[1-9]\d{0,2}$/, 'write a whole number from 1 to 512')
+  .transform(Number);
+
 export const RunId = z
   .string('give the id of a run')
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an id has letters, digits, dot, dash and underscore');
@@ -45,6 +50,7 @@ const FILTER = {
 export const RunsQuery = z.strictObject({
   ...FILTER,
   id: words.pipe(z.array(RunId)).optional(),
+  threads: threads.optional(),
   status: words.pipe(z.array(z.enum(STATES, `a status is one of ${STATES.join(', ')}`))).optional(),
   valid: flag.optional(),
   limit: limit.default(DEFAULT_LIMIT),
@@ -53,10 +59,6 @@ export const RunsQuery = z.strictObject({
 });
 
 const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
-const threads = z
-  .string('give it once')
-  .regex(/^[1-9]\d{0,2}$/, 'write a whole number from 1 to 512')
-  .transform(Number);
 
 /** GET /api/settings */
 export const SettingsQuery = z.strictObject({
@@ -64,6 +66,14 @@ export const SettingsQuery = z.strictObject({
   threads: threads.optional(),
   valid: flag.optional(),
   metrics: metrics.default(['decode_rate']),
+});
+
+/** GET /api/history */
+export const HistoryQuery = z.strictObject({
+  ...{ device: words.optional(), toolchain: words.optional(), model: words.optional(), suite: words.optional() },
+  metric: z.enum(METRIC_NAMES, 'name a metric such as decode_rate').default('decode_rate'),
+  /** Newest runs that are read. */
+  limit: limit.default(2000),
 });
 
 /** GET /api/comparisons */

@@ -229,7 +229,15 @@ function parse<Value>(json: string | null | undefined): Value | null {
   return json === null || json === undefined ? null : (JSON.parse(json) as Value);
 }
 
-const COLUMNS = { id: 'runs.id', device: 'runs.device', toolchain: 'builds.toolchain', model: 'model', suite: 'suite', status: 'status' } as const;
+const COLUMNS = {
+  id: 'runs.id',
+  device: 'runs.device',
+  toolchain: 'builds.toolchain',
+  model: 'model',
+  suite: 'suite',
+  threads: 'threads',
+  status: 'status',
+} as const;
 
 /** The WHERE clause of a filter. Values are bound, never written into the text. */
 function conditions(filter: RunFilter): { where: string; values: unknown[] } {

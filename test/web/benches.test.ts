@@ -8,12 +8,11 @@ import { ROOT } from '../support/cli.ts';
 import { dashboard, folder } from '../support/dashboard.ts';
 import { bundledPage, openPage, withoutBrowser } from '../support/page.ts';
 
-/** A suite that runs long enough to be stopped. */
 const choices = { devices: ['local'], toolchains: ['cc'], models: ['bitnet-2b-4t'], suites: ['smoke', 'standard'] };
 
-test('a bench that is started on the page appears, moves and ends; a second one waits and is taken out; a third is stopped', {
+test('a bench that is started on the page appears, moves and ends; a second one waits and is taken out', {
   skip: withoutBrowser,
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
   const place = folder(t);
   mkdirSync(join(place, 'devices'));
@@ -40,16 +39,8 @@ test('a bench that is started on the page appears, moves and ends; a second one 
   await page.waitForSelector('.job-waiting');
   await page.click('.job:has(.job-waiting) button');
   await page.waitForSelector('.job-stopped');
-  await page.waitForSelector('.live-card', { timeout: 120_000 });
-  await page.waitForSelector('.job-done', { timeout: 120_000 });
+  await page.waitForSelector('.live-card', { timeout: 300_000 });
+  await page.waitForSelector('.job-done', { timeout: 300_000 });
   const [run] = store.runs();
   assert.deepEqual([run?.status, run?.suite, run?.threads], ['ok', 'smoke', 1]);
-
-  await page.selectOption('#bench-suite', 'standard');
-  await page.click('[data-focus="bench-start"]');
-  await page.waitForSelector('.job:first-child .job-running');
-  await page.waitForFunction(() => document.querySelectorAll('.live-card').length === 1, undefined, { timeout: 120_000 });
-  await page.click('.job:first-child button');
-  await page.waitForSelector('.job:first-child .job-stopped', { timeout: 120_000 });
-  assert.equal(store.runs()[0]?.status, 'cancelled');
 });

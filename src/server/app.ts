@@ -1,14 +1,16 @@
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Device } from '../core/device.ts';
+import { EPOCH_CAUSES } from '../core/epoch.ts';
 import { FleetError, reason } from '../core/errors.ts';
+import { clipped, histories } from '../core/history.ts';
 import type { Published } from '../core/published.ts';
 import type { RunSummary } from '../core/run.ts';
 import type { StoreReader } from '../core/store.ts';
-import { compareGroup, compareRuns, NOTE } from './compare.ts';
+import { compareGroup, compareRuns, judgedComparisons, NOTE } from './compare.ts';
 import { listDevices } from './devices.ts';
 import { knownHost, readsOnly, safeHeaders } from './guard.ts';
 import type { Live } from './live.ts';
-import { BadRequest, CompareQuery, NoQuery, parameters, RunId, RunsQuery, type Side } from './parameters.ts';
+import { BadRequest, CompareQuery, HistoryQuery, JudgedQuery, NoQuery, parameters, RunId, RunsQuery, type Side } from './parameters.ts';
 
 /** Runs of one side of a comparison by conditions. */
 const SIDE_LIMIT = 1000;
@@ -48,6 +50,10 @@ export function makeApp({ store, devices, published, webRoot, host, live }: Serv
   });
 
   app.get('/api/compare', ({ query }, response) => {
+    if (query.baseline === undefined && query.candidate === undefined) {
+      response.json(judgedComparisons(store, parameters(JudgedQuery, query)));
+      return;
+    }
     const { baseline, candidate, ...filter } = parameters(CompareQuery, query);
     const runsOf = (side: Side): RunSummary[] => {
       if ('id' in side) return store.runs({ id: side.id });
@@ -59,6 +65,12 @@ export function makeApp({ store, devices, published, webRoot, host, live }: Serv
     }
     const both = 'id' in baseline && 'id' in candidate;
     response.json({ comparisons: both ? compareGroup(ours, theirs) : compareRuns(ours, theirs), note: NOTE });
+  });
+
+  app.get('/api/history', ({ query }, response) => {
+    const { metric, across, points, ...filter } = parameters(HistoryQuery, query);
+    const series = histories(store.history({ ...filter, valid: true }), { metrics: metric, across });
+    response.json({ series: series.map((one) => clipped(one, points)), causes: EPOCH_CAUSES });
   });
 
   app.get('/api/devices', async ({ query }, response) => {
@@ -77,7 +89,11 @@ export function makeApp({ store, devices, published, webRoot, host, live }: Serv
   });
 
   app.use('/api', (_request, response) =>
-    refuse(response, 404, 'There is no such address in the API: try /api/runs, /api/devices, /api/compare, /api/published or /api/live.'),
+    refuse(
+      response,
+      404,
+      'There is no such address in the API: try /api/runs, /api/devices, /api/compare, /api/history, /api/published or /api/live.',
+    ),
   );
   app.use(express.static(webRoot, { dotfiles: 'ignore', redirect: false, cacheControl: false }));
   app.use((_request, response) => void response.status(404).type('text/plain').send('There is no such page. The dashboard is at /.\n'));

@@ -1,7 +1,10 @@
+import { type ComparisonRow, comparisonRows } from '../core/comparison.ts';
 import { METRICS, type MetricName } from '../core/metric.ts';
+import { noiseOf } from '../core/noise.ts';
 import type { RunSummary } from '../core/run.ts';
 import type { Scope } from '../core/scope.ts';
 import { headline, median } from '../core/stats.ts';
+import type { ComparisonFilter, StoreReader } from '../core/store.ts';
 
 /** One metric of a baseline beside that of a candidate. */
 export interface Comparison {
@@ -51,6 +54,21 @@ export function compareGroup(ours: readonly RunSummary[], theirs: readonly RunSu
       ...{ change: baseline === 0 ? null : candidate / baseline - 1, interval: null, verdict: 'unknown', pairs: 0 },
     };
   });
+}
+
+/** Of comparisons made in pairs: what the rows of a judged answer mean. */
+const JUDGED =
+  'Judged: pairs of launches in turns, Hodges-Lehmann change with its exact signed-rank interval; a verdict holds at a false-discovery rate of 5 % over this answer.';
+
+/** The comparisons that were made in pairs, newest first, a row a metric. */
+export function judgedComparisons(
+  store: StoreReader,
+  filter: ComparisonFilter,
+): { comparisons: (ComparisonRow & { started: number })[]; note: string } {
+  const comparisons = store.comparisons(filter).filter(({ status }) => status !== 'running');
+  const started = new Map(comparisons.map((comparison) => [comparison.id, comparison.started]));
+  const rows = comparisonRows(comparisons, (comparison, name) => noiseOf(store, comparison, name));
+  return { comparisons: rows.map((row) => ({ ...row, started: started.get(row.id) as number })), note: JUDGED };
 }
 
 function valuesOf(runs: readonly RunSummary[], name: MetricName): { values: number[]; runs: string[]; scopes: (Scope | undefined)[] } {

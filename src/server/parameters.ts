@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { MOST_VALUES } from '../core/change_point.ts';
+import { BUILD_CAUSES, type BuildCause } from '../core/epoch.ts';
+import { METRIC_NAMES } from '../core/metric.ts';
 import type { RunStatus } from '../core/run.ts';
 
 /** Runs in one answer, unless asked for less or more. */
@@ -66,8 +69,33 @@ const side = z
   });
 export type Side = z.infer<typeof side>;
 
-/** GET /api/compare */
+/** GET /api/compare with two sides */
 export const CompareQuery = z.strictObject({ ...FILTER, baseline: side, candidate: side });
+
+const upTo = (most: number) =>
+  z
+    .string('give it once')
+    .regex(/^\d{1,5}$/, `write a whole number from 1 to ${most}`)
+    .transform(Number)
+    .refine((n) => n >= 1 && n <= most, `write a whole number from 1 to ${most}`);
+const threads = upTo(512);
+
+/** GET /api/compare without sides: the comparisons that were made in pairs. */
+export const JudgedQuery = z.strictObject({
+  ...{ id: RunId.optional(), device: word.optional(), model: word.optional(), suite: word.optional(), threads: threads.optional() },
+  limit: upTo(200).default(50),
+});
+
+/** GET /api/history */
+export const HistoryQuery = z.strictObject({
+  ...FILTER,
+  metric: words.pipe(z.array(z.enum(METRIC_NAMES, 'name a metric, such as decode_rate')).max(4, 'give at most 4 metrics')).default(['decode_rate']),
+  across: words.pipe(z.array(z.enum(BUILD_CAUSES as [BuildCause, ...BuildCause[]], `it is ${BUILD_CAUSES.join(' or ')}`))).default([]),
+  /** Newest runs that are read. */
+  limit: limit.default(2000),
+  /** Newest points of an epoch that are told. */
+  points: upTo(MOST_VALUES).default(200),
+});
 
 export const NoQuery = z.strictObject({});
 

@@ -33,7 +33,7 @@ export function fetchSettings(metrics: readonly MetricName[]): Promise<{ setting
 }
 
 export async function fetchComparisons(): Promise<JudgedRow[]> {
-  return (await get<{ comparisons: JudgedRow[] }>('api/comparisons')).comparisons;
+  return (await get<{ comparisons: JudgedRow[] }>('api/compare?limit=100')).comparisons;
 }
 
 export async function fetchHistory(filter: Record<string, string>): Promise<HistorySeries[]> {

@@ -90,8 +90,8 @@ function needRuns(state: State): Promise<void>[] {
   ];
 }
 
-function needHistory({ metric, device, toolchain, model, suite }: State): Promise<void>[] {
-  const filter = { metric, device, toolchain, model, suite };
+function needHistory({ metric, device, toolchain, model, suite, threads }: State): Promise<void>[] {
+  const filter = { metric, device, toolchain, model, suite, threads };
   const of = JSON.stringify(filter);
   if (data.history.of === of) return [];
   return [

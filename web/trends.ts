@@ -14,9 +14,7 @@ const POINTS = 1500;
 /** One metric over time: a panel a series, a new environment or build as a line, a change within one as a mark. */
 export function drawTrends(place: HTMLElement, series: readonly HistorySeries[] | string, known: readonly MetricName[]): void {
   const { metric: name } = current();
-  const { threads } = current();
-  const fits = (one: HistorySeries) => threads === '' || one.threads === Number(threads);
-  const found = typeof series === 'string' ? [] : series.filter(fits).sort((a, b) => pointsIn(b) - pointsIn(a));
+  const found = typeof series === 'string' ? [] : [...series].sort((a, b) => pointsIn(b) - pointsIn(a));
   fill(
     place,
     h('h2', {}, 'Trends'),

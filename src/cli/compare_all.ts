@@ -12,9 +12,9 @@ import { wantsColour } from '../report/colour.ts';
 import { comparisonTable } from '../report/comparison.ts';
 import type { Planned } from './bench_device.ts';
 import type { CompareOptions } from './bench_options.ts';
-import { campaign } from './campaign.ts';
 import type { Context } from './context.ts';
 import { measure, type Ready } from './measure.ts';
+import { compareOn } from './pairing.ts';
 
 /** Compares two builds on every device that was asked for and tells the verdicts. Returns the exit status: 1 where a device failed. */
 export async function compare(context: Context, baseline: BuildSpec, candidate: BuildSpec | undefined, options: CompareOptions): Promise<number> {
@@ -33,16 +33,7 @@ export async function compare(context: Context, baseline: BuildSpec, candidate: 
         return {
           device: id,
           run: async () => {
-            const epoch = store.devices().find((device) => device.id === id)?.epoch ?? null;
-            const conditions = { device: id, model: model.name, suite: suite.name, threads: plans.baseline.threads, epoch };
-            ids.push(
-              await campaign(ready.lane, plans, {
-                ...{ store, signal, model: model.name, suite, metrics: options.metric, epoch },
-                noiseOf: (name) => noiseOf(store, conditions, name),
-                onLook: ({ pairs, verdict, change }) =>
-                  context.say(`${id}: after ${pairs} pairs: ${verdict}, ${(100 * change).toFixed(1)} % by ${options.metric[0]}`),
-              }),
-            );
+            ids.push(await compareOn(context, ready.lane, plans, { store, signal, model: model.name, suite, metrics: options.metric }));
           },
         };
       }),

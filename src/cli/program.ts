@@ -1,9 +1,13 @@
 import { Command, Option } from 'commander';
+import { baselineCommand } from './baseline.ts';
 import { benchCommand } from './bench.ts';
+import { bisectCommand } from './bisect.ts';
 import { buildCommand } from './build.ts';
+import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
+import { historyCommand } from './history.ts';
 import { modelCommand } from './model.ts';
 import { powerCommand } from './power.ts';
 import { probeCommand } from './probe.ts';
@@ -18,6 +22,10 @@ import { toolchainsCommand } from './toolchains.ts';
 const COMMANDS: readonly (() => Command)[] = [
   benchCommand,
   compareCommand,
+  baselineCommand,
+  historyCommand,
+  checkCommand,
+  bisectCommand,
   runsCommand,
   showCommand,
   reportCommand,

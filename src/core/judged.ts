@@ -1,7 +1,7 @@
 import type { BuildSpec } from './build.ts';
 import type { ComparisonRow, StoredComparison } from './comparison.ts';
 
-/** A metric of a stored comparison, judged as `fleet compare` judges it: GET /api/comparisons. */
+/** A metric of a stored comparison, judged as `fleet compare` judges it: GET /api/compare without sides. */
 export interface JudgedRow extends ComparisonRow {
   started: number; // ms since 1970
   status: StoredComparison['status'];

@@ -1,8 +1,10 @@
+import type { Baseline } from './baseline.ts';
 import type { Build } from './build.ts';
 import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
+import type { HistoryRun } from './history.ts';
 import type { Marker } from './joules.ts';
 import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
@@ -181,6 +183,10 @@ export interface StoreReader {
   settings(filter?: SettingFilter): StoredSetting[];
   /** Every metric that a setting has. */
   metrics(): MetricName[];
+  /** Newest first, with the environment and the code of each. */
+  history(filter?: RunFilter): HistoryRun[];
+  /** By name. */
+  baselines(): Baseline[];
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
@@ -215,6 +221,12 @@ export interface Store extends StoreReader {
   /** A run that was made for a comparison. */
   addLaunch(comparison: string, pair: number, side: Side, run: string): void;
   endComparison(comparison: string, status: Exclude<StoredComparison['status'], 'running'>, message: string | null): void;
+  /** Gives runs a name; a baseline of that name is replaced, and then true is returned. */
+  setBaseline(name: string, runs: readonly string[]): boolean;
+  /** False where there is none of that name. Its runs stay. */
+  removeBaseline(name: string): boolean;
+  /** This run was made to confirm a change point of the metric. */
+  addRerun(run: string, metric: MetricName): void;
   /** Runs that are queued or running, oldest first. */
   unfinished(): UnfinishedRun[];
 }

@@ -1,22 +1,22 @@
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Benches } from '../core/bench_job.ts';
+import { EPOCH_CAUSES } from '../core/epoch.ts';
 import { FleetError, reason } from '../core/errors.ts';
+import { clipped, histories } from '../core/history.ts';
 import type { Published } from '../core/published.ts';
 import type { RunSummary } from '../core/run.ts';
 import type { StoreReader } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
 import { benchRoutes } from './benches.ts';
-import { compareGroup, compareRuns, NOTE } from './compare.ts';
-import { judgedComparisons } from './comparisons.ts';
+import { compareGroup, compareRuns, judgedComparisons, NOTE } from './compare.ts';
 import { type Declared, listDevices } from './devices.ts';
 import { knownHost, ownOrigin, readsOnly, safeHeaders, tokenHolders } from './guard.ts';
-import { historiesOf } from './history.ts';
 import type { Live } from './live.ts';
 import {
   BadRequest,
   CompareQuery,
-  ComparisonsQuery,
   HistoryQuery,
+  JudgedQuery,
   NoQuery,
   parameters,
   RunId,
@@ -66,6 +66,10 @@ export function makeApp(served: Served & { host: string; token: string | null; l
   });
 
   app.get('/api/compare', ({ query }, response) => {
+    if (query.baseline === undefined && query.candidate === undefined) {
+      response.json(judgedComparisons(store, parameters(JudgedQuery, query)));
+      return;
+    }
     const { baseline, candidate, ...filter } = parameters(CompareQuery, query);
     const runsOf = (side: Side): RunSummary[] => {
       if ('id' in side) return store.runs({ id: side.id, prompts: false });
@@ -83,13 +87,10 @@ export function makeApp(served: Served & { host: string; token: string | null; l
     response.json({ settings: store.settings(parameters(SettingsQuery, query)), known: store.metrics() });
   });
 
-  app.get('/api/comparisons', ({ query }, response) => {
-    response.json({ comparisons: judgedComparisons(store, parameters(ComparisonsQuery, query)) });
-  });
-
   app.get('/api/history', ({ query }, response) => {
-    const { metric, ...filter } = parameters(HistoryQuery, query);
-    response.json({ series: historiesOf(store.runs({ ...filter, valid: true, prompts: false }), metric) });
+    const { metric, across, points, ...filter } = parameters(HistoryQuery, query);
+    const series = histories(store.history({ ...filter, valid: true }), { metrics: metric, across });
+    response.json({ series: series.map((one) => clipped(one, points)), causes: EPOCH_CAUSES });
   });
 
   app.get('/api/suites', ({ query }, response) => {
@@ -118,7 +119,7 @@ export function makeApp(served: Served & { host: string; token: string | null; l
     refuse(
       response,
       404,
-      'There is no such address in the API: try /api/runs, /api/settings, /api/comparisons, /api/devices, /api/compare, /api/published, /api/suites, /api/benches or /api/live.',
+      'There is no such address in the API: try /api/runs, /api/settings, /api/devices, /api/compare, /api/history, /api/published, /api/suites, /api/benches or /api/live.',
     ),
   );
   app.use(express.static(webRoot, { dotfiles: 'ignore', redirect: false, cacheControl: false }));

@@ -1,12 +1,12 @@
 import { z } from 'zod';
+import { MOST_VALUES } from '../core/change_point.ts';
+import { BUILD_CAUSES, type BuildCause } from '../core/epoch.ts';
 import { METRIC_NAMES } from '../core/metric.ts';
 import type { RunStatus } from '../core/run.ts';
 
 /** Runs in one answer, unless asked for less or more. */
 const DEFAULT_LIMIT = 500;
 const MOST = 5000;
-/** Comparisons in one answer: each is judged anew from all its launches. */
-const MOST_COMPARISONS = 100;
 const STATES = ['queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunStatus[];
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the purpose
@@ -22,16 +22,14 @@ const time = z
   .max(40, 'write a date like 2026-01-31, or milliseconds since 1970')
   .transform((text) => (/^\d{1,15}$/.test(text) ? Number(text) : /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN))
   .refine(Number.isFinite, 'write a date like 2026-01-31, or milliseconds since 1970');
-const limit = z
-  .string('give it once')
-  .regex(/^\d{1,5}$/, `write a whole number from 1 to ${MOST}`)
-  .transform(Number)
-  .refine((n) => n >= 1 && n <= MOST, `write a whole number from 1 to ${MOST}`);
-
-const threads = z
-  .string('give it once')
-  .regex(/^[1-9]\d{0,2}$/, 'write a whole number from 1 to 512')
-  .transform(Number);
+const upTo = (most: number) =>
+  z
+    .string('give it once')
+    .regex(/^\d{1,5}$/, `write a whole number from 1 to ${most}`)
+    .transform(Number)
+    .refine((n) => n >= 1 && n <= most, `write a whole number from 1 to ${most}`);
+const threads = upTo(512);
+const limit = upTo(MOST);
 
 export const RunId = z
   .string('give the id of a run')
@@ -68,21 +66,6 @@ export const SettingsQuery = z.strictObject({
   metrics: metrics.default(['decode_rate']),
 });
 
-/** GET /api/history */
-export const HistoryQuery = z.strictObject({
-  ...{ device: words.optional(), toolchain: words.optional(), model: words.optional(), suite: words.optional() },
-  metric: z.enum(METRIC_NAMES, 'name a metric such as decode_rate').default('decode_rate'),
-  /** Newest runs that are read. */
-  limit: limit.default(2000),
-});
-
-/** GET /api/comparisons */
-export const ComparisonsQuery = z.strictObject({
-  ...{ device: word.optional(), model: word.optional(), suite: word.optional() },
-  threads: threads.optional(),
-  limit: limit.refine((n) => n <= MOST_COMPARISONS, `write a whole number from 1 to ${MOST_COMPARISONS}`).default(MOST_COMPARISONS),
-});
-
 const Conditions = z.strictObject(
   { device: word.optional(), toolchain: word.optional(), model: word.optional(), suite: word.optional() },
   'write conditions like toolchain:clang-19,device:pi; they name device, toolchain, model or suite',
@@ -101,8 +84,26 @@ const side = z
   });
 export type Side = z.infer<typeof side>;
 
-/** GET /api/compare */
+/** GET /api/compare with two sides */
 export const CompareQuery = z.strictObject({ ...FILTER, baseline: side, candidate: side });
+
+/** GET /api/compare without sides: the comparisons that were made in pairs. */
+export const JudgedQuery = z.strictObject({
+  ...{ id: RunId.optional(), device: word.optional(), model: word.optional(), suite: word.optional(), threads: threads.optional() },
+  limit: upTo(200).default(50),
+});
+
+/** GET /api/history */
+export const HistoryQuery = z.strictObject({
+  ...FILTER,
+  threads: threads.optional(),
+  metric: words.pipe(z.array(z.enum(METRIC_NAMES, 'name a metric, such as decode_rate')).max(4, 'give at most 4 metrics')).default(['decode_rate']),
+  across: words.pipe(z.array(z.enum(BUILD_CAUSES as [BuildCause, ...BuildCause[]], `it is ${BUILD_CAUSES.join(' or ')}`))).default([]),
+  /** Newest runs that are read. */
+  limit: limit.default(2000),
+  /** Newest points of an epoch that are told. */
+  points: upTo(MOST_VALUES).default(200),
+});
 
 export const NoQuery = z.strictObject({});
 

@@ -1,5 +1,7 @@
+import type { Baseline } from '../core/baseline.ts';
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
+import type { HistoryRun } from '../core/history.ts';
 import type { Marker } from '../core/joules.ts';
 import type { MetricName } from '../core/metric.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
@@ -19,6 +21,7 @@ import type {
 } from '../core/store.ts';
 import { INVALID_FLAGS } from '../core/validity.ts';
 import { readComparisons } from './comparisons.ts';
+import { placesInTime, readBaselines } from './history.ts';
 import { flagsOf, readFigures, readSettings } from './rollup.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
@@ -28,7 +31,7 @@ import { unpackTrace } from './trace.ts';
 const EVENT_TAIL = 200;
 
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.epoch
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
 export interface RunRow {
@@ -39,6 +42,7 @@ export interface RunRow {
   compiler: string;
   flags: string;
   target: string;
+  code: string | null;
   model: string;
   suite: string;
   suite_version: number;
@@ -79,6 +83,19 @@ export class Query implements StoreReader {
         .all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit)
         .map((row) => this.#summary(row, filter.prompts)),
     );
+  }
+
+  history(filter: RunFilter = {}): HistoryRun[] {
+    const { where, values } = conditions(filter);
+    return this.sql.read('history of runs', () => {
+      const rows = this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, filter.limit ?? -1);
+      const placeOf = placesInTime(this.sql);
+      return rows.map((row) => ({ ...this.#summary(row, false), ...placeOf(row) }));
+    });
+  }
+
+  baselines(): Baseline[] {
+    return this.sql.read('baselines', () => readBaselines(this.sql, (id) => this.history({ id })));
   }
 
   run(id: string): RunDetail | null {

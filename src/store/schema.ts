@@ -175,6 +175,25 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE series ADD COLUMN scope TEXT;
   `,
   `
+  -- A name for runs that later ones are held against.
+  CREATE TABLE baselines (
+    name TEXT PRIMARY KEY,
+    made REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE baseline_runs (
+    baseline TEXT NOT NULL REFERENCES baselines(name) ON DELETE CASCADE,
+    run      TEXT NOT NULL REFERENCES runs(id),
+    PRIMARY KEY (baseline, run)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Runs that were made to confirm a change point of a metric. The change points themselves are worked out anew whenever they are read.
+  CREATE TABLE reruns (
+    run    TEXT NOT NULL REFERENCES runs(id),
+    metric TEXT NOT NULL,
+    PRIMARY KEY (run, metric)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   -- What lists and charts show of runs that are over, worked out from their samples when they end (rollup.ts), so that nobody reads ten
   -- million samples to draw a bar. All of it can be made anew from the tables above.
   CREATE TABLE settings (

@@ -7,6 +7,7 @@ import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
 import type { JournalEntry, JournalRecord } from '../core/journal.ts';
+import type { MetricName } from '../core/metric.ts';
 import type { NewRun, RunStatus } from '../core/run.ts';
 import type { Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
@@ -122,6 +123,23 @@ class FileStore extends Query implements Store {
       `comparison ${comparison}`,
       () => void this.sql.run('UPDATE comparisons SET status = ?, message = ?, ended = ? WHERE id = ?', status, message, Date.now(), comparison),
     );
+  }
+
+  setBaseline(name: string, runs: readonly string[]): boolean {
+    return this.sql.write(`baseline ${name}`, () => {
+      const replaced = this.sql.run('DELETE FROM baselines WHERE name = ?', name) === 1;
+      this.sql.run('INSERT INTO baselines VALUES (?, ?)', name, Date.now());
+      for (const run of new Set(runs)) this.sql.run('INSERT INTO baseline_runs VALUES (?, ?)', name, run);
+      return replaced;
+    });
+  }
+
+  removeBaseline(name: string): boolean {
+    return this.sql.write(`baseline ${name}`, () => this.sql.run('DELETE FROM baselines WHERE name = ?', name) === 1);
+  }
+
+  addRerun(run: string, metric: MetricName): void {
+    this.sql.write(`run ${run}`, () => void this.sql.run('INSERT INTO reruns VALUES (?, ?) ON CONFLICT DO NOTHING', run, metric));
   }
 
   unfinished(): UnfinishedRun[] {

@@ -5,6 +5,8 @@ import type { JournalRecord } from '../../src/core/journal.ts';
 import { Published } from '../../src/core/published.ts';
 import published from '../../src/data/published.json' with { type: 'json' };
 import { ask, dashboard } from '../support/dashboard.ts';
+import { around, storeRuns } from '../support/history.ts';
+import { seeded } from '../support/random.ts';
 import { end, FACTS, newRun, sample } from '../support/runs.ts';
 
 const gcc = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux' } as const;
@@ -85,7 +87,7 @@ test('GET /api/compare puts two runs side by side and gives no verdict', async (
 
   assert.equal((await ask(url, '/api/compare?baseline=a&candidate=nobody')).status, 404);
   assert.deepEqual((await ask(url, '/api/compare?baseline=toolchain:gcc-12&candidate=toolchain:none')).json.comparisons, []);
-  for (const query of ['', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
+  for (const query of ['?candidate=a', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
     assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
 });
 
@@ -144,4 +146,71 @@ test('the published rows are well formed, have a source and a grade, and are ser
   for (const row of checked.rows) assert.ok(row.source.length > 5 && Object.keys(row.metrics).length > 0, row.device);
   const { url } = await dashboard(t, { published: checked });
   assert.deepEqual((await ask(url, '/api/published')).json, published);
+});
+
+test('GET /api/compare without sides gives what was made in pairs, judged', async (t) => {
+  const { url, store } = await dashboard(t);
+  const side = { toolchain: 'gcc-12', ...gcc, code: 'c1' };
+  store.createComparison({
+    ...{
+      id: 'c1',
+      device: 'local',
+      model: 'tiny',
+      suite: 'pair',
+      suiteVersion: 1,
+      threads: 2,
+      metrics: ['decode_rate'],
+      seed: 1,
+      epoch: null,
+      started: 5,
+    },
+    ...{ baseline: side, candidate: { ...side, ...clang, toolchain: 'clang-19', code: 'c2' } },
+  });
+  for (let pair = 1; pair <= 8; pair++)
+    for (const [which, rate] of [
+      ['baseline', 10],
+      ['candidate', 12],
+    ] as const) {
+      const id = `${which}-${pair}`;
+      store.createRun(newRun({ id, build: which === 'baseline' ? gcc : clang, toolchain: which === 'baseline' ? 'gcc-12' : 'clang-19' }));
+      store.appendMany(id, [sample(1, 'decode_rate', rate + pair / 100), end(2)]);
+      store.addLaunch('c1', pair, which, id);
+    }
+  assert.deepEqual((await ask(url, '/api/compare')).json.comparisons, [], 'one that still runs is no result');
+  store.endComparison('c1', 'ok', null);
+  const { comparisons, note } = (await ask(url, '/api/compare?device=local')).json;
+  const [row] = comparisons;
+  assert.deepEqual([comparisons.length, row.verdict, row.pairs, row.started, row.id, row.baseline], [1, 'faster', 8, 5, 'c1', 'gcc-12:-O3']);
+  assert.ok(row.interval[0] > 0.19 && row.interval[1] < 0.21);
+  assert.match(note, /^Judged/);
+  assert.deepEqual((await ask(url, '/api/compare?device=pi')).json.comparisons, []);
+  for (const query of ['?limit=201', '?limit=0', '?threads=x', '?toolchain=gcc-12'])
+    assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
+});
+
+test('GET /api/history gives series with epochs and change points, within limits', async (t) => {
+  const { url, store } = await dashboard(t);
+  const random = seeded(3);
+  storeRuns(store, [...around(20, 12, random), ...around(18, 8, random)], { device: 'pi' });
+  storeRuns(store, around(30, 4, random), { device: 'pi', id: 'later', started: 1e9, facts: { ...FACTS, kernel: '6.6.1' } });
+  const { series, causes } = (await ask(url, '/api/history?device=pi')).json;
+  assert.equal(series.length, 1);
+  const [before, after] = series[0].epochs;
+  assert.deepEqual([before.runs, after.runs, after.causes], [20, 4, [{ cause: 'kernel', from: '6.1.0', to: '6.6.1' }]]);
+  assert.deepEqual([before.changes.length, before.changes[0].run, before.changes[0].verdict, after.changes], [1, 'run-012', 'slower', []]);
+  assert.ok(causes.some(({ name }: { name: string }) => name === 'governor'));
+  const short = (await ask(url, '/api/history?points=5')).json.series[0].epochs[0];
+  assert.deepEqual([short.points.length, short.runs, short.changes.length], [5, 20, 1]);
+  assert.deepEqual((await ask(url, '/api/history?metric=prefill_rate')).json.series, []);
+  assert.equal((await ask(url, '/api/history?across=code,compiler&limit=2')).json.series[0].epochs[0].runs, 2);
+  for (const query of [
+    '?metric=speed',
+    '?across=kernel',
+    '?points=0',
+    '?points=99999',
+    '?limit=5001',
+    '?x=1',
+    '?metric=decode_rate,prefill_rate,load_time,peak_rss,power_mean',
+  ])
+    assert.equal((await ask(url, `/api/history${query}`)).status, 400, query);
 });

@@ -35,7 +35,7 @@ test('wrong parameters are told in one sentence of JSON, and nothing of the insi
     '/api/published?x=1': /There is no parameter/,
     '/api/settings?metrics=sql': /name metrics such as decode_rate/,
     '/api/settings?threads=0': /"threads"/,
-    '/api/comparisons?limit=101': /from 1 to 100/,
+    '/api/compare?limit=201': /from 1 to 200/,
     '/api/suites?x=1': /There is no parameter/,
     '/api/benches?x=1': /There is no parameter/,
     '/api/live?x=1': /There is no parameter/,

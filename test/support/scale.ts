@@ -34,7 +34,7 @@ const ADDRESSES = [
   'api/settings?metrics=decode_rate,energy_per_token,prefill_rate',
   'api/settings?metrics=decode_rate,prefill_rate,bytes_per_token',
   'api/devices',
-  'api/comparisons',
+  'api/compare?limit=100',
   `api/history?metric=decode_rate&device=${device}`,
   'api/history?metric=decode_rate',
 ];

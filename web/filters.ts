@@ -1,6 +1,7 @@
 import type { RunSummary } from '../src/core/run.ts';
 import type { StoredSetting } from '../src/core/setting.ts';
 import { byId, fill, h } from './dom.ts';
+import { option } from './pick.ts';
 import { AXES, current, FILTERS, type FilterName, go } from './state.ts';
 
 const selects = new Map<FilterName, HTMLSelectElement>();
@@ -45,7 +46,7 @@ export function drawFilters(runs: readonly RunSummary[], settings: readonly Stor
       fill(
         select,
         h('option', { value: '' }, 'all'),
-        values.map((value) => option(value)),
+        values.map((value) => option(value, value)),
       );
     select.value = state[name];
     select.classList.toggle('chosen', state[name] !== '');
@@ -71,11 +72,4 @@ export function charted(settings: readonly StoredSetting[]): StoredSetting[] {
   const state = current();
   const fits = (setting: StoredSetting) => FILTERS.every((name) => name === 'status' || state[name] === '' || String(setting[name]) === state[name]);
   return settings.filter((setting) => (setting.valid || state.invalid) && fits(setting));
-}
-
-/** The value of an option is a name as it is, though its text may have escapes. */
-function option(value: string): HTMLOptionElement {
-  const made = h('option', {}, value);
-  made.value = value;
-  return made;
 }

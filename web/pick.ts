@@ -11,8 +11,8 @@ export function pick(
 ): HTMLElement {
   const select = h(
     'select',
-    { id: `pick-${id}`, 'data-focus': `pick-${id}`, onchange: () => act(options[select.selectedIndex]?.[0] ?? '') },
-    options.map(([value, title]) => h('option', { selected: value === chosen }, title)),
+    { id: `pick-${id}`, 'data-focus': `pick-${id}`, onchange: () => act(select.value) },
+    options.map(([value, title]) => option(value, title, value === chosen)),
   );
   return h('label', { class: 'pick' }, h('span', {}, label), select);
 }
@@ -27,4 +27,11 @@ export function metricPick(
 ): HTMLElement {
   const options = METRICS.filter(({ name }) => name === chosen || known.includes(name)).map(({ name, title }) => [name, title] as const);
   return pick(id, label, options, chosen, (value) => act(value as MetricName));
+}
+
+/** The value of an option is a name as it is, though its text may have escapes. */
+export function option(value: string, title: string, selected = false): HTMLOptionElement {
+  const made = h('option', { selected }, title);
+  made.value = value;
+  return made;
 }

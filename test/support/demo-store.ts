@@ -155,6 +155,34 @@ export function addDemoComparisons(store: Store, { seed = 2, now = Date.now() }:
   }
 }
 
+/** A setting of one device measured twice a day for a month: a new kernel, then a new binary, then for no recorded cause a slower one. */
+export function addDemoHistory(store: Store, { seed = 3, now = Date.now() }: { seed?: number; now?: number } = {}): void {
+  const random = seeded(seed);
+  const device = DEVICES.find(({ id }) => id === 'rpi4') as DemoDevice;
+  const of = factsOf(device);
+  for (let i = 0; i < 60; i++) {
+    const id = `20261101-${String(i).padStart(6, '0')}-nightly`;
+    const started = now - (60 - i) * 43_200_000;
+    const facts = i < 20 ? { ...of, kernel: '6.6.20' } : of;
+    const build = {
+      sha256: shaOf(device.target, i < 36 ? 'older' : 'clang-19'),
+      compiler: 'clang 19.1.7',
+      flags: '-O3 -flto',
+      target: device.target,
+    };
+    const rate = (i < 20 ? 3.02 : i < 36 ? 3.1 : i < 48 ? 3.31 : 3.12) * (1 + 0.008 * (random() + random() - 1));
+    store.createRun({
+      ...{ id, device: device.id, toolchain: 'clang-19', build, model: 'bitnet-2b-4t', suite: 'nightly', suiteVersion: 1, threads: 4 },
+      ...{ cpus: null, emulated: false, facts, journal: null, started },
+    });
+    const value = { prompt: 'question', launch: 0, repetition: 0, warmup: false };
+    store.appendMany(id, [
+      { seq: 1, wall: started, mono: 1, kind: 'sample', metric: 'decode_rate', value: rate, ...value },
+      { seq: 2, wall: started, mono: 2, kind: 'end', status: 'ok', message: null },
+    ]);
+  }
+}
+
 function plan(): DemoRun[] {
   const runs: DemoRun[] = [];
   const add = (run: Omit<DemoRun, 'id'>) => runs.push({ ...run, id: `20261120-0900${String(runs.length).padStart(2, '0')}-demo${runs.length}` });
@@ -338,5 +366,6 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const store = openStore(process.argv[2] ?? 'demo.db');
   fillDemo(store);
   addDemoComparisons(store);
+  addDemoHistory(store);
   store.close();
 }

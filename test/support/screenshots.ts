@@ -6,7 +6,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../src/store/store.ts';
 import { PAGES } from '../../web/pages.ts';
-import { addDemoComparisons, fillDemo } from './demo-store.ts';
+import { addDemoComparisons, addDemoHistory, fillDemo } from './demo-store.ts';
 import { temporaryFolder } from './folder.ts';
 import { served } from './served.ts';
 
@@ -22,7 +22,7 @@ const path = given ?? demo();
 mkdirSync(folder, { recursive: true });
 const { url, store, page, close } = await served(path);
 const run = store.runs({ device: given ? undefined : 'rpi5', valid: true, limit: 1 })[0]?.id;
-const addresses = { ...Object.fromEntries(PAGES.map((name) => [name, `?page=${name}`])), trends: '?page=trends&suite=standard', run: `?run=${run}` };
+const addresses = { ...Object.fromEntries(PAGES.map((name) => [name, `?page=${name}`])), trends: '?page=trends&suite=nightly', run: `?run=${run}` };
 let bytes = 0;
 for (const [look, options] of Object.entries(LOOKS)) {
   const shown = await page(options);
@@ -45,6 +45,7 @@ function demo(): string {
   const filling = openStore(made);
   fillDemo(filling);
   addDemoComparisons(filling);
+  addDemoHistory(filling);
   filling.close();
   return made;
 }

@@ -5,7 +5,7 @@ import { loadSuite, SUITE_NAMES } from '../../src/fleet/suite.ts';
 import { PAGES } from '../../web/pages.ts';
 import { faultsOf } from '../support/axe.ts';
 import { dashboard } from '../support/dashboard.ts';
-import { addDemoComparisons, fillDemo } from '../support/demo-store.ts';
+import { addDemoComparisons, addDemoHistory, fillDemo } from '../support/demo-store.ts';
 import { bundledPage, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
 
@@ -23,6 +23,7 @@ async function demo(t: TestContext) {
   const server = await dashboard(t, { webRoot: await bundledPage(t), published: PUBLISHED_ROWS, suites: SUITE_NAMES.map(loadSuite) });
   fillDemo(server.store);
   addDemoComparisons(server.store);
+  addDemoHistory(server.store);
   return server;
 }
 
@@ -140,6 +141,20 @@ test('device cards tell what a device does now, its best, its energy, when it wa
   await page.waitForSelector('#run-title');
   const text = (await page.locator('#run').textContent()) ?? '';
   assert.match(text, /\.\/fleet bench --device desktop --toolchain clang-19 --flags '-O3 -flto' --model bitnet-2b-4t --suite standard --threads 8/);
+});
+
+test('trends: epochs with what began them, and a change within one that no cause explains', browser, async (t) => {
+  const { url } = await demo(t);
+  const page = await openPage(t);
+  await open(page, url, '?page=trends&suite=nightly');
+  await page.click('.trend summary');
+  const rows = await page.locator('.trend tbody tr').allTextContents();
+  assert.equal(rows.length, 3);
+  assert.match(rows[1] ?? '', /kernel: 6\.6\.20 → 6\.12/);
+  assert.match(rows[2] ?? '', /code: \w+… → \w+….*slower by [-−]\d(\.\d)? %.*unconfirmed/);
+  assert.equal((rows[0]?.match(/slower|faster/g) ?? []).length, 0);
+  await page.click('.trend tbody a');
+  await page.waitForSelector('#run-title');
 });
 
 test('roofline and suites say what they know', browser, async (t) => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { which } from 'zx';
-import { Published } from '../core/published.ts';
+import { publishedOf } from '../core/published.ts';
 import published from '../data/published.json' with { type: 'json' };
 import { loadInventory } from '../fleet/inventory.ts';
 import { loadSuite, SUITE_NAMES } from '../fleet/suite.ts';
 import { TOOLCHAINS } from '../fleet/toolchains.ts';
 import { loadPresets } from '../fleet/twins.ts';
+import { prometheus } from '../report/prometheus.ts';
 import { startServer } from '../server/server.ts';
 import { openStore } from '../store/store.ts';
 import { type Choices, Queue } from './bench_queue.ts';
@@ -31,9 +32,10 @@ export async function serve(context: Context, { bench, ...address }: ServeOption
       ...address,
       store,
       inventory: () => loadInventory(devices),
-      published: Published.parse(published),
+      published: publishedOf(published),
       suites: SUITE_NAMES.map(loadSuite),
       ...(benches && { benches }),
+      metrics: (runs) => prometheus({ runs }),
       webRoot: join(root, 'dist/web'),
     });
     const stopped = new Promise<void>((resolve) => {

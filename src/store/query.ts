@@ -1,4 +1,5 @@
 import type { Baseline } from '../core/baseline.ts';
+import type { BundleLine } from '../core/bundle.ts';
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
 import type { HistoryRun } from '../core/history.ts';
@@ -15,12 +16,15 @@ import type {
   RunProgress,
   StoredDevice,
   StoredEvent,
+  StoredOrigin,
   StoredSample,
   StoredSeries,
   StoreReader,
 } from '../core/store.ts';
 import { INVALID_FLAGS } from '../core/validity.ts';
+import { readBundle } from './bundle.ts';
 import { readComparisons } from './comparisons.ts';
+import { copyDatabase } from './copy.ts';
 import { placesInTime, readBaselines } from './history.ts';
 import { flagsOf, readFigures, readSettings } from './rollup.ts';
 import type { Sql } from './sql.ts';
@@ -31,7 +35,8 @@ import { unpackTrace } from './trace.ts';
 const EVENT_TAIL = 200;
 
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch,
+    (SELECT origin FROM devices WHERE devices.id = runs.device) AS origin
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
 export interface RunRow {
@@ -61,6 +66,7 @@ export interface RunRow {
   setting: number | null;
   rolled: number;
   epoch: string | null;
+  origin: string | null;
 }
 
 /** The reading half of the store. */
@@ -133,7 +139,8 @@ export class Query implements StoreReader {
            (SELECT count(*) FROM runs WHERE device = devices.id) AS runs,
            (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun,
            (SELECT id FROM runs WHERE device = devices.id ORDER BY started DESC, id DESC LIMIT 1) AS newest
-         FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id) ORDER BY devices.id`,
+         FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id)
+         WHERE devices.origin IS NULL ORDER BY devices.id`,
       ),
     );
     return rows.map(({ json, newest, ...rest }) => ({ ...rest, facts: parse<Facts>(json), newest: newest === null ? null : this.#newest(newest) }));
@@ -147,6 +154,26 @@ export class Query implements StoreReader {
     return this.sql
       .read('list of metrics', () => this.sql.all<{ metric: MetricName }>('SELECT DISTINCT metric FROM standings'))
       .map((row) => row.metric);
+  }
+
+  origins(): StoredOrigin[] {
+    return this.sql.read('list of origins', () =>
+      this.sql.all<StoredOrigin>(
+        `SELECT id, format, title, sha256, file, imported,
+           (SELECT count(*) FROM runs WHERE device IN (SELECT id FROM devices WHERE origin = origins.id)) AS runs
+         FROM origins ORDER BY id`,
+      ),
+    );
+  }
+
+  bundle(runs: readonly string[], each: (line: BundleLine) => void): void {
+    this.sql.read('bundle', () => {
+      for (const line of readBundle(this.sql, runs)) each(line);
+    });
+  }
+
+  copyTo(file: string, runs?: readonly string[]): void {
+    copyDatabase(this.sql, file, runs);
   }
 
   comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
@@ -181,7 +208,9 @@ export class Query implements StoreReader {
     const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
     const build = { sha256, compiler, flags, target };
     const raised = flagsOf(this.sql, id);
-    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...this.#metrics(row, prompts) };
+    const origin = row.origin === null ? {} : { origin: row.origin };
+    const told = { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...origin };
+    return { ...told, ...this.#metrics(row, prompts) };
   }
 
   #newest(id: string): StoredDevice['newest'] {
@@ -275,6 +304,8 @@ function conditions(filter: RunFilter): { where: string; values: unknown[] } {
     parts.push('runs.started >= ?');
     values.push(filter.since);
   }
+  const measured = filter.measured ?? (filter.id === undefined ? 'here' : 'anywhere');
+  if (measured !== 'anywhere') parts.push(`runs.device ${measured === 'here' ? 'NOT IN' : 'IN'} (SELECT id FROM devices WHERE origin IS NOT NULL)`);
   if (filter.valid !== undefined) {
     const valid = `(status = 'ok' AND NOT EXISTS (SELECT 1 FROM flags WHERE run = runs.id AND name IN (SELECT value FROM json_each(?))))`;
     parts.push(filter.valid ? valid : `NOT ${valid}`);

@@ -134,12 +134,14 @@ const COLUMNS = {
   ...{ device: 'settings.device', toolchain: 'toolchain', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid', metrics: 'metric' },
 } as const;
 
+/** Those of this fleet: what was imported stands apart. */
 export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
   const narrow = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((field) => filter[field] !== undefined);
   const rows = sql.all<SettingRow>(
     `SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, metric, value, low, high, runs, n, scope, run
      FROM settings JOIN standings ON standings.setting = settings.id JOIN builds ON builds.id = settings.build
-     ${narrow.length > 0 ? 'WHERE ' : ''}${narrow.map((field) => `${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' AND ')}
+     WHERE settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
+     ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
      ORDER BY settings.id`,
     ...narrow.map((field) => JSON.stringify([filter[field]].flat().map((value) => (typeof value === 'boolean' ? Number(value) : value)))),
   );

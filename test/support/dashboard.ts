@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Published } from '../../src/core/published.ts';
 import type { Store } from '../../src/core/store.ts';
+import { prometheus } from '../../src/report/prometheus.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/store.ts';
 import { afterwards } from './afterwards.ts';
@@ -34,6 +35,7 @@ export async function dashboard(t: TestContext, options: Partial<ServerOptions> 
     store: reader,
     inventory: async () => ({ devices: [], profiles: {} }),
     published: PUBLISHED,
+    metrics: (runs) => prometheus({ runs }),
     port: 0,
     poll: 50,
     ...options,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { publishedGroups } from '../../src/core/published.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
@@ -32,6 +33,8 @@ test('the overview has the best of each device, drawn charts with tables and run
   assert.equal(await page.locator('#runs-body tr.invalid').count(), 4, 'but they are listed');
   await page.click('#pages >> text=Published');
   await page.waitForSelector('#published tbody tr');
+  const groups = publishedGroups(PUBLISHED_ROWS.rows.filter(({ story }) => story === null));
+  assert.equal(await page.locator('#published tbody tr').count(), groups.length);
   assert.equal(await page.locator('.stories li').count(), 4);
   assert.equal(await page.locator('#headline').isVisible(), false, 'never beside measured ones');
 });

@@ -7,7 +7,9 @@ import { SCOPES } from '../core/scope.ts';
 import { isValid } from '../core/validity.ts';
 import { bars } from './charts/bars.ts';
 import { dots } from './charts/dots.ts';
+import { COLOURS } from './charts/frame.ts';
 import { intervals } from './charts/intervals.ts';
+import { lines } from './charts/lines.ts';
 import { filledColumns, groups } from './columns.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import type { Material } from './material.ts';
@@ -106,7 +108,7 @@ function workload({ model, suite, runs }: { model: string; suite: string; runs: 
   const charts = CHARTED.flatMap((name) => barPanel(name, runs));
   const costs = COSTS.flatMap((name) => costPanel(name, runs));
   if (charts.length === 0) return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), h('p', {}, 'No run here is valid.'));
-  return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), charts, costs);
+  return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), charts, threadPanel(runs), costs);
 }
 
 function barPanel(name: MetricName, runs: readonly RunSummary[]): Markup[] {
@@ -140,6 +142,28 @@ function settingTable(name: MetricName, settings: readonly Setting[], title: str
       ];
     }),
   );
+}
+
+/** How speed grows with threads. */
+function threadPanel(runs: readonly RunSummary[]): Markup[] {
+  const best = bestBy(settingsOf(runs, 'decode_rate').settings, 'decode_rate', ({ device, threads }) => JSON.stringify([device, threads]));
+  const devices = [...new Set(best.map(({ device }) => device))].filter((device) => best.filter((setting) => setting.device === device).length > 1);
+  if (devices.length === 0) return [];
+  const own = (device: string) => best.filter((setting) => setting.device === device).sort((a, b) => a.threads - b.threads);
+  const all = devices
+    .slice(0, COLOURS.length)
+    .map((device) => ({ name: device, points: own(device).map(({ threads, value }) => [threads, value] as const) }));
+  const rows = devices.flatMap((device) =>
+    own(device).map(({ threads, value, toolchain }) => [device, String(threads), figure(value, 'decode_rate'), toolchain]),
+  );
+  return [
+    panel(
+      'Decode by threads',
+      'The best build of each device at each number of threads.',
+      lines('Decode by threads', all, 'threads', 'tokens/s'),
+      details(table('Decode by threads', ['device', 'threads', 'Decode', 'toolchain'], rows)),
+    ),
+  ];
 }
 
 /** Speed against what it costs, one dot a device. */

@@ -141,6 +141,6 @@ test('Prometheus: the text format, base units in the names, the newest valid run
 });
 
 test('Markdown names its picture where one stands beside it, and no other', async () => {
-  assert.match(await render('markdown', RUNS, 'my report(1).svg'), /^!\[Decode rate by device\]\(my%20report\(1\)\.svg\)$/m);
+  assert.match(await render('markdown', RUNS, 'my report(1).svg'), /^!\[Decode rate by device\]\(my%20report%281%29\.svg\)$/m);
   assert.doesNotMatch(await render('markdown', RUNS), /!\[/);
 });

@@ -27,9 +27,12 @@ export function fetchRun(id: string): Promise<RunDetail> {
   return get(`api/runs/${encodeURIComponent(id)}`);
 }
 
-/** What every setting gave in these metrics, and which metrics any setting has. */
-export function fetchSettings(metrics: readonly MetricName[]): Promise<{ settings: StoredSetting[]; known: MetricName[] }> {
-  return get(`api/settings?metrics=${metrics.join(',')}`);
+/** What settings gave in these metrics, whether there are more that were measured longer ago, and which metrics any setting has. */
+export function fetchSettings(
+  metrics: readonly MetricName[],
+  filter: Record<string, string>,
+): Promise<{ settings: StoredSetting[]; more: boolean; known: MetricName[] }> {
+  return get(`api/settings?${query({ ...filter, metrics: metrics.join(',') })}`);
 }
 
 export async function fetchComparisons(): Promise<JudgedRow[]> {

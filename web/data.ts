@@ -10,6 +10,8 @@ import type { Suite } from '../src/core/suite.ts';
 import { fetchComparisons, fetchDevices, fetchHistory, fetchPublished, fetchRuns, fetchSettings, fetchSuites, MOST_RUNS } from './api.ts';
 import { current, FILTERS, type State } from './state.ts';
 
+const UNFILTERED = JSON.stringify({});
+
 /** What the page knows. Everything is fetched when something drawn needs it, and once more when runs have ended. */
 export const data = {
   runs: [] as RunSummary[],
@@ -17,6 +19,9 @@ export const data = {
   runsOf: '',
   devices: [] as ShownDevice[],
   settings: new Map<number, StoredSetting>(),
+  /** The filters that the settings were asked for with, and whether without any there are more than one answer holds. */
+  settingsOf: UNFILTERED,
+  partial: false,
   /** Metrics that the settings hold. */
   metrics: new Set<MetricName>(),
   /** Metrics that any setting has. */
@@ -51,6 +56,12 @@ function wanted({ page, left, right, metric, x, y, size }: State): MetricName[] 
 export async function need(): Promise<boolean> {
   const state = current();
   const work: Promise<unknown>[] = [];
+  const of = data.partial ? filterOf(state) : UNFILTERED;
+  if (of !== data.settingsOf) {
+    data.settings = new Map();
+    data.metrics.clear();
+    data.settingsOf = of;
+  }
   const missing = [...new Set(wanted(state))].filter((name) => !data.metrics.has(name));
   if (missing.length > 0) work.push(needSettings(missing));
   if (state.page === 'overview' && state.run === '') work.push(...needRuns(state));
@@ -59,6 +70,7 @@ export async function need(): Promise<boolean> {
   if (state.page === 'published' && !data.published) work.push(put('published', fetchPublished()));
   if (state.page === 'trends') work.push(...needHistory(state));
   await Promise.all(work);
+  if (data.partial && filterOf(current()) !== data.settingsOf) await need(); // now that it is known to be too many
   return work.length > 0;
 }
 
@@ -66,8 +78,17 @@ async function put<Name extends keyof typeof data>(name: Name, coming: Promise<(
   data[name] = await coming;
 }
 
+/** What the settings are narrowed by. */
+function filterOf(state: State): string {
+  const given = (['device', 'toolchain', 'model', 'suite', 'threads'] as const).filter((name) => state[name] !== '');
+  return JSON.stringify(Object.fromEntries(given.map((name) => [name, state[name]])));
+}
+
 async function needSettings(missing: readonly MetricName[]): Promise<void> {
-  const { settings, known } = await fetchSettings(missing);
+  const of = data.settingsOf;
+  const { settings, known, more } = await fetchSettings(missing, JSON.parse(of) as Record<string, string>);
+  if (of !== data.settingsOf) return; // another filter was chosen meanwhile
+  if (of === UNFILTERED) data.partial = more;
   for (const setting of settings) {
     const before = data.settings.get(setting.id);
     data.settings.set(setting.id, { ...setting, metrics: { ...before?.metrics, ...setting.metrics } });
@@ -108,7 +129,10 @@ function needHistory({ metric, device, toolchain, model, suite, threads }: State
 /** Devices, and the figures that have been drawn: after runs have ended. */
 export async function fetchAgain(): Promise<void> {
   const metrics = [...data.metrics];
-  const [found] = await Promise.all([metrics.length > 0 ? fetchSettings(metrics) : null, needDevices()]);
+  const [found] = await Promise.all([
+    metrics.length > 0 ? fetchSettings(metrics, JSON.parse(data.settingsOf) as Record<string, string>) : null,
+    needDevices(),
+  ]);
   if (found) {
     data.settings = new Map(found.settings.map((setting) => [setting.id, setting]));
     data.known = found.known;

@@ -33,10 +33,10 @@ export function prepareFilters(): void {
 }
 
 /** Sets the controls to the state; their choices are what occurs in the settings and the runs. */
-export function drawFilters(runs: readonly RunSummary[], settings: readonly StoredSetting[]): void {
+export function drawFilters(runs: readonly RunSummary[], settings: readonly StoredSetting[], devices: readonly string[]): void {
   const state = current();
   for (const [name, select] of selects) {
-    const measured = name === 'status' ? [] : settings.map((setting) => String(setting[name]));
+    const measured = name === 'status' ? [] : name === 'device' ? devices : settings.map((setting) => String(setting[name]));
     const values = [...new Set([...measured, ...runs.map((run) => String(run[name])), state[name]])]
       .filter((value) => value !== '')
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));

@@ -57,7 +57,8 @@ const DRAW: Partial<Record<PageName, (place: HTMLElement) => void>> = {
 const FILTERED: readonly PageName[] = ['overview', 'compare', 'trends', 'pareto', 'roofline'];
 
 function namesOf(key: 'device' | 'toolchain'): string[] {
-  return [...new Set([...data.settings.values()].map((setting) => setting[key]))].sort();
+  const measured = [...data.settings.values()].map((setting) => setting[key]);
+  return [...new Set([...measured, ...(key === 'device' ? data.devices.filter(({ runs }) => runs > 0).map(({ id }) => id) : [])])].sort();
 }
 
 /** Draws what the address says. `again`: also what has not changed, because colours have. */
@@ -74,7 +75,8 @@ function draw(again = false): void {
   ] as const)
     byId(id).hidden = !on;
   drawLinks();
-  drawFilters(data.runs, [...data.settings.values()]);
+  drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
+  byId('partial').hidden = !data.partial || data.settingsOf !== '{}';
   if (shown === 'overview') drawOverview(again);
   else if (shown === 'run') drawOpen();
   else if (shown === 'published' && data.published) drawPublished(byId('published'), data.published);

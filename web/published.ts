@@ -1,7 +1,8 @@
 import { quantity } from '../src/core/format.ts';
 import { GRADES, type Grade } from '../src/core/grades.ts';
 import { METRICS } from '../src/core/metric.ts';
-import { type Published, type PublishedGroup, type PublishedRow, publishedGroups, publishedText } from '../src/core/published.ts';
+import type { Published, PublishedRow } from '../src/core/published.ts';
+import { type PublishedGroup, publishedGroups, publishedText } from '../src/core/published_groups.ts';
 import { fill, h } from './dom.ts';
 import { figure, measured } from './numbers.ts';
 

@@ -137,7 +137,7 @@ function promptTable(run: RunDetail): Child {
       { class: 'panel flush' },
       h(
         'div',
-        { class: 'scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'metrics-title' },
+        { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of metrics' },
         h(
           'table',
           {},

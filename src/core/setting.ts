@@ -41,4 +41,6 @@ export interface SettingFilter {
   valid?: boolean;
   /** Only these metrics; a setting without any of them is left out. */
   metrics?: readonly MetricName[];
+  /** The so many that were measured last. */
+  limit?: number;
 }

@@ -200,7 +200,7 @@ export interface StoreReader {
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
-  /** What was measured again and again, by id. */
+  /** What was measured again and again, what was measured last first. */
   settings(filter?: SettingFilter): StoredSetting[];
   /** Every metric that a setting has. */
   metrics(): MetricName[];

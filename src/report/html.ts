@@ -1,7 +1,8 @@
 import { quantity } from '../core/format.ts';
 import { GRADES, type Grade } from '../core/grades.ts';
 import { type MetricName, metric } from '../core/metric.ts';
-import { type Published, type PublishedRow, publishedGroups } from '../core/published.ts';
+import type { Published, PublishedRow } from '../core/published.ts';
+import { publishedGroups } from '../core/published_groups.ts';
 import type { RunSummary } from '../core/run.ts';
 import { SCOPES } from '../core/scope.ts';
 import { isValid } from '../core/validity.ts';

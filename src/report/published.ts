@@ -2,7 +2,8 @@ import { ABSENT, number, quantity } from '../core/format.ts';
 import { GRADES, type Grade } from '../core/grades.ts';
 import { METRICS } from '../core/metric.ts';
 import { plain } from '../core/plain.ts';
-import { type Published, type PublishedGroup, type PublishedRow, publishedGroups, publishedText } from '../core/published.ts';
+import type { Published, PublishedRow } from '../core/published.ts';
+import { type PublishedGroup, publishedGroups, publishedText } from '../core/published_groups.ts';
 import { colours as coloursOf } from './colour.ts';
 import { fit, type GridColumn, gridLines } from './grid.ts';
 

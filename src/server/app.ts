@@ -89,7 +89,9 @@ export function makeApp(served: Served & { host: string; token: string | null; l
   });
 
   app.get('/api/settings', ({ query }, response) => {
-    response.json({ settings: store.settings(parameters(SettingsQuery, query)), known: store.metrics() });
+    const { limit, ...filter } = parameters(SettingsQuery, query);
+    const settings = store.settings({ ...filter, limit: limit + 1 });
+    response.json({ settings: settings.slice(0, limit), more: settings.length > limit, known: store.metrics() });
   });
 
   app.get('/api/history', ({ query }, response) => {

@@ -7,6 +7,8 @@ import type { RunStatus } from '../core/run.ts';
 /** Runs in one answer, unless asked for less or more. */
 const DEFAULT_LIMIT = 500;
 const MOST = 5000;
+/** Settings in one answer, likewise. */
+const MOST_SETTINGS = 1000;
 const STATES = ['queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunStatus[];
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the purpose
@@ -66,6 +68,7 @@ export const SettingsQuery = z.strictObject({
   threads: threads.optional(),
   valid: flag.optional(),
   metrics: metrics.default(['decode_rate']),
+  limit: upTo(MOST).default(MOST_SETTINGS),
 });
 
 const Conditions = z.strictObject(

@@ -68,7 +68,7 @@ function place(sql: Sql, run: string, row: Row): number {
 
 function settingOf(sql: Sql, { device, build, model, suite, threads }: Row, valid: boolean): number {
   const key = [device, build, model, suite, threads, valid ? 1 : 0];
-  sql.run('INSERT INTO settings VALUES (NULL, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', ...key);
+  sql.run('INSERT INTO settings (device, build, model, suite, threads, valid) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', ...key);
   return sql.get<{ id: number }>(
     'SELECT id FROM settings WHERE device = ? AND build = ? AND model = ? AND suite = ? AND threads = ? AND valid = ?',
     ...key,
@@ -90,6 +90,7 @@ interface Figure {
 /** Writes what stands for a setting. */
 function stand(sql: Sql, setting: number): void {
   sql.run('DELETE FROM standings WHERE setting = ?', setting);
+  sql.run('UPDATE settings SET newest = coalesce((SELECT max(started) FROM runs WHERE setting = settings.id), 0) WHERE id = ?', setting);
   const figures = sql.all<Figure>(
     'SELECT figures.* FROM figures JOIN runs ON runs.id = figures.run WHERE figures.setting = ? ORDER BY started DESC, run DESC',
     setting,
@@ -128,25 +129,31 @@ function summaryOf({ metric: name, median: middle, p95, low, high, n, source, sc
   return source !== null && scope !== null ? { ...summary, source, scope } : summary;
 }
 
-type SettingRow = Omit<StoredSetting, 'valid' | 'metrics'> & Omit<Standing, 'run'> & { valid: number; metric: MetricName; run: string };
+type SettingRow = Omit<StoredSetting, 'valid' | 'metrics'> &
+  Omit<Standing, 'run'> & { valid: number; newest: number; metric: MetricName; run: string };
 
 const COLUMNS = {
-  ...{ device: 'settings.device', toolchain: 'toolchain', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid', metrics: 'metric' },
+  ...{ device: 'settings.device', toolchain: 'toolchain', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid' },
 } as const;
 
-/** Those of this fleet: what was imported stands apart. */
+/** Those of this fleet, newest first: what was imported stands apart. */
 export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
   const narrow = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((field) => filter[field] !== undefined);
   const rows = sql.all<SettingRow>(
-    `SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, metric, value, low, high, runs, n, scope, run
-     FROM settings JOIN standings ON standings.setting = settings.id JOIN builds ON builds.id = settings.build
-     WHERE settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
-     ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
-     ORDER BY settings.id`,
+    `WITH chosen AS (
+       SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, newest
+       FROM settings JOIN builds ON builds.id = settings.build
+       WHERE newest > 0 AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
+       ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
+       ORDER BY newest DESC, settings.id DESC LIMIT ?)
+     SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen JOIN standings ON standings.setting = chosen.id
+     ${filter.metrics ? 'WHERE metric IN (SELECT value FROM json_each(?))' : ''} ORDER BY newest DESC, chosen.id DESC`,
     ...narrow.map((field) => JSON.stringify([filter[field]].flat().map((value) => (typeof value === 'boolean' ? Number(value) : value)))),
+    filter.limit ?? -1, // SQLite: no limit
+    ...(filter.metrics ? [JSON.stringify(filter.metrics)] : []),
   );
   const settings = new Map<number, StoredSetting>();
-  for (const { metric: name, value, low, high, runs, n, scope, run, valid, ...of } of rows) {
+  for (const { metric: name, value, low, high, runs, n, scope, run, valid, newest: _newest, ...of } of rows) {
     const setting = settings.get(of.id) ?? { ...of, valid: valid === 1, metrics: {} };
     settings.set(of.id, setting);
     setting.metrics[name] = { value, low, high, runs, n, scope, run };

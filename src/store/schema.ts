@@ -223,8 +223,10 @@ export const MIGRATIONS: readonly string[] = [
     suite   TEXT NOT NULL,
     threads INTEGER NOT NULL,
     valid   INTEGER NOT NULL,        -- its runs are all valid, or all not
+    newest  REAL NOT NULL DEFAULT 0, -- when its last run began
     UNIQUE (device, build, model, suite, threads, valid)
   ) STRICT;
+  CREATE INDEX settings_newest ON settings(newest);
 
   -- A metric of a run over all its prompts.
   CREATE TABLE figures (

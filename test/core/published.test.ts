@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { METRIC_NAMES } from '../../src/core/metric.ts';
-import { PublishedRow, publishedGroups, publishedOf, publishedText } from '../../src/core/published.ts';
+import { PublishedRow, publishedOf } from '../../src/core/published.ts';
+import { publishedGroups, publishedText } from '../../src/core/published_groups.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
 
 const { rows, stories } = publishedOf(file);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { publishedGroups } from '../../src/core/published.ts';
+import { publishedGroups } from '../../src/core/published_groups.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';

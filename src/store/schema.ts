@@ -260,6 +260,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN setting INTEGER REFERENCES settings(id);
   ALTER TABLE runs ADD COLUMN rolled INTEGER NOT NULL DEFAULT -1;   -- the revision that the figures are of
   CREATE INDEX runs_unrolled ON runs(id) WHERE status NOT IN ('queued', 'running') AND rolled <> revision;
+  CREATE INDEX runs_setting ON runs(setting, started);
   -- Filters of a list, without reading every run.
   CREATE INDEX runs_build ON runs(build, started);
   CREATE INDEX runs_model ON runs(model, started);

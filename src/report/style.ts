@@ -18,7 +18,8 @@ p{margin:0 0 8px}.note{color:var(--muted);font-size:13px}
 .apart .panel{border-style:dashed}
 svg{display:block;width:100%;height:auto;max-width:900px}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:13px}
+table{border-collapse:collapse;width:100%;font-size:13px;overflow-wrap:break-word}
+td{min-width:3em}
 th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;font-weight:400}
 thead th{color:var(--muted)}tbody th{font-weight:600}
 .figure{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}

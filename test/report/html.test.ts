@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
+import type { ComparisonRow } from '../../src/core/comparison.ts';
 import { publishedOf } from '../../src/core/published.ts';
 import type { Store } from '../../src/core/store.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
@@ -97,6 +98,50 @@ test('figures of a chart are those of its table, and invalid runs are in no char
   );
   assert.equal(await page.locator('svg').getByText('wrong').count(), 0);
   assert.match((await page.getByRole('region', { name: 'Runs', exact: true }).textContent()) ?? '', /wrong-output/);
+});
+
+test('comparisons are drawn with their intervals, and their verdicts stand in the table', browser, async (t) => {
+  const row = {
+    ...{ id: 'a', device: 'pi', model: 'tiny', suite: 'pair', threads: 2, metric: 'decode_rate', unit: 'tokens/s', better: 'higher' },
+    ...{
+      baseline: 'clang-14',
+      candidate: 'clang-19',
+      baselineMedian: 10,
+      candidateMedian: 11,
+      change: 0.1,
+      interval: [0.05, 0.15],
+      verdict: 'faster',
+    },
+    ...{ pairs: 8, invalidPairs: 0, p: 0.008, threshold: 0.02, noise: null, note: null },
+  } as const satisfies ComparisonRow;
+  const unknown = { ...row, device: '<b>pi4', change: -0.01, interval: [null, 0.03], verdict: 'unknown' } as const satisfies ComparisonRow;
+  const none = { ...row, device: 'same', change: null, interval: null, verdict: 'same code', pairs: 0 } as const satisfies ComparisonRow;
+  const { page } = await opened(t, html(material([summary()], { comparisons: [row, unknown, none] })));
+  const svg = page.locator('svg[aria-label^="Comparisons."]');
+  const place = async (verdict: string) => Number(await svg.locator(`circle.verdict-${verdict}`).getAttribute('cx'));
+  assert.equal(await svg.locator('circle').count(), 2, 'without pairs there is nothing to draw');
+  assert.ok((await place('faster')) > (await place('unknown')), 'faster lies to the right');
+  const cells = await page.getByRole('region', { name: 'Comparisons', includeHidden: true }).locator('tbody tr').allTextContents();
+  assert.match(cells[0] ?? '', /^piDecodeclang-19clang-14\+10\.0 %\+5\.0 % to \+15\.0 %8faster$/);
+  assert.match(cells[1] ?? '', /^<b>pi4.*−1\.0 %\? to \+3\.0 %8unknown$/);
+  assert.match(cells[2] ?? '', /^same.*\?–0same code$/);
+});
+
+test('a mail program that drops pictures, style sheets and folding still shows bars as long as their values', browser, async (t) => {
+  const runs = [30, 10].map((decode_rate) => summary({ id: `run-${decode_rate}`, device: `of-${decode_rate}`, metrics: metricsOf({ decode_rate }) }));
+  const kept = html(material(runs))
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<svg.*?<\/svg>/gs, '')
+    .replace(/<\/?(details|summary|main|section|header|footer)\b[^>]*>/g, '');
+  const { page } = await opened(t, kept, { javaScriptEnabled: false });
+  const bars = await page.locator('table').nth(1).locator('td div div').all();
+  const boxes = await Promise.all(bars.map((bar) => bar.boundingBox()));
+  assert.deepEqual(
+    boxes.map((box) => box?.height),
+    [10, 10],
+  );
+  assert.ok(Math.abs((boxes[0]?.width ?? 0) / (boxes[1]?.width ?? 1) - 3) < 0.1);
+  assert.ok(await page.getByText('30.4 tokens/s').first().isVisible());
 });
 
 test('it asks for nothing: no address, script, event or frame is in it', (t) => {

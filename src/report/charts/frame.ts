@@ -69,7 +69,7 @@ export function legend(names: readonly string[], width: number, top: number): { 
   const marks: Markup[] = [];
   let [x, y] = [0, top];
   names.forEach((name, i) => {
-    const taken = 22 + 7 * Math.min(32, plain(name).length);
+    const taken = 26 + 7.6 * Math.min(32, plain(name).length);
     if (x > 0 && x + taken > width) [x, y] = [0, y + 18];
     marks.push(
       h('rect', { ...colour(i), x: tidy(x), y: y + 2, width: 10, height: 10, rx: 2 }),

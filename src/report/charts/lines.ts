@@ -24,7 +24,7 @@ export function lines(
   const xs = kept.flatMap(({ points }) => points.map(([at]) => at));
   const ys = kept.flatMap(({ points }) => points.map(([, at]) => at));
   const names = legend(kept.length > 1 ? kept.map(({ name }) => name) : [], WIDTH, 4);
-  const [top, bottom] = [names.height + 10, names.height + height - 34];
+  const [top, bottom] = [names.height + 24, names.height + height - 34];
   const across = scale(least(xs), most(xs), x, LEFT, WIDTH - 14);
   const [low, high] = [zero ? Math.min(0, least(ys)) : least(ys), most(ys)];
   const up = scale(low, high > low ? high : low + Math.abs(low || 1) * 0.1, y, bottom, top);
@@ -32,7 +32,7 @@ export function lines(
     ...up.ticks.flatMap(({ at, label: text }) => [rule(LEFT, at, WIDTH - 14, at), label(LEFT - 6, at + 4, text, { anchor: 'end', tone: 'muted' })]),
     ...across.ticks.map(({ at, label: text }) => label(at, bottom + 16, text, { anchor: 'middle', tone: 'muted' })),
     label(WIDTH - 14, bottom + 30, across.unit, { anchor: 'end', tone: 'muted' }),
-    label(0, top - 1, up.unit, { tone: 'muted' }),
+    label(0, top - 12, up.unit, { tone: 'muted' }),
   ];
   const drawn = kept.map(({ name, points }, i) => {
     const { class: paint, fill: stroke } = colour(i);

@@ -4,7 +4,7 @@ import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
 import type { HistoryRun } from '../core/history.ts';
 import type { Marker } from '../core/joules.ts';
-import type { MetricName } from '../core/metric.ts';
+import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
 import type { SettingFilter, StoredSetting } from '../core/setting.ts';
 import type {
@@ -151,9 +151,8 @@ export class Query implements StoreReader {
   }
 
   metrics(): MetricName[] {
-    return this.sql
-      .read('list of metrics', () => this.sql.all<{ metric: MetricName }>('SELECT DISTINCT metric FROM standings'))
-      .map((row) => row.metric);
+    const has = (name: MetricName) => this.sql.get('SELECT 1 FROM standings WHERE metric = ? LIMIT 1', name) !== undefined;
+    return this.sql.read('list of metrics', () => METRIC_NAMES.filter(has));
   }
 
   origins(): StoredOrigin[] {

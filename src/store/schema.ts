@@ -257,6 +257,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (setting, metric)
   ) STRICT, WITHOUT ROWID;
 
+  CREATE INDEX standings_metric ON standings(metric);
+
   ALTER TABLE runs ADD COLUMN setting INTEGER REFERENCES settings(id);
   ALTER TABLE runs ADD COLUMN rolled INTEGER NOT NULL DEFAULT -1;   -- the revision that the figures are of
   CREATE INDEX runs_unrolled ON runs(id) WHERE status NOT IN ('queued', 'running') AND rolled <> revision;

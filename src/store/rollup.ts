@@ -140,14 +140,14 @@ const COLUMNS = {
 export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
   const narrow = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((field) => filter[field] !== undefined);
   const rows = sql.all<SettingRow>(
-    `WITH chosen AS (
+    `WITH chosen AS MATERIALIZED (
        SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, newest
        FROM settings JOIN builds ON builds.id = settings.build
        WHERE newest > 0 AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
        ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
        ORDER BY newest DESC, settings.id DESC LIMIT ?)
-     SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen JOIN standings ON standings.setting = chosen.id
-     ${filter.metrics ? 'WHERE metric IN (SELECT value FROM json_each(?))' : ''} ORDER BY newest DESC, chosen.id DESC`,
+     SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen CROSS JOIN standings ON standings.setting = chosen.id
+     ${filter.metrics ? 'WHERE +metric IN (SELECT value FROM json_each(?))' : ''} ORDER BY newest DESC, chosen.id DESC`,
     ...narrow.map((field) => JSON.stringify([filter[field]].flat().map((value) => (typeof value === 'boolean' ? Number(value) : value)))),
     filter.limit ?? -1, // SQLite: no limit
     ...(filter.metrics ? [JSON.stringify(filter.metrics)] : []),

@@ -22,7 +22,7 @@ export async function checkKernels(at: Context): Promise<void> {
   const report = parseReport(stdout);
   journal.sync();
   if (code === 0 && report?.ok) return;
-  const wrong = report?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
+  const wrong = wrongKernels(stdout);
   if (!report || wrong.length === 0) {
     throw new Error(
       `trit check could not be run on the device (status ${code}): ${stderr.trim().split('\n').pop()?.slice(0, 500) || 'it gave no report'}`,
@@ -31,6 +31,11 @@ export async function checkKernels(at: Context): Promise<void> {
   const evidence = `kernels differ from the specification (seed ${report.seed}): ${wrong.slice(0, 3).join('; ').slice(0, 2000)}`;
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; nothing was timed`);
+}
+
+/** The kernels that `trit check -o json` found wrong, each with what differs; none where this is no report. */
+export function wrongKernels(text: string): string[] {
+  return parseReport(text)?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
 }
 
 function parseReport(text: string): z.infer<typeof Report> | null {

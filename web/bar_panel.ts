@@ -1,10 +1,9 @@
 import { METRICS, type MetricName, metric } from '../src/core/metric.ts';
-import type { RunSummary } from '../src/core/run.ts';
 import { oneScope, SCOPES, type Scope } from '../src/core/scope.ts';
 import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
 import { bars, type Setting, seriesOf, settingsOf, type Workload } from './groups.ts';
-import { figure, measured, plural, range, tick } from './numbers.ts';
+import { count, figure, measured, plural, range, tick } from './numbers.ts';
 import { type Axis, current, go } from './state.ts';
 import { type Whisker, whiskers } from './whiskers.ts';
 
@@ -17,21 +16,25 @@ export interface Names {
 const ROW = 19; // height of a bar, px
 
 /** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. */
-export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: Workload | undefined, names: Names): void {
+export function barPanel(
+  place: HTMLElement,
+  side: 'left' | 'right',
+  workload: Workload | undefined,
+  names: Names,
+  known: readonly MetricName[],
+): void {
   const { axis: by, [side]: name } = current();
   const { title, definition, unit } = metric(name);
   const inner = seriesOf(by);
-  const having = (workload?.runs ?? []).filter((run) => run.metrics[name]);
-  const { scope, kept, others: apart } = oneScope(having, (run) => run.metrics[name]?.scope);
-  const settings = settingsOf(kept, name);
-  const { categories, series, cell } = bars(settings, by, (setting) => setting[inner], name);
+  const { scope, kept, others: apart } = oneScope(settingsOf(workload?.settings ?? [], name), (setting) => setting.scope ?? undefined);
+  const { categories, series, cell } = bars(kept, by, (setting) => setting[inner], name);
   const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
   const picture = canvas(label, side);
   const fullest = Math.max(1, ...categories.map((category) => series.filter((of) => cell(category, of)).length));
   const height = Math.max(120, categories.length * (fullest * ROW + 14) + 44);
   fill(
     place,
-    h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, workload?.runs ?? [])),
+    h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, known)),
     h('p', { class: 'note' }, `${definition}${scope === null ? '' : scopeNote(scope, apart)}`),
     categories.length === 0
       ? h('p', { class: 'empty' }, `No run here has ${title}.`)
@@ -47,7 +50,7 @@ export function barPanel(place: HTMLElement, side: 'left' | 'right', workload: W
 /** What these figures cover, and how many are left out because they cover something else. */
 function scopeNote(scope: Scope, apart: number): string {
   const row = SCOPES.find(({ name }) => name === scope);
-  return ` Scope ${scope}: ${row?.meaning}.${apart > 0 ? ` ${plural(apart, 'run')} of another scope cannot stand beside them.` : ''}`;
+  return ` Scope ${scope}: ${row?.meaning}.${apart > 0 ? ` ${plural(apart, 'setting')} of another scope cannot stand beside them.` : ''}`;
 }
 
 interface Drawing {
@@ -109,7 +112,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
       onClick: (_event, found) => {
         const bar = found[0];
         const setting = bar && at(bar.datasetIndex, bar.index);
-        if (setting?.runs[0]) go({ run: setting.runs[0].id });
+        if (setting) go({ run: setting.run });
       },
       onHover: (_event, found) => picture.classList.toggle('points', found.length > 0),
       plugins: {
@@ -118,7 +121,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
             title: ([item]) => (item ? describe(at(item.datasetIndex, item.dataIndex)) : ''),
             label: (item) => {
               const setting = at(item.datasetIndex, item.dataIndex);
-              return setting ? [measured(setting.value, name), range(setting.low, setting.high, name), plural(setting.runs.length, 'run')] : '';
+              return setting ? [measured(setting.value, name), range(setting.low, setting.high, name), plural(setting.runs, 'run')] : '';
             },
           },
         },
@@ -160,7 +163,6 @@ function tableRows(
       const setting = cell(category, of);
       if (!setting) return [];
       const rest = others(by, inner).map((key) => String(setting[key]));
-      const n = setting.runs.reduce((sum, run) => sum + (run.metrics[name]?.n ?? 0), 0);
       return [
         [
           setting.valid ? category : `${category} (not valid)`,
@@ -169,15 +171,15 @@ function tableRows(
           measured(setting.value, name),
           measured(setting.low, name),
           measured(setting.high, name),
-          String(n),
+          count(setting.n),
         ],
       ];
     }),
   );
 }
 
-function metricSelect(side: 'left' | 'right', name: MetricName, runs: readonly RunSummary[]): HTMLElement {
-  const known = METRICS.filter((row) => row.name === name || runs.some((run) => run.metrics[row.name]));
+function metricSelect(side: 'left' | 'right', name: MetricName, having: readonly MetricName[]): HTMLElement {
+  const known = METRICS.filter((row) => row.name === name || having.includes(row.name));
   const select = h(
     'select',
     { id: `metric-${side}`, onchange: () => go({ [side]: select.value }) },

@@ -8,13 +8,26 @@ import {
   LinearScale,
   LineController,
   LineElement,
+  LogarithmicScale,
   PointElement,
+  ScatterController,
   Tooltip,
 } from 'chart.js';
 import { plain } from '../src/core/plain.ts';
 import { type Child, h } from './dom.ts';
 
-Chart.register(BarController, BarElement, LineController, LineElement, PointElement, CategoryScale, LinearScale, Tooltip);
+Chart.register(
+  BarController,
+  BarElement,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  CategoryScale,
+  LinearScale,
+  LogarithmicScale,
+  Tooltip,
+);
 Chart.defaults.animation = false;
 Chart.defaults.maintainAspectRatio = false;
 
@@ -88,11 +101,11 @@ export function legend(names: readonly string[], all: readonly string[]): HTMLEl
   );
 }
 
-/** The figures of a chart, folded away below it. */
-export function tableBelow(caption: string, heads: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
+/** The figures of a chart below it, folded away unless `open`. */
+export function tableBelow(caption: string, heads: readonly string[], rows: readonly (readonly Child[])[], open = false): HTMLElement {
   return h(
     'details',
-    {},
+    { open },
     h('summary', {}, 'Table'),
     h(
       'div',

@@ -4,7 +4,7 @@ import type { RunSummary } from '../src/core/run.ts';
 import { headline } from '../src/core/stats.ts';
 import { flagChip, statusChip } from './chips.ts';
 import { type Child, h } from './dom.ts';
-import { follow } from './headline.ts';
+import { follow } from './links.ts';
 import { ago, dateAndTime, figure, measured, plural } from './numbers.ts';
 
 /** One column of the table of runs: a row here adds one. */
@@ -46,7 +46,7 @@ export const COLUMNS: readonly Column[] = [
     ...{ key: 'device', title: 'device', hint: 'Sort by device', looks: '', first: 'up' },
     value: (run) => run.device,
     cell: (run) => [
-      h('a', { href: `?run=${encodeURIComponent(run.id)}`, onclick: follow(run.id) }, run.device),
+      h('a', { href: `?run=${encodeURIComponent(run.id)}`, onclick: follow({ run: run.id }) }, run.device),
       h('span', { class: 'range narrow' }, `${run.toolchain} · ${plural(run.threads, 'thread')}`),
       h('span', { class: 'range narrow' }, run.model),
     ],

@@ -1,13 +1,14 @@
 import type { RunSummary } from '../src/core/run.ts';
-import { isValid } from '../src/core/validity.ts';
+import type { StoredSetting } from '../src/core/setting.ts';
 import { byId, fill, h } from './dom.ts';
+import { option } from './pick.ts';
 import { AXES, current, FILTERS, type FilterName, go } from './state.ts';
 
 const selects = new Map<FilterName, HTMLSelectElement>();
 const invalid = h('input', { type: 'checkbox', id: 'invalid', onchange: () => go({ invalid: invalid.checked }) });
 const clear = h(
   'button',
-  { type: 'button', class: 'link', onclick: () => go({ device: '', toolchain: '', model: '', suite: '', status: '' }) },
+  { type: 'button', class: 'link', onclick: () => go({ device: '', toolchain: '', model: '', suite: '', threads: '', status: '' }) },
   'Clear',
 );
 
@@ -31,41 +32,44 @@ export function prepareFilters(): void {
   );
 }
 
-/** Sets the controls to the state; their choices are what occurs in the runs. */
-export function drawFilters(runs: readonly RunSummary[]): void {
+/** Sets the controls to the state; their choices are what occurs in the settings and the runs. */
+export function drawFilters(runs: readonly RunSummary[], settings: readonly StoredSetting[], devices: readonly string[]): void {
   const state = current();
   for (const [name, select] of selects) {
-    const values = [...new Set([...runs.map((run) => run[name] as string), state[name]])].filter((value) => value !== '').sort();
+    const measured = name === 'status' ? [] : name === 'device' ? devices : settings.map((setting) => String(setting[name]));
+    const values = [...new Set([...measured, ...runs.map((run) => String(run[name])), state[name]])]
+      .filter((value) => value !== '')
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     const wanted = ['', ...values];
     const have = [...select.options].map(({ value }) => value);
     if (wanted.join('\n') !== have.join('\n'))
       fill(
         select,
         h('option', { value: '' }, 'all'),
-        values.map((value) => option(value)),
+        values.map((value) => option(value, value)),
       );
     select.value = state[name];
     select.classList.toggle('chosen', state[name] !== '');
   }
   invalid.checked = state.invalid;
   clear.hidden = FILTERS.every((name) => state[name] === '');
+  selects
+    .get('status')
+    ?.closest('label')
+    ?.toggleAttribute('hidden', state.page !== 'overview');
+  invalid.closest('label')?.toggleAttribute('hidden', state.page !== 'overview');
   for (const button of byId('axis').querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.dataset.axis === state.axis));
 }
 
 /** The runs that the filters leave. */
 export function filtered(runs: readonly RunSummary[]): RunSummary[] {
   const state = current();
-  return runs.filter((run) => FILTERS.every((name) => state[name] === '' || run[name] === state[name]));
+  return runs.filter((run) => FILTERS.every((name) => state[name] === '' || String(run[name]) === state[name]));
 }
 
-/** Those of them that are charted: never one under way, for it has only a part of its figures. */
-export function charted(runs: readonly RunSummary[]): RunSummary[] {
-  return current().invalid ? runs.filter(({ status }) => status !== 'running' && status !== 'queued') : runs.filter(isValid);
-}
-
-/** The value of an option is a name as it is, though its text may have escapes. */
-function option(value: string): HTMLOptionElement {
-  const made = h('option', {}, value);
-  made.value = value;
-  return made;
+/** The settings that the filters leave, those that are not valid only where one asks for them. */
+export function charted(settings: readonly StoredSetting[]): StoredSetting[] {
+  const state = current();
+  const fits = (setting: StoredSetting) => FILTERS.every((name) => name === 'status' || state[name] === '' || String(setting[name]) === state[name]);
+  return settings.filter((setting) => (setting.valid || state.invalid) && fits(setting));
 }

@@ -1,49 +1,20 @@
 import { type MetricName, metric } from '../src/core/metric.ts';
-import type { MetricSummary, RunSummary } from '../src/core/run.ts';
-import { headline, median } from '../src/core/stats.ts';
-import { isValid } from '../src/core/validity.ts';
+import type { Standing, StoredSetting } from '../src/core/setting.ts';
 import type { Axis } from './state.ts';
 
-/** All runs of one binary on one device with one model, suite and number of threads: the smallest thing that is measured again and again. */
-export interface Setting {
-  device: string;
-  toolchain: string;
-  threads: number;
-  model: string;
-  suite: string;
-  /** Its runs are all valid, or all not. */
-  valid: boolean;
-  /** Median over the runs of what stands for the metric in each. */
-  value: number;
-  /** Lowest and highest raw value of all of them. */
-  low: number;
-  high: number;
-  /** Newest first. */
-  runs: RunSummary[];
-}
+/** What a setting gave in one metric. */
+export interface Setting extends Standing, Pick<StoredSetting, 'device' | 'toolchain' | 'threads' | 'model' | 'suite' | 'valid'> {}
 
-/** Groups the runs that have the metric; runs come newest first. */
-export function settingsOf(runs: readonly RunSummary[], name: MetricName): Setting[] {
-  const groups = new Map<string, RunSummary[]>();
-  for (const run of runs) {
-    if (!run.metrics[name]) continue;
-    const key = JSON.stringify([run.device, run.build.sha256, run.toolchain, run.build.flags, run.model, run.suite, run.threads, isValid(run)]);
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  return [...groups.values()].map((group) => {
-    const { device, toolchain, threads, model, suite } = group[0] as RunSummary;
-    const summaries = group.map((run) => run.metrics[name] as MetricSummary);
-    return {
-      ...{ device, toolchain, threads, model, suite, valid: isValid(group[0] as RunSummary), runs: group },
-      value: median(summaries.map((summary) => headline(name, summary))),
-      low: Math.min(...summaries.map(({ min }) => min)),
-      high: Math.max(...summaries.map(({ max }) => max)),
-    };
+/** Those of the settings that have the metric. */
+export function settingsOf(settings: readonly StoredSetting[], name: MetricName): Setting[] {
+  return settings.flatMap(({ device, toolchain, threads, model, suite, valid, metrics }) => {
+    const found = metrics[name];
+    return found ? [{ ...found, device, toolchain, threads, model, suite, valid }] : [];
   });
 }
 
 /** The better of two settings: a valid one before one that is not, then by the direction of the metric. */
-function better(a: Setting, b: Setting, name: MetricName): Setting {
+function better<Of extends Setting>(a: Of, b: Of, name: MetricName): Of {
   if (a.valid !== b.valid) return a.valid ? a : b;
   return metric(name).better === 'lower' ? (b.value < a.value ? b : a) : b.value > a.value ? b : a;
 }
@@ -93,19 +64,22 @@ export function bars(settings: readonly Setting[], axis: Axis, series: (setting:
 export interface Workload {
   model: string;
   suite: string;
-  runs: RunSummary[];
+  settings: StoredSetting[];
+  runs: number;
 }
 
-/** The workloads of these runs, the one that was measured in the most settings first. */
-export function workloads(runs: readonly RunSummary[]): Workload[] {
+/** The workloads of these settings, the one with a decode rate in the most settings first. */
+export function workloads(settings: readonly StoredSetting[]): Workload[] {
   const found = new Map<string, Workload>();
-  for (const run of runs) {
-    const key = JSON.stringify([run.model, run.suite]);
-    const workload = found.get(key) ?? { model: run.model, suite: run.suite, runs: [] };
+  for (const setting of settings) {
+    const { model, suite } = setting;
+    const key = JSON.stringify([model, suite]);
+    const workload = found.get(key) ?? { model, suite, settings: [], runs: 0 };
     found.set(key, workload);
-    workload.runs.push(run);
+    workload.settings.push(setting);
+    workload.runs += Math.max(0, ...Object.values(setting.metrics).map(({ runs }) => runs));
   }
-  const settings = new Map([...found.values()].map((workload) => [workload, settingsOf(workload.runs, 'decode_rate').length]));
-  const of = (workload: Workload) => settings.get(workload) ?? 0;
-  return [...found.values()].sort((a, b) => of(b) - of(a) || b.runs.length - a.runs.length || a.model.localeCompare(b.model));
+  const decodes = new Map([...found.values()].map((workload) => [workload, settingsOf(workload.settings, 'decode_rate').length]));
+  const of = (workload: Workload) => decodes.get(workload) ?? 0;
+  return [...found.values()].sort((a, b) => of(b) - of(a) || b.runs - a.runs || a.model.localeCompare(b.model));
 }

@@ -1,7 +1,7 @@
 import type { RunSummary } from '../src/core/run.ts';
 import type { RunProgress } from '../src/core/store.ts';
 import { byId, fill, h } from './dom.ts';
-import { follow } from './headline.ts';
+import { follow } from './links.ts';
 import { ago, figure, plural } from './numbers.ts';
 import { current } from './state.ts';
 
@@ -51,10 +51,15 @@ export function liveNews(news: readonly RunProgress[]): boolean {
   return moved;
 }
 
-/** Draws the cards, or only that of the run that is open; `runs` tells what each one is. */
+/** The runs that are under way, by device. */
+export function runningNow(): Map<string, RunProgress> {
+  return new Map([...cards.values()].map(({ progress }) => [progress.device, progress]));
+}
+
+/** Draws the cards on the pages that are of devices, or only that of the run that is open; `runs` tells what each one is. */
 export function drawLive(runs: readonly RunSummary[]): void {
-  const { run: open } = current();
-  for (const [id, { element }] of cards) element.hidden = open !== '' && open !== id;
+  const { run: open, page } = current();
+  for (const [id, { element }] of cards) element.hidden = open === '' ? page !== 'overview' && page !== 'devices' : open !== id;
   byId('live').hidden = ![...cards.values()].some(({ element }) => !element.hidden);
   const place = byId('live-cards');
   for (const { element } of cards.values()) if (element.parentNode !== place) place.append(element);
@@ -76,7 +81,7 @@ function drawCard({ progress, rates, element }: Card, run: RunSummary | undefine
     h(
       'div',
       { class: 'live-what' },
-      h('a', { href: `?run=${encodeURIComponent(id)}`, onclick: follow(id) }, device),
+      h('a', { href: `?run=${encodeURIComponent(id)}`, onclick: follow({ run: id }) }, device),
       run && h('span', { class: 'note' }, `${run.model} · ${run.toolchain} · ${plural(run.threads, 'thread')}`),
     ),
     h('div', { class: 'live-rate' }, decodeRate === null ? '' : [h('strong', {}, figure(decodeRate)), ' tokens/s'], trail(rates)),

@@ -1,4 +1,4 @@
-import { number, quantity } from '../src/core/format.ts';
+import { duration as inWords, number, quantity } from '../src/core/format.ts';
 import { type MetricName, metric } from '../src/core/metric.ts';
 
 /** The rounding of core/format.ts, written as the reader's locale writes numbers: "57,1 ms" in German. */
@@ -27,6 +27,25 @@ export function range(low: number, high: number, name: MetricName): string {
 /** A value beside an axis: no more digits than it needs. */
 export function tick(value: string | number): string {
   return new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(Number(value));
+}
+
+/** A share as percent with its sign: "+3.2 %"; below 10 % with one more digit than above. */
+export function percent(share: number | null): string {
+  if (share === null || !Number.isFinite(share)) return '–';
+  const digits = Math.abs(share) < 0.1 ? 1 : 0;
+  return `${new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'exceptZero' }).format(share * 100)} %`;
+}
+
+/** Day and month; the year where it is another than now. */
+export function day(ms: number, now = new Date()): string {
+  const date = new Date(ms);
+  const year = date.getFullYear() === now.getFullYear() ? undefined : ('numeric' as const);
+  return date.toLocaleDateString(undefined, { day: 'numeric', month: 'short', year });
+}
+
+/** Seconds as "45 s", "4 min 5 s". */
+export function duration(seconds: number): string {
+  return localised(inWords(seconds));
 }
 
 /** A whole number. */

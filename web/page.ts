@@ -1,65 +1,125 @@
-import type { Published } from '../src/core/published.ts';
-import type { RunSummary } from '../src/core/run.ts';
-import type { RunDetail, StoredDevice } from '../src/core/store.ts';
-import { fetchDevices, fetchPublished, fetchRun, fetchRuns, fetchSome, MOST_RUNS } from './api.ts';
+import { fetchRun, fetchSome, MOST_RUNS } from './api.ts';
 import { barPanel } from './bar_panel.ts';
+import { drawBenches, leaveBenches } from './benches.ts';
 import { sweep } from './chart.ts';
-import { byId, fill } from './dom.ts';
+import { drawCompare } from './compare.ts';
+import { data, fetchAgain, need, needDevices } from './data.ts';
+import { deviceCards } from './device_cards.ts';
+import { drawDevices } from './devices.ts';
+import { byId, fill, h } from './dom.ts';
 import { charted, drawFilters, filtered, prepareFilters } from './filters.ts';
 import { workloads } from './groups.ts';
-import { headline } from './headline.ts';
+import { follow as followLink } from './links.ts';
 import { followLive } from './live.ts';
-import { drawLive, liveNews } from './live_cards.ts';
+import { drawLive, liveNews, runningNow } from './live_cards.ts';
 import { plural } from './numbers.ts';
+import { PAGES, type PageName } from './pages.ts';
+import { drawPareto } from './pareto.ts';
 import { drawPublished } from './published.ts';
+import { drawRoofline } from './roofline.ts';
 import { drawNoRun, drawRun } from './run_view.ts';
 import { drawTable, prepareTable } from './runs_table.ts';
-import { current, go, onChange } from './state.ts';
+import { current, onChange, toPage, writeState } from './state.ts';
+import { drawSuites } from './suites.ts';
+import { drawTrends } from './trends.ts';
 
-/** What the page knows. */
-let runs: RunSummary[] = [];
-let devices: StoredDevice[] = [];
-let published: Published | null = null;
-let detail: RunDetail | null = null;
-/** What the charts were drawn from, so that news of something else leaves them alone. */
-let chartedLast = '';
+/** What was drawn last, so that news of something else leave it alone. */
+let drawnLast = '';
 
-function drawOverview(again = false): void {
-  drawFilters(runs);
-  const left = filtered(runs);
-  drawTable(left);
-  const drawn = charted(left);
-  const [first, ...others] = workloads(drawn);
-  const { axis, left: one, right: two } = current();
-  const key = JSON.stringify([axis, one, two, drawn.map(({ id, ended }) => [id, ended])]);
-  if (key === chartedLast && !again) return;
-  chartedLast = key;
-  headline(byId('headline'), first, others, devices);
+function drawOverview(again: boolean): void {
+  const settings = charted([...data.settings.values()]);
+  const [first, ...others] = workloads(settings);
+  drawTable(filtered(data.runs));
+  const { axis, left, right, invalid, device } = current();
+  const devices = data.devices.filter(({ id }) => device === '' || id === device);
+  deviceCards(byId('headline'), first, others, devices, runningNow());
+  const key = JSON.stringify([axis, left, right, first?.settings]);
+  if (key === drawnLast && !again) return;
+  drawnLast = key;
   const names = { device: namesOf('device'), toolchain: namesOf('toolchain') };
   byId('charts-note').textContent =
-    `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${current().invalid ? ' Pale bars are not valid.' : ''}`;
-  barPanel(byId('chart-left'), 'left', first, names);
-  barPanel(byId('chart-right'), 'right', first, names);
+    `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${invalid ? ' Pale bars are not valid.' : ''}`;
+  barPanel(byId('chart-left'), 'left', first, names, data.known);
+  barPanel(byId('chart-right'), 'right', first, names, data.known);
 }
 
+/** The pages that are drawn whole into #page. */
+const DRAW: Partial<Record<PageName, (place: HTMLElement) => void>> = {
+  compare: (place) => drawCompare(place, charted([...data.settings.values()]), data.judged ?? [], data.known),
+  trends: (place) => drawTrends(place, data.history.series, data.known),
+  pareto: (place) => drawPareto(place, charted([...data.settings.values()]), namesOf('device'), data.known),
+  roofline: (place) => drawRoofline(place, charted([...data.settings.values()]), data.devices, namesOf('device')),
+  devices: (place) => drawDevices(place, data.devices),
+  suites: (place) => drawSuites(place, data.suites ?? [], [...data.settings.values()]),
+};
+
+/** Those that the filters narrow. */
+const FILTERED: readonly PageName[] = ['overview', 'compare', 'trends', 'pareto', 'roofline'];
+
 function namesOf(key: 'device' | 'toolchain'): string[] {
-  return [...new Set(runs.map((run) => run[key]))].sort();
+  const measured = [...data.settings.values()].map((setting) => setting[key]);
+  return [...new Set([...measured, ...(key === 'device' ? data.devices.filter(({ runs }) => runs > 0).map(({ id }) => id) : [])])].sort();
 }
 
 /** Draws what the address says. `again`: also what has not changed, because colours have. */
 function draw(again = false): void {
-  const { run } = current();
-  byId('overview').hidden = run !== '';
-  byId('run').hidden = run === '';
-  if (run === '') drawOverview(again);
-  else if (detail?.id === run) drawRun(detail);
-  document.title = run === '' ? 'fleet' : `${detail?.id === run ? detail.device : run} – fleet`;
-  fill(
-    byId('totals'),
-    `${plural(runs.length, 'run')}${runs.length >= MOST_RUNS ? ' (the newest)' : ''} on ${plural(namesOf('device').length, 'device')}`,
-  );
-  drawLive(runs);
+  const { run, page } = current();
+  const shown = run === '' ? page : 'run';
+  for (const [id, on] of [
+    ['overview', shown === 'overview'],
+    ['run', shown === 'run'],
+    ['published', shown === 'published'],
+    ['benches', shown === 'devices'],
+    ['page', shown !== 'run' && DRAW[page] !== undefined],
+    ['filtering', shown !== 'run' && FILTERED.includes(page)],
+  ] as const)
+    byId(id).hidden = !on;
+  drawLinks();
+  drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
+  byId('partial').hidden = !data.partial || data.settingsOf !== '{}';
+  if (shown === 'overview') drawOverview(again);
+  else if (shown === 'run') drawOpen();
+  else if (shown === 'published' && data.published) drawPublished(byId('published'), data.published);
+  else keepingFocus(() => DRAW[page]?.(byId('page')));
+  document.title = shown === 'overview' ? 'fleet' : `${shown === 'run' ? (data.detail?.id === run ? data.detail.device : run) : page} – fleet`;
+  const runs = data.devices.reduce((sum, device) => sum + device.runs, 0);
+  fill(byId('totals'), `${plural(runs, 'run')} on ${plural(data.devices.filter((device) => device.runs > 0).length, 'device')}`);
+  drawLive(data.runs);
   sweep();
+}
+
+function drawOpen(): void {
+  if (data.detail?.id === current().run) drawRun(data.detail);
+}
+
+/** What is drawn anew keeps the focus where it was. */
+function keepingFocus(act: () => void): void {
+  const { focus } = (document.activeElement as HTMLElement | null)?.dataset ?? {};
+  act();
+  if (focus) document.querySelector<HTMLElement>(`#page [data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+}
+
+function drawLinks(): void {
+  const { page, run } = current();
+  for (const [i, name] of PAGES.entries()) {
+    const found = byId('pages').children[i] as HTMLAnchorElement | undefined;
+    const anchor = found ?? byId('pages').appendChild(h('a', {}, name[0]?.toUpperCase() + name.slice(1)));
+    anchor.setAttribute('href', writeState({ ...current(), ...toPage(name) }));
+    if (name === page && run === '') anchor.setAttribute('aria-current', 'page');
+    else anchor.removeAttribute('aria-current');
+    if (!found) anchor.addEventListener('click', (event) => followLink(toPage(name))(event));
+  }
+}
+
+/** Draws at once what is known, then what had to be fetched. */
+async function show(): Promise<void> {
+  const address = writeState(current());
+  if (await need()) {
+    if (writeState(current()) !== address) return;
+  }
+  draw();
+  if (current().page === 'devices' && current().run === '') await drawBenches(byId('benches'));
+  else leaveBenches();
 }
 
 /** Fetches and shows the run that the address names. */
@@ -69,27 +129,32 @@ async function openRun(focus: boolean): Promise<void> {
   try {
     const found = await fetchRun(run);
     if (current().run !== run) return;
-    detail = found;
+    data.detail = found;
     draw();
   } catch (error) {
     if (current().run !== run) return;
-    detail = null;
+    data.detail = null;
     draw();
     drawNoRun((error as Error).message);
   }
   if (focus) byId('run-title').focus({ preventScroll: true });
 }
 
-/** Brings summaries of these runs up to date. */
+/** Brings summaries of these runs up to date, and the figures where one of them ended. */
 async function refresh(ids: readonly string[]): Promise<void> {
   const found = new Map((await fetchSome(ids)).map((run) => [run.id, run]));
-  runs = [...runs.filter(({ id }) => !found.has(id)), ...found.values()]
+  const before = new Map(data.runs.map((run) => [run.id, run]));
+  data.runs = [...data.runs.filter(({ id }) => !found.has(id)), ...found.values()]
     .sort((a, b) => b.started - a.started || (a.id < b.id ? 1 : -1))
     .slice(0, MOST_RUNS);
-  if (current().run === '') draw();
-  else drawLive(runs);
-  const ended = detail && found.get(detail.id);
-  if (detail && ended && current().run === detail.id && ended.status !== detail.status) await openRun(false);
+  const isOver = ({ status }: { status: string }) => status !== 'running' && status !== 'queued';
+  const moved = [...found.values()].some((run) => isOver(run) || !before.has(run.id));
+  if (moved) await fetchAgain();
+  if (current().run !== '') drawLive(data.runs);
+  else if (moved) await show();
+  else if (current().page === 'overview') draw();
+  const ended = data.detail && found.get(data.detail.id);
+  if (data.detail && ended && current().run === data.detail.id && ended.status !== data.detail.status) await openRun(false);
 }
 
 function problem(error: unknown): void {
@@ -101,15 +166,18 @@ function problem(error: unknown): void {
 function gather(pause: number, act: (ids: readonly string[]) => Promise<void>): (id: string) => void {
   const waiting = new Set<string>();
   let timer: number | null = null;
-  return (id) => {
-    waiting.add(id);
-    if (timer !== null) return;
+  const later = () => {
     timer = window.setTimeout(() => {
       timer = null;
       const ids = [...waiting].slice(0, 100);
       for (const done of ids) waiting.delete(done);
+      if (waiting.size > 0) later();
       act(ids).catch(problem);
     }, pause);
+  };
+  return (id) => {
+    waiting.add(id);
+    if (timer === null) later();
   };
 }
 
@@ -118,7 +186,7 @@ function follow(): void {
   followLive(
     (news) => {
       liveNews(news);
-      drawLive(runs);
+      drawLive(data.runs);
       for (const { id } of news) later(id);
     },
     (up) => {
@@ -130,29 +198,28 @@ function follow(): void {
 
 async function start(): Promise<void> {
   prepareFilters();
-  prepareTable(() => drawTable(filtered(runs)));
+  prepareTable(() => drawTable(filtered(data.runs)));
   onChange((before) => {
-    const { run } = current();
-    draw();
-    if (run === before.run) return;
-    if (run === '') return byId('main').focus({ preventScroll: true });
-    scrollTo(0, 0);
-    void openRun(true);
+    const { run, page } = current();
+    if (run !== before.run && run !== '') {
+      leaveBenches();
+      draw();
+      scrollTo(0, 0);
+      return void openRun(true);
+    }
+    show().catch(problem);
+    if (run === before.run && page === before.page) return;
+    byId('main').focus({ preventScroll: true });
+    if (page !== before.page) scrollTo(0, 0);
   });
-  byId('home').addEventListener('click', (event) => {
-    event.preventDefault();
-    go({ run: '', prompt: '' });
-  });
+  byId('home').addEventListener('click', followLink(toPage('overview')));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw(true));
-  // Runs and the open run side by side: neither waits for the other.
-  const [list, known] = await Promise.all([fetchRuns(), fetchDevices(), openRun(false)]);
-  runs = list;
-  devices = known.devices;
-  if (known.problem !== null) problem(new Error(known.problem));
-  draw();
+  drawLinks();
+  // All side by side: none waits for another.
+  await Promise.all([need(), needDevices(), openRun(false)]);
+  if (data.problem !== null) problem(new Error(data.problem));
+  await show();
   follow();
-  published = await fetchPublished();
-  drawPublished(byId('published'), published);
 }
 
 start().catch(problem);

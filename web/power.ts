@@ -23,10 +23,10 @@ interface Strip {
   lines: Line[];
 }
 
-/** Power, heat, clock and speed over one time line, the run's own: what happened together stands above each other. */
+/** Power, heat, clock, memory and speed over one time line, the run's own: what happened together stands above each other. */
 export function power(place: HTMLElement, run: RunDetail): boolean {
   const strips = stripsOf(run).filter(({ lines }) => lines.length > 0);
-  if (!strips.some(({ id }) => id !== 'speed')) return false;
+  if (strips.length === 0) return false;
   const ends = strips.flatMap(({ lines }) => lines.flatMap(({ points }) => [points[0]?.x ?? 0, points.at(-1)?.x ?? 0]));
   const [from, to] = [Math.min(...ends), Math.max(...ends)];
   const pictures = strips.map((strip) =>
@@ -40,11 +40,11 @@ export function power(place: HTMLElement, run: RunDetail): boolean {
   );
   fill(
     place,
-    h('div', { class: 'panel-head' }, h('h3', { id: 'power-title' }, 'Power, heat, clock and speed')),
+    h('div', { class: 'panel-head' }, h('h3', { id: 'power-title' }, 'The run over time')),
     h(
       'p',
       { class: 'note' },
-      'Over the seconds of the run. Timed requests run while nothing is read; the traces are of idle stretches and sampled requests.',
+      'Tokens, power, heat, clock and memory over the seconds of the run. Timed requests run while nothing is read; the traces are of idle stretches and sampled requests, memory is of one of its own.',
     ),
     scopes(run),
     strips.map((strip, i) => [
@@ -56,7 +56,7 @@ export function power(place: HTMLElement, run: RunDetail): boolean {
         ),
       h('div', { class: 'canvas', '--height': '150px' }, pictures[i] as HTMLElement),
     ]),
-    tableBelow('Power, heat, clock and speed over the run', ['trace', 'lowest', 'median', 'highest'], rows),
+    tableBelow('The run over time', ['trace', 'lowest', 'median', 'highest'], rows),
   );
   const colours = palette();
   for (const [i, { lines, axis: title, by, unit }] of strips.entries()) {
@@ -139,7 +139,8 @@ function stripsOf(run: RunDetail): Strip[] {
       lines: of('temperature').map((one) => line('', [one], plainPoints)),
     },
     { ...{ id: 'frequency', title: 'Clock', unit: 'Hz', by: 1e9, axis: 'GHz' }, lines: of('frequency').map((one) => line('', [one], plainPoints)) },
-    { ...{ id: 'speed', title: 'Decode', unit: 'tokens/s', by: 1, axis: 'tokens/s' }, lines: speeds(run) },
+    { ...{ id: 'memory', title: 'Memory', unit: 'B', by: 1e9, axis: 'GB' }, lines: memories(run) },
+    { ...{ id: 'speed', title: 'Tokens', unit: 'tokens/s', by: 1, axis: 'tokens/s' }, lines: speeds(run) },
   ];
 }
 
@@ -177,6 +178,17 @@ function speeds({ series, windows }: RunDetail): Line[] {
         ];
   });
   return points.length === 0 ? [] : [{ name: '', points: thinned(points.sort((a, b) => a.x - b.x)) }];
+}
+
+/** The memory traces begin with their own request: the journal says when that was. */
+function memories({ series, events, begun }: RunDetail): Line[] {
+  const phase = events.findLast(({ kind, data }) => kind === 'phase' && data.phase === 'memory');
+  if (!phase || begun === null) return [];
+  const offset = phase.mono - begun;
+  return ['rss', 'pss'].flatMap((name) => {
+    const found = series.findLast((one) => one.series === name && one.values.length > 1);
+    return found ? [{ name: name.toUpperCase(), points: thinned(found.times.map((x, i) => ({ x: x + offset, y: found.values[i] as number }))) }] : [];
+  });
 }
 
 /** Where nothing was read for long, the line is broken. */

@@ -4,8 +4,9 @@ import type { MetricSummary } from '../src/core/run.ts';
 import { headline } from '../src/core/stats.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import { flagChip, statusChip } from './chips.ts';
+import { commandOf } from './command.ts';
 import { conditions } from './conditions.ts';
-import { byId, type Child, fill, h } from './dom.ts';
+import { block, byId, type Child, fill, h } from './dom.ts';
 import { memory } from './memory.ts';
 import { ago, dateAndTime, measured, plural, range } from './numbers.ts';
 import { journalTail, outputs } from './outputs.ts';
@@ -43,10 +44,11 @@ export function drawRun(run: RunDetail): void {
     run.message !== null && h('p', { class: 'message' }, run.message),
     evidence(run),
     tiles(run),
-    promptTable(run),
-    h('div', { class: 'panels' }, traces, memories),
     powers,
+    h('div', { class: 'panels' }, traces, memories),
+    promptTable(run),
     conditions(run),
+    h('section', { 'aria-labelledby': 'command-title' }, h('h3', { id: 'command-title' }, 'The same again'), block(commandOf(run), 'Command')),
     outputs(run.outputs),
     journalTail(run.events),
   );
@@ -62,7 +64,7 @@ export function drawNoRun(sentence: string): void {
 }
 
 function back(): HTMLElement {
-  return h('button', { type: 'button', class: 'link back', onclick: () => go({ run: '', prompt: '' }) }, '← All runs');
+  return h('button', { type: 'button', class: 'link back', onclick: () => go({ run: '', prompt: '' }) }, '← Back');
 }
 
 function evidence(run: RunDetail): Child {
@@ -135,7 +137,7 @@ function promptTable(run: RunDetail): Child {
       { class: 'panel flush' },
       h(
         'div',
-        { class: 'scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'metrics-title' },
+        { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of metrics' },
         h(
           'table',
           {},

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
 
 /** "a,b" as a list without empty or repeated parts. */
 export function list(text: string): string[] {
@@ -25,4 +26,12 @@ export function wholes(low: number, high: number): (text: string) => number[] {
 export function cpuList(text: string): string {
   if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) throw new InvalidArgumentError('write CPUs like 0-3,6.');
   return text;
+}
+
+/** Names of metrics. */
+export function metricList(text: string): MetricName[] {
+  return list(text).map((name) => {
+    if (!METRIC_NAMES.includes(name as MetricName)) throw new InvalidArgumentError(`metrics are ${METRIC_NAMES.join(', ')}.`);
+    return name as MetricName;
+  });
 }

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { runBeside } from '../../agents/beside.ts';
+import { wrongKernels } from '../../agents/proof.ts';
 import { type Build, type BuildSpec, specLabel } from '../core/build.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Job, ModelSource } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
-import { plain } from '../core/plain.ts';
+import { clip, plain } from '../core/plain.ts';
 import { newRunId } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
@@ -29,6 +30,16 @@ import { contextFor, fastCores, preflight } from './preflight.ts';
 const TIMEOUT = 900;
 const DAY = 86_400;
 
+/** A build that is wanted on a device. */
+export interface Wanted extends BuildSpec {
+  /** Folder with the kernels/ to build (default: this copy's). */
+  sources?: string;
+  /** It is built already. */
+  made?: Build;
+  /** What to call it, where toolchain and flags do not tell it from the others. */
+  name?: string;
+}
+
 /** What the devices of one call share. */
 export interface Bench {
   context: Context;
@@ -38,7 +49,7 @@ export interface Bench {
   parent?: Model;
   suite: Suite;
   /** What to build for each device. */
-  builds: readonly BuildSpec[];
+  builds: readonly Wanted[];
   signal: AbortSignal;
   onStep(device: string, text: string): void;
   onBegin(run: string, device: string, label: string): void;
@@ -47,7 +58,7 @@ export interface Bench {
 
 /** A run that can be begun: its build is on the device. */
 export interface Planned {
-  spec: BuildSpec;
+  spec: Wanted;
   build: Build;
   binary: string;
   threads: number;
@@ -73,7 +84,7 @@ export class BenchDevice {
    * sentence for each toolchain that cannot. Throws where the device itself cannot be used.
    */
   async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
-    const { store, options, model, context, onStep } = this.#bench;
+    const { store, model, onStep } = this.#bench;
     const { id } = this.device;
     metersOf(this.device); // what they lack is told before anything is built
     onStep(id, 'connecting');
@@ -83,7 +94,6 @@ export class BenchDevice {
     this.#facts = facts;
     store.saveFacts(this.device, facts);
     await finishEarlier(connection, this.#following);
-    const target = targetOf(facts);
     const planned: Planned[] = [];
     const failures: string[] = [];
     const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
@@ -92,12 +102,7 @@ export class BenchDevice {
     for (const spec of this.#bench.builds) {
       this.#bench.signal.throwIfAborted();
       try {
-        onStep(id, `building with ${specLabel(spec)} for ${target}`);
-        const made = await build({ ...spec, target, root: context.root });
-        store.saveBuild(made);
-        onStep(id, `sending trit (${specLabel(spec)})`);
-        const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
-        for (const threads of options.threads ?? [fastCores(facts, this.#cpus)]) planned.push({ spec, build: made, binary, threads });
+        planned.push(...(await this.supply(spec)));
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
         failures.push(error.message);
@@ -118,6 +123,31 @@ export class BenchDevice {
     return { planned, failures };
   }
 
+  /** Builds for the device and brings it there: a plan for each number of threads. Throws a FleetError where the compiler or the device refuses. */
+  async supply(spec: Wanted): Promise<Planned[]> {
+    const { store, options, context, onStep } = this.#bench;
+    const { id } = this.device;
+    const facts = this.#facts as Facts;
+    const target = targetOf(facts);
+    const name = nameOf(spec);
+    if (spec.made && spec.made.target !== target) throw new FleetError(`${name} was built for ${spec.made.target}, and ${id} needs ${target}`);
+    if (!spec.made) onStep(id, `building with ${name} for ${target}`);
+    const made = spec.made ?? (await build({ toolchain: spec.toolchain, flags: spec.flags, target, root: context.root, sources: spec.sources }));
+    store.saveBuild(made);
+    onStep(id, `sending trit (${name})`);
+    const [binary = ''] = await deploy(this.#connection as Connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
+    return (options.threads ?? [fastCores(facts, this.#cpus)]).map((threads) => ({ spec, build: made, binary, threads }));
+  }
+
+  /** Does `trit check` find every kernel of a build right on this device? Else a sentence. */
+  async wrongOutput({ binary, spec }: Planned): Promise<string | null> {
+    this.#bench.onStep(this.device.id, `checking trit (${nameOf(spec)})`);
+    const { code, stdout, stderr } = await (this.#connection as Connection).exec([binary, 'check', '-o', 'json'], { timeoutMs: 1000 * TIMEOUT });
+    if (code === 0) return null;
+    const why = wrongKernels(stdout).slice(0, 3).join('; ') || reason(stderr.trim()) || `status ${code}`;
+    return `it does not pass trit check: ${clip(plain(why), 300)}`;
+  }
+
   /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */
   async run({ spec, build, binary, threads }: Planned): Promise<string> {
     const { store, suite, model, options, context, signal } = this.#bench;
@@ -136,7 +166,7 @@ export class BenchDevice {
       ...{ id, device: this.device.id, toolchain: build.toolchain, build, model: model.name, suite: suite.name, suiteVersion: suite.version },
       ...{ threads, cpus: job.cpus, emulated: this.device.emulated, facts, journal: journalOf(job, facts, home), started: Date.now() },
     });
-    this.#bench.onBegin(id, this.device.id, `${specLabel(spec)} ×${threads}`);
+    this.#bench.onBegin(id, this.device.id, `${nameOf(spec)} ×${threads}`);
     const connection = this.#connection as Connection;
     let meters: RunMeters | null = null;
     try {
@@ -182,6 +212,10 @@ export class BenchDevice {
     const { store, context, onRecord, signal } = this.#bench;
     return { store, device: this.device.id, signal, reconnect: () => this.#connect(), say: (sentence) => context.say(plain(sentence)), onRecord };
   }
+}
+
+function nameOf(spec: Wanted): string {
+  return spec.name ?? specLabel(spec);
 }
 
 /** A call on a dying link may reject a moment before the link itself is declared lost. */

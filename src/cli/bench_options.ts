@@ -1,3 +1,4 @@
+import type { BuildCause } from '../core/epoch.ts';
 import type { MetricName } from '../core/metric.ts';
 
 /** What `fleet bench` was asked to do. */
@@ -23,4 +24,42 @@ export interface BenchOptions {
 export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags'> {
   metric: [MetricName, ...MetricName[]];
   noise?: boolean;
+}
+
+/** What `fleet bisect` was asked to do. */
+export interface BisectOptions extends Omit<BenchOptions, 'toolchain' | 'threads' | 'repetitions'> {
+  toolchain: string;
+  threads?: number;
+  metric: [MetricName, ...MetricName[]];
+  good?: string;
+  bad?: string;
+  over?: string[];
+  repository?: string;
+  again?: boolean;
+}
+
+/** What `fleet check` was asked to do. */
+export interface CheckOptions {
+  against: string;
+  maxRegression: number;
+  metric: [MetricName, ...MetricName[]];
+  device?: string[];
+  strict?: boolean;
+  junit?: string;
+  markdown?: string;
+  measure?: boolean;
+  suite: string;
+  modelFile?: string;
+  wait?: number | true;
+  acceptNewHostKey?: boolean;
+}
+
+/** What `fleet history` was asked to do. */
+export interface HistoryOptions {
+  metric: MetricName[];
+  across?: BuildCause[];
+  confirm?: boolean;
+  suiteFile?: string;
+  modelFile?: string;
+  acceptNewHostKey?: boolean;
 }

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BuildSpec } from '../core/build.ts';
-import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
-import { cpuList, list, whole, wholes } from './arguments.ts';
+import type { MetricName } from '../core/metric.ts';
+import { cpuList, metricList, whole, wholes } from './arguments.ts';
 import type { CompareOptions } from './bench_options.ts';
 import { contextOf } from './context.ts';
 
@@ -16,7 +16,7 @@ export function compareCommand(): Command {
     .addOption(new Option('-s, --suite <name>', 'what one launch runs: pair, smoke, standard, or a .json file').default('pair'))
     .addOption(new Option('-t, --threads <counts>', 'such as 1,2,4 (default: one for each fast core)').argParser(wholes(1, 512)))
     .addOption(
-      new Option('--metric <names>', 'what is judged; the first decides when to stop').argParser(metrics).default(DEFAULT, DEFAULT.join(',')),
+      new Option('--metric <names>', 'what is judged; the first decides when to stop').argParser(metricList).default(DEFAULT, DEFAULT.join(',')),
     )
     .addOption(new Option('--cpus <list>', "pin threads to these CPUs, such as 4-7 (default: the device's, or its fast cores)").argParser(cpuList))
     .option('--isa <name>', "use kernels up to this instruction set (default: the best the device's CPU has)")
@@ -43,15 +43,9 @@ Examples:
 
 const DEFAULT: [MetricName, ...MetricName[]] = ['decode_rate', 'prefill_rate'];
 
-function spec(text: string): BuildSpec {
+/** A compiler, or compiler:flags. */
+export function spec(text: string): BuildSpec {
   const [, toolchain = '', flags = ''] = /^([^:]+)(?::(.*))?$/.exec(text.trim()) ?? [];
   if (!toolchain) throw new InvalidArgumentError('write a compiler, or compiler:flags.');
   return { toolchain, flags: flags.trim() };
-}
-
-function metrics(text: string): MetricName[] {
-  return list(text).map((name) => {
-    if (!METRIC_NAMES.includes(name as MetricName)) throw new InvalidArgumentError(`metrics are ${METRIC_NAMES.join(', ')}.`);
-    return name as MetricName;
-  });
 }

@@ -1,10 +1,9 @@
 import type { BuildSpec } from '../core/build.ts';
 import { specLabel } from '../core/build.ts';
-import { comparisonRows, judgeMetric, type StoredComparison } from '../core/comparison.ts';
+import { comparisonRows } from '../core/comparison.ts';
 import { UsageError } from '../core/errors.ts';
-import type { MetricName } from '../core/metric.ts';
+import { noiseOf } from '../core/noise.ts';
 import { plain } from '../core/plain.ts';
-import type { Store, StoreReader } from '../core/store.ts';
 import { LOOKS } from '../core/verdict.ts';
 import { findModel } from '../fleet/model.ts';
 import type { Task } from '../fleet/schedule.ts';
@@ -13,9 +12,9 @@ import { wantsColour } from '../report/colour.ts';
 import { comparisonTable } from '../report/comparison.ts';
 import type { Planned } from './bench_device.ts';
 import type { CompareOptions } from './bench_options.ts';
-import { campaign } from './campaign.ts';
 import type { Context } from './context.ts';
 import { measure, type Ready } from './measure.ts';
+import { compareOn } from './pairing.ts';
 
 /** Compares two builds on every device that was asked for and tells the verdicts. Returns the exit status: 1 where a device failed. */
 export async function compare(context: Context, baseline: BuildSpec, candidate: BuildSpec | undefined, options: CompareOptions): Promise<number> {
@@ -34,16 +33,7 @@ export async function compare(context: Context, baseline: BuildSpec, candidate: 
         return {
           device: id,
           run: async () => {
-            const epoch = store.devices().find((device) => device.id === id)?.epoch ?? null;
-            const conditions = { device: id, model: model.name, suite: suite.name, threads: plans.baseline.threads, epoch };
-            ids.push(
-              await campaign(ready.lane, plans, {
-                ...{ store, signal, model: model.name, suite, metrics: options.metric, epoch },
-                noiseOf: (name) => noiseOf(store, conditions, name),
-                onLook: ({ pairs, verdict, change }) =>
-                  context.say(`${id}: after ${pairs} pairs: ${verdict}, ${(100 * change).toFixed(1)} % by ${options.metric[0]}`),
-              }),
-            );
+            ids.push(await compareOn(context, ready.lane, plans, { store, signal, model: model.name, suite, metrics: options.metric }));
           },
         };
       }),
@@ -79,15 +69,4 @@ function pairsOf({ planned }: Ready, baseline: BuildSpec, candidate: BuildSpec):
     const [ours, theirs] = [of(baseline, threads), of(candidate, threads)];
     return ours && theirs ? [{ baseline: ours, candidate: theirs }] : [];
   });
-}
-
-type Conditions = Pick<StoredComparison, 'device' | 'model' | 'suite' | 'threads' | 'epoch'>;
-
-/** Half the width of the interval of the newest comparison of a build with itself under these conditions; null where there is none. */
-export function noiseOf(store: StoreReader | Store, { device, model, suite, threads, epoch }: Conditions, name: MetricName): number | null {
-  for (const comparison of store.comparisons({ device, model, suite, threads, epoch, noise: true, limit: 5 })) {
-    const [low, high] = judgeMetric(comparison, name, null)?.interval ?? [null, null];
-    if (low !== null && high !== null) return (high - low) / 2;
-  }
-  return null;
 }

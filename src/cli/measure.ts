@@ -1,4 +1,3 @@
-import type { BuildSpec } from '../core/build.ts';
 import { FleetError } from '../core/errors.ts';
 import { plain } from '../core/plain.ts';
 import type { Store } from '../core/store.ts';
@@ -10,7 +9,7 @@ import { schedule, type Task } from '../fleet/schedule.ts';
 import { hostTarget } from '../fleet/target.ts';
 import { findToolchain } from '../fleet/toolchains.ts';
 import { openStore } from '../store/store.ts';
-import { type Bench, BenchDevice, type Planned } from './bench_device.ts';
+import { type Bench, BenchDevice, type Planned, type Wanted } from './bench_device.ts';
 import type { Context } from './context.ts';
 import { Failures } from './failures.ts';
 import { Interrupt } from './interrupt.ts';
@@ -28,7 +27,7 @@ export interface Work {
   /** What its quality is held against. */
   parent?: Model;
   suite: Suite;
-  builds: readonly BuildSpec[];
+  builds: readonly Wanted[];
   /** Most runs on a ready device. */
   runsOn(ready: Ready): number;
   /** Its tasks, one after another. */

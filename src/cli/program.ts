@@ -1,11 +1,15 @@
 import { Command, Option } from 'commander';
+import { baselineCommand } from './baseline.ts';
 import { benchCommand } from './bench.ts';
+import { bisectCommand } from './bisect.ts';
 import { buildCommand } from './build.ts';
+import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
+import { historyCommand } from './history.ts';
 import { importCommand } from './import.ts';
 import { modelCommand } from './model.ts';
 import { powerCommand } from './power.ts';
@@ -27,6 +31,10 @@ const COMMANDS: readonly (() => Command)[] = [
   evalCommand,
   predictCommand,
   storiesCommand,
+  baselineCommand,
+  historyCommand,
+  checkCommand,
+  bisectCommand,
   runsCommand,
   showCommand,
   reportCommand,

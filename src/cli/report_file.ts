@@ -1,6 +1,7 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { comparisonRows } from '../core/comparison.ts';
 import { UsageError } from '../core/errors.ts';
+import { noiseOf } from '../core/noise.ts';
 import { publishedOf } from '../core/published.ts';
 import type { RunSummary } from '../core/run.ts';
 import type { RunFilter, Store } from '../core/store.ts';
@@ -9,7 +10,6 @@ import type { Material } from '../report/material.ts';
 import { picture } from '../report/picture.ts';
 import { formatOf } from '../report/render.ts';
 import { openStore } from '../store/store.ts';
-import { noiseOf } from './compare_all.ts';
 import type { Context } from './context.ts';
 import { replace } from './replace.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FLAG_NAMES } from './flags.ts';
 import { METRIC_NAMES } from './metric.ts';
-import { ScopeName } from './scope.ts';
+import { ScopeName } from './scope_name.ts';
 
 /**
  * The journal of a run: NDJSON records with sequence numbers from 1, written on the device by the agent, followed by the controller by

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ScopeName } from './scope.ts';
+import { ScopeName } from './scope_name.ts';
 
 /** Units a meter may speak in, and what one of them is in W or J. */
 export const METER_UNITS = {

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /** What a power figure covers. Figures of two scopes are never compared. */
 export interface ScopeRow {
   readonly name: string;
@@ -19,7 +17,6 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number]['name'];
 export const SCOPE_NAMES = SCOPES.map(({ name }) => name) as [Scope, ...Scope[]];
-export const ScopeName = z.enum(SCOPE_NAMES);
 
 /** Place in the table: lower stands before higher. */
 export function scopeRank(scope: Scope): number {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ScopeName } from './scope.ts';
+import { ScopeName } from './scope_name.ts';
 
 /** What has to be told about the sensors of a device or a class of devices, because they do not tell it: `sensors:` of its file. */
 export const SensorSettings = z.strictObject({

@@ -1,14 +1,17 @@
+import type { Baseline } from './baseline.ts';
 import type { Build } from './build.ts';
 import type { BundleLine, Origin } from './bundle.ts';
 import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
+import type { HistoryRun } from './history.ts';
 import type { Marker } from './joules.ts';
 import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
 import type { NewRun, RunStatus, RunSummary } from './run.ts';
 import type { Scope } from './scope.ts';
+import type { SettingFilter, StoredSetting } from './setting.ts';
 
 /** One raw value, exactly as it was measured, in the base unit of its metric. */
 export interface StoredSample {
@@ -76,6 +79,8 @@ export interface RunDetail extends RunSummary {
   /** Environment epoch: the hash of the facts that change speed; null without facts. */
   epoch: string | null;
   facts: Facts | null;
+  /** The device's monotonic clock at the first record, seconds: where the seconds of the run begin. */
+  begun: number | null;
   /** The engine's last `ready` record. */
   engine: Record<string, unknown> | null;
   evidence: Evidence[];
@@ -95,15 +100,20 @@ export interface RunFilter {
   toolchain?: string | readonly string[];
   model?: string | readonly string[];
   suite?: string | readonly string[];
+  threads?: number;
   status?: RunStatus | readonly RunStatus[];
   /** Started at or after, ms since 1970. */
   since?: number;
+  /** Started before, ms since 1970. */
+  before?: number;
   /** true: status ok and no flag that makes it invalid; false: the others; absent: all. */
   valid?: boolean;
   /** Where they were measured; without it and without ids only those of this fleet. */
   measured?: 'here' | 'elsewhere' | 'anywhere';
   /** The newest so many. */
   limit?: number;
+  /** false leaves `prompts` of the summaries empty: what is over is then read from its figures, without its samples. */
+  prompts?: boolean;
 }
 
 /** Which comparisons; every field narrows. */
@@ -136,6 +146,8 @@ export interface StoredDevice {
   probed: number | null;
   runs: number;
   lastRun: number | null; // started, ms since 1970
+  /** The run that started last. */
+  newest: { id: string; status: RunStatus; flags: FlagName[] } | null;
 }
 
 /** Where imported rows come from. */
@@ -188,6 +200,14 @@ export interface StoreReader {
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
+  /** What was measured again and again, what was measured last first. */
+  settings(filter?: SettingFilter): StoredSetting[];
+  /** Every metric that a setting has. */
+  metrics(): MetricName[];
+  /** Newest first, with the environment and the code of each. */
+  history(filter?: RunFilter): HistoryRun[];
+  /** By name. */
+  baselines(): Baseline[];
   /** Where imported rows come from, by id. */
   origins(): StoredOrigin[];
   /** Gives the lines of an evidence bundle of these runs, all of one moment, but for those that close runs and file. */
@@ -228,6 +248,12 @@ export interface Store extends StoreReader {
   /** A run that was made for a comparison. */
   addLaunch(comparison: string, pair: number, side: Side, run: string): void;
   endComparison(comparison: string, status: Exclude<StoredComparison['status'], 'running'>, message: string | null): void;
+  /** Gives runs a name; a baseline of that name is replaced, and then true is returned. */
+  setBaseline(name: string, runs: readonly string[]): boolean;
+  /** False where there is none of that name. Its runs stay. */
+  removeBaseline(name: string): boolean;
+  /** This run was made to confirm a change point of the metric. */
+  addRerun(run: string, metric: MetricName): void;
   /**
    * Stores imported lines, all or none of them, marked with their origins. A run that is here already with the same content is passed over;
    * with another content nothing is stored. `file` is told as the source.

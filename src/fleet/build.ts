@@ -17,6 +17,8 @@ export interface BuildOptions {
   flags?: string;
   /** Folder that holds kernels/; its .fleet/builds is the cache. */
   root?: string;
+  /** Folder that holds other kernels/ to build, those of another commit. */
+  sources?: string;
   /** Gets what make prints, line by line. */
   onLine?: (line: string) => void;
 }
@@ -30,7 +32,7 @@ const running = new Map<string, Promise<Build>>();
 export async function build(options: BuildOptions): Promise<Build> {
   const flags = flagsOf(options.flags ?? '', options.target);
   const root = resolve(options.root ?? '.');
-  const kernels = join(root, 'kernels');
+  const kernels = join(resolve(options.sources ?? root), 'kernels');
   const compiler = await compilerFor(options.toolchain, options.target);
   const id = await buildId(kernels, compiler, flags);
   const cache = join(root, '.fleet/builds');
@@ -65,6 +67,17 @@ async function sources(folder: string): Promise<string[]> {
     return /\.(c|h|inc)$|^Makefile$/.test(entry.name) ? [path] : [];
   });
   return (await Promise.all(found)).flat().sort();
+}
+
+/** A binary that was built before and is still in the cache, by its hash; else null. */
+export async function findBuilt(root: string, sha256: string): Promise<Build | null> {
+  const cache = join(resolve(root), '.fleet/builds');
+  const ids = (await readdir(cache).catch(() => [])).filter((name) => /^[0-9a-f]{32}$/.test(name));
+  for (const id of ids) {
+    const text = await readFile(join(cache, id, 'build.json'), 'utf8').catch(() => '');
+    if (text.includes(sha256)) return cached(cache, id);
+  }
+  return null;
 }
 
 /** The entry of the cache, if it is whole; a damaged one is removed. */

@@ -22,7 +22,7 @@ export function markdown({ runs, picture }: Pick<Material, 'runs' | 'picture'>):
 
 function runTable(runs: readonly RunSummary[]): string {
   const columns = filledColumns(runs);
-  return table(
+  return markdownTable(
     columns.map(({ title }) => title),
     columns.map(({ align }) => align),
     runs.map((run) => columns.map((column) => column.cell(run))),
@@ -37,21 +37,22 @@ function buildTable(runs: readonly RunSummary[]): string {
     ]),
   );
   const titles = ['toolchain', 'compiler', 'target', 'flags', 'sha256'];
-  return table(
+  return markdownTable(
     titles,
     titles.map(() => 'left' as const),
     [...rows.values()],
   );
 }
 
-function table(titles: readonly string[], aligns: readonly ('left' | 'right')[], rows: readonly (readonly string[])[]): string {
+/** A table of text of any origin. */
+export function markdownTable(titles: readonly string[], aligns: readonly ('left' | 'right')[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   const rule = `| ${aligns.map((align) => (align === 'right' ? '--:' : ':--')).join(' | ')} |`;
   return [line(titles), rule, ...rows.map(line)].join('\n');
 }
 
 /** Text of any origin as text: nothing in it is Markdown, HTML, a link or the end of a cell. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return plain(text)
     .replace(/[\\`*_{}[\]#~|!$]/g, '\\$&')
     .replaceAll('&', '&amp;')

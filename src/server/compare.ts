@@ -1,7 +1,12 @@
+import type { BuildSpec } from '../core/build.ts';
+import { comparisonRows, isNoise, type StoredComparison } from '../core/comparison.ts';
+import type { JudgedRow } from '../core/judged.ts';
 import { METRICS, type MetricName } from '../core/metric.ts';
+import { noiseOf } from '../core/noise.ts';
 import type { RunSummary } from '../core/run.ts';
 import type { Scope } from '../core/scope.ts';
 import { headline, median } from '../core/stats.ts';
+import type { ComparisonFilter, StoreReader } from '../core/store.ts';
 
 /** One metric of a baseline beside that of a candidate. */
 export interface Comparison {
@@ -51,6 +56,31 @@ export function compareGroup(ours: readonly RunSummary[], theirs: readonly RunSu
       ...{ change: baseline === 0 ? null : candidate / baseline - 1, interval: null, verdict: 'unknown', pairs: 0 },
     };
   });
+}
+
+/** Of comparisons made in pairs: what the rows of a judged answer mean. */
+const JUDGED =
+  'Judged: pairs of launches in turns, Hodges-Lehmann change with its exact signed-rank interval; a verdict holds at a false-discovery rate of 5 % over this answer.';
+
+/** The comparisons that were made in pairs, newest first, a row a metric. */
+export function judgedComparisons(store: StoreReader, filter: ComparisonFilter): { comparisons: JudgedRow[]; note: string } {
+  const comparisons = store.comparisons(filter).filter(({ status }) => status !== 'running');
+  const byId = new Map(comparisons.map((comparison) => [comparison.id, comparison]));
+  const noises = new Map<string, number | null>();
+  const rows = comparisonRows(comparisons, (comparison, name) => {
+    const { device, model, suite, threads, epoch } = comparison;
+    const key = JSON.stringify([device, model, suite, threads, epoch, name]);
+    const noise = noises.has(key) ? (noises.get(key) ?? null) : noiseOf(store, comparison, name);
+    noises.set(key, noise);
+    return noise;
+  });
+  const told = rows.map((row): JudgedRow => {
+    const comparison = byId.get(row.id) as StoredComparison;
+    const spec = ({ toolchain, flags }: BuildSpec) => ({ toolchain, flags });
+    const sides = { baseline: spec(comparison.baseline), candidate: spec(comparison.candidate) };
+    return { ...row, started: comparison.started, status: comparison.status, sides, isNoise: isNoise(comparison) };
+  });
+  return { comparisons: told, note: JUDGED };
 }
 
 function valuesOf(runs: readonly RunSummary[], name: MetricName): { values: number[]; runs: string[]; scopes: (Scope | undefined)[] } {

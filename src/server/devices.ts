@@ -1,43 +1,37 @@
-import type { Device } from '../core/device.ts';
+import type { Device, Profile } from '../core/device.ts';
 import { reason } from '../core/errors.ts';
+import type { ShownDevice } from '../core/shown_device.ts';
 import type { StoredDevice, StoreReader } from '../core/store.ts';
 
-/** A device as GET /api/devices gives it: what is declared beside what is stored. How to log in to it stays here. */
-export interface ShownDevice extends StoredDevice {
-  declared: boolean;
-  profile: string | null;
-  connector: Device['connector'] | null;
-  tags: string[];
-  cooling: string | null;
-  power_meter: string | null;
-  emulated: boolean;
+/** What is declared: devices, and profiles by id. */
+export interface Declared {
+  devices: readonly Device[];
+  profiles: Readonly<Record<string, Profile>>;
 }
 
 /** Declared and measured devices together, by id. `problem` says why the declared ones could not be read. */
-export async function listDevices(
-  store: StoreReader,
-  declare: () => Promise<readonly Device[]>,
-): Promise<{ devices: ShownDevice[]; problem: string | null }> {
+export async function listDevices(store: StoreReader, declare: () => Promise<Declared>): Promise<{ devices: ShownDevice[]; problem: string | null }> {
   let problem: string | null = null;
-  let declared: readonly Device[] = [];
+  let declared: Declared = { devices: [], profiles: {} };
   try {
     declared = await declare();
   } catch (error) {
     problem = reason(error);
   }
-  const found = new Map(store.devices().map((device) => [device.id, shown(device, undefined)]));
-  for (const device of declared) found.set(device.id, shown(found.get(device.id) ?? unseen(device), device));
+  const found = new Map(store.devices().map((device) => [device.id, shown(device)]));
+  for (const device of declared.devices)
+    found.set(device.id, shown(found.get(device.id) ?? unseen(device), device, declared.profiles[device.profile ?? '']));
   return { devices: [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), problem };
 }
 
 function unseen({ id }: Device): StoredDevice {
-  return { id, title: null, facts: null, epoch: null, probed: null, runs: 0, lastRun: null };
+  return { id, title: null, facts: null, epoch: null, probed: null, runs: 0, lastRun: null, newest: null };
 }
 
-function shown(stored: StoredDevice, device: Device | undefined): ShownDevice {
-  const { id, facts, epoch, probed, runs, lastRun } = stored;
+function shown(stored: StoredDevice, device?: Device, profile?: Profile): ShownDevice {
+  const { id, facts, epoch, probed, runs, lastRun, newest } = stored;
   return {
-    ...{ id, title: device?.title ?? stored.title, facts, epoch, probed, runs, lastRun },
+    ...{ id, title: device?.title ?? stored.title, facts, epoch, probed, runs, lastRun, newest },
     declared: device !== undefined,
     profile: device?.profile ?? null,
     connector: device?.connector ?? null,
@@ -45,5 +39,6 @@ function shown(stored: StoredDevice, device: Device | undefined): ShownDevice {
     cooling: device?.cooling ?? null,
     power_meter: device?.power_meter ?? null,
     emulated: device?.emulated ?? false,
+    bandwidth: profile?.bandwidth ?? null,
   };
 }

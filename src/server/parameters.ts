@@ -1,9 +1,14 @@
 import { z } from 'zod';
+import { MOST_VALUES } from '../core/change_point.ts';
+import { BUILD_CAUSES, type BuildCause } from '../core/epoch.ts';
+import { METRIC_NAMES } from '../core/metric.ts';
 import type { RunStatus } from '../core/run.ts';
 
 /** Runs in one answer, unless asked for less or more. */
 const DEFAULT_LIMIT = 500;
 const MOST = 5000;
+/** Settings in one answer, likewise. */
+const MOST_SETTINGS = 1000;
 const STATES = ['queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunStatus[];
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the purpose
@@ -19,11 +24,14 @@ const time = z
   .max(40, 'write a date like 2026-01-31, or milliseconds since 1970')
   .transform((text) => (/^\d{1,15}$/.test(text) ? Number(text) : /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN))
   .refine(Number.isFinite, 'write a date like 2026-01-31, or milliseconds since 1970');
-const limit = z
-  .string('give it once')
-  .regex(/^\d{1,5}$/, `write a whole number from 1 to ${MOST}`)
-  .transform(Number)
-  .refine((n) => n >= 1 && n <= MOST, `write a whole number from 1 to ${MOST}`);
+const upTo = (most: number) =>
+  z
+    .string('give it once')
+    .regex(/^\d{1,5}$/, `write a whole number from 1 to ${most}`)
+    .transform(Number)
+    .refine((n) => n >= 1 && n <= most, `write a whole number from 1 to ${most}`);
+const threads = upTo(512);
+const limit = upTo(MOST);
 
 export const RunId = z
   .string('give the id of a run')
@@ -35,12 +43,14 @@ const FILTER = {
   model: words.optional(),
   suite: words.optional(),
   since: time.optional(),
+  before: time.optional(),
 };
 
 /** GET /api/runs */
 export const RunsQuery = z.strictObject({
   ...FILTER,
   id: words.pipe(z.array(RunId)).optional(),
+  threads: threads.optional(),
   status: words.pipe(z.array(z.enum(STATES, `a status is one of ${STATES.join(', ')}`))).optional(),
   valid: flag.optional(),
   /** Imported runs are in no list that does not ask for them. */
@@ -48,6 +58,17 @@ export const RunsQuery = z.strictObject({
   limit: limit.default(DEFAULT_LIMIT),
   /** false leaves out what the metrics of each prompt were: a quarter of the size. */
   prompts: flag.default(true),
+});
+
+const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
+
+/** GET /api/settings */
+export const SettingsQuery = z.strictObject({
+  ...{ device: words.optional(), toolchain: words.optional(), model: words.optional(), suite: words.optional() },
+  threads: threads.optional(),
+  valid: flag.optional(),
+  metrics: metrics.default(['decode_rate']),
+  limit: upTo(MOST).default(MOST_SETTINGS),
 });
 
 const Conditions = z.strictObject(
@@ -68,8 +89,26 @@ const side = z
   });
 export type Side = z.infer<typeof side>;
 
-/** GET /api/compare */
+/** GET /api/compare with two sides */
 export const CompareQuery = z.strictObject({ ...FILTER, baseline: side, candidate: side });
+
+/** GET /api/compare without sides: the comparisons that were made in pairs. */
+export const JudgedQuery = z.strictObject({
+  ...{ id: RunId.optional(), device: word.optional(), model: word.optional(), suite: word.optional(), threads: threads.optional() },
+  limit: upTo(200).default(50),
+});
+
+/** GET /api/history */
+export const HistoryQuery = z.strictObject({
+  ...FILTER,
+  threads: threads.optional(),
+  metric: words.pipe(z.array(z.enum(METRIC_NAMES, 'name a metric, such as decode_rate')).max(4, 'give at most 4 metrics')).default(['decode_rate']),
+  across: words.pipe(z.array(z.enum(BUILD_CAUSES as [BuildCause, ...BuildCause[]], `it is ${BUILD_CAUSES.join(' or ')}`))).default([]),
+  /** Newest runs that are read. */
+  limit: limit.default(2000),
+  /** Newest points of an epoch that are told. */
+  points: upTo(MOST_VALUES).default(200),
+});
 
 export const NoQuery = z.strictObject({});
 
@@ -82,10 +121,11 @@ export class BadRequest extends Error {
 export function parameters<Shape extends z.ZodType>(schema: Shape, query: unknown): z.infer<Shape> {
   const checked = schema.safeParse(query);
   if (checked.success) return checked.data;
-  throw new BadRequest(sentence(checked.error));
+  throw new BadRequest(unreadable(checked.error));
 }
 
-function sentence(error: z.ZodError): string {
+/** The first thing that is wrong, in one sentence. */
+export function unreadable(error: z.ZodError): string {
   const issue = error.issues[0];
   if (issue?.code === 'unrecognized_keys')
     return `There is no parameter ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')} here.`;

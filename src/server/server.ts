@@ -1,14 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { FleetError, reason } from '../core/errors.ts';
 import { makeApp, type Served } from './app.ts';
+import { isLoopback } from './guard.ts';
 import { Live } from './live.ts';
 
 export interface ServerOptions extends Served {
-  /** Address to listen on; default 127.0.0.1. With another than a loopback address, requests under any host name are answered. */
+  /** Address to listen on; default 127.0.0.1. With another than a loopback address, requests under any host name are answered, to those who have the token. */
   host?: string;
+  /** Needed where the address is not a loopback one; a random one where none is given. */
+  token?: string;
   /** Default 8765; 0 takes a free one. */
   port?: number;
   /** Milliseconds between two looks for what other processes wrote; default 500. */
@@ -16,7 +20,7 @@ export interface ServerOptions extends Served {
 }
 
 export interface RunningServer {
-  /** For a browser on this machine: http://127.0.0.1:8765/ */
+  /** For a browser on this machine: http://127.0.0.1:8765/, with ?token= where one is needed. */
   readonly url: string;
   /** Stops listening, ends live streams, resolves when the last connection is closed. */
   close(): Promise<void>;
@@ -33,11 +37,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (!existsSync(join(webRoot, 'index.html')))
     throw new FleetError(`The page is not built: ${join(webRoot, 'index.html')} is missing. Run \`npm run build\`, then try again.`);
   const live = new Live(store, poll);
-  const server = createServer(makeApp({ ...options, host, live }));
+  const token = isLoopback(host) ? null : (options.token ?? randomBytes(24).toString('base64url'));
+  const server = createServer(makeApp({ ...options, host, token, live }));
   await listen(server, host, port);
   const address = server.address();
   const taken = typeof address === 'object' && address ? address.port : port;
-  return { url: `http://${shown(host)}:${taken}/`, close: () => close(server, live) };
+  return { url: `http://${shown(host)}:${taken}/${token === null ? '' : `?token=${token}`}`, close: () => close(server, live) };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

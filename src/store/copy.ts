@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FleetError } from '../core/errors.ts';
+import { rollUpMissing } from './rollup.ts';
 import { Sql } from './sql.ts';
 
 /**
@@ -37,7 +38,10 @@ function keepOnly(file: string, runs: readonly string[]): void {
       );
       for (const { name } of tables) copy.run(`DELETE FROM ${name} WHERE ${other('run')}`, kept);
       copy.run(`DELETE FROM runs WHERE ${other('id')}`, kept);
+      copy.run('DELETE FROM standings'); // of runs that are gone, too
+      copy.run('UPDATE runs SET rolled = -1');
     });
+    rollUpMissing(copy);
     copy.outside('copy', 'VACUUM');
     copy.outside('copy', 'PRAGMA journal_mode = DELETE'); // so that it is one file
   } finally {

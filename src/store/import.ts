@@ -3,6 +3,7 @@ import { FleetError } from '../core/errors.ts';
 import type { Imported } from '../core/store.ts';
 import { buildKey, deviceKey, factsKey, readRun } from './bundle.ts';
 import { insertRecord, raiseFlag } from './record.ts';
+import { rollUp } from './rollup.ts';
 import type { Sql } from './sql.ts';
 
 /** A row that lines refer to: its id here, and its key as this fleet would write it. */
@@ -130,6 +131,7 @@ class Import {
     if (current?.id !== run) throw this.#refusal(`run ${run} is closed, but not open`);
     this.#run = null;
     if (!current.here) {
+      rollUp(this.#sql, run);
       this.#done.runs.push(run);
       return;
     }

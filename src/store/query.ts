@@ -1,9 +1,12 @@
+import type { Baseline } from '../core/baseline.ts';
 import type { BundleLine } from '../core/bundle.ts';
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
-import type { FlagName } from '../core/flags.ts';
+import type { HistoryRun } from '../core/history.ts';
 import type { Marker } from '../core/joules.ts';
+import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
+import type { SettingFilter, StoredSetting } from '../core/setting.ts';
 import type {
   Changes,
   ComparisonFilter,
@@ -22,6 +25,8 @@ import { INVALID_FLAGS } from '../core/validity.ts';
 import { readBundle } from './bundle.ts';
 import { readComparisons } from './comparisons.ts';
 import { copyDatabase } from './copy.ts';
+import { placesInTime, readBaselines } from './history.ts';
+import { flagsOf, readFigures, readSettings } from './rollup.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -30,7 +35,7 @@ import { unpackTrace } from './trace.ts';
 const EVENT_TAIL = 200;
 
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.json AS facts_json, facts.epoch,
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch,
     (SELECT origin FROM devices WHERE devices.id = runs.device) AS origin
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
@@ -42,6 +47,7 @@ export interface RunRow {
   compiler: string;
   flags: string;
   target: string;
+  code: string | null;
   model: string;
   suite: string;
   suite_version: number;
@@ -55,7 +61,10 @@ export interface RunRow {
   message: string | null;
   last_seq: number;
   revision: number;
-  facts_json: string | null;
+  /** Of the row of facts. */
+  facts: number | null;
+  setting: number | null;
+  rolled: number;
   epoch: string | null;
   origin: string | null;
 }
@@ -76,8 +85,23 @@ export class Query implements StoreReader {
     const { where, values } = conditions(filter);
     const limit = filter.limit ?? -1; // SQLite: no limit
     return this.sql.read('list of runs', () =>
-      this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit).map((row) => this.#summary(row)),
+      this.sql
+        .all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit)
+        .map((row) => this.#summary(row, filter.prompts)),
     );
+  }
+
+  history(filter: RunFilter = {}): HistoryRun[] {
+    const { where, values } = conditions(filter);
+    return this.sql.read('history of runs', () => {
+      const rows = this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, filter.limit ?? -1);
+      const placeOf = placesInTime(this.sql);
+      return rows.map((row) => ({ ...this.#summary(row, false), ...placeOf(row) }));
+    });
+  }
+
+  baselines(): Baseline[] {
+    return this.sql.read('baselines', () => readBaselines(this.sql, (id) => this.history({ id })));
   }
 
   run(id: string): RunDetail | null {
@@ -110,15 +134,25 @@ export class Query implements StoreReader {
 
   devices(): StoredDevice[] {
     const rows = this.sql.read('list of devices', () =>
-      this.sql.all<Omit<StoredDevice, 'facts'> & { json: string | null }>(
+      this.sql.all<Omit<StoredDevice, 'facts' | 'newest'> & { json: string | null; newest: string | null }>(
         `SELECT devices.id, title, json, epoch, time AS probed,
            (SELECT count(*) FROM runs WHERE device = devices.id) AS runs,
-           (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun
+           (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun,
+           (SELECT id FROM runs WHERE device = devices.id ORDER BY started DESC, id DESC LIMIT 1) AS newest
          FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id)
          WHERE devices.origin IS NULL ORDER BY devices.id`,
       ),
     );
-    return rows.map(({ json, ...rest }) => ({ ...rest, facts: parse<Facts>(json) }));
+    return rows.map(({ json, newest, ...rest }) => ({ ...rest, facts: parse<Facts>(json), newest: newest === null ? null : this.#newest(newest) }));
+  }
+
+  settings(filter: SettingFilter = {}): StoredSetting[] {
+    return this.sql.read('list of settings', () => readSettings(this.sql, filter));
+  }
+
+  metrics(): MetricName[] {
+    const has = (name: MetricName) => this.sql.get('SELECT 1 FROM standings WHERE metric = ? LIMIT 1', name) !== undefined;
+    return this.sql.read('list of metrics', () => METRIC_NAMES.filter(has));
   }
 
   origins(): StoredOrigin[] {
@@ -142,7 +176,7 @@ export class Query implements StoreReader {
   }
 
   comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
-    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id })));
+    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id, prompts: false })));
   }
 
   changedSince(cursor: number): Changes {
@@ -169,15 +203,22 @@ export class Query implements StoreReader {
     this.sql.close();
   }
 
-  #summary(row: RunRow): RunSummary {
+  #summary(row: RunRow, prompts = true): RunSummary {
     const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
-    const raised = this.sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', id).map(({ name }) => name);
     const build = { sha256, compiler, flags, target };
+    const raised = flagsOf(this.sql, id);
     const origin = row.origin === null ? {} : { origin: row.origin };
-    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...origin, ...this.#metrics(row) };
+    const told = { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...origin };
+    return { ...told, ...this.#metrics(row, prompts) };
   }
 
-  #metrics({ id, revision }: RunRow): Pick<RunSummary, 'metrics' | 'prompts'> {
+  #newest(id: string): StoredDevice['newest'] {
+    const { status } = this.sql.get<{ status: RunStatus }>('SELECT status FROM runs WHERE id = ?', id) as { status: RunStatus };
+    return { id, status, flags: flagsOf(this.sql, id) };
+  }
+
+  #metrics({ id, revision, rolled, setting }: RunRow, prompts: boolean): Pick<RunSummary, 'metrics' | 'prompts'> {
+    if (!prompts && rolled === revision && setting !== null) return { metrics: readFigures(this.sql, setting, id), prompts: {} };
     const known = this.#summaries.get(id);
     if (known?.revision === revision) return known.made;
     const made = summariseRun(this.sql, id);
@@ -191,6 +232,8 @@ export class Query implements StoreReader {
     const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
     );
+    const facts = this.sql.get<{ json: string }>('SELECT json FROM facts WHERE id = ?', row.facts);
+    const first = this.sql.get<{ mono: number }>('SELECT mono FROM journal WHERE run = ? AND seq > 0 ORDER BY seq LIMIT 1', row.id);
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
       'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
     );
@@ -202,7 +245,8 @@ export class Query implements StoreReader {
       journal: row.journal,
       lastSeq: row.last_seq,
       epoch: row.epoch,
-      facts: parse<Facts>(row.facts_json),
+      facts: parse<Facts>(facts?.json),
+      begun: first?.mono ?? null,
       engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
       evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
       outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
@@ -230,7 +274,15 @@ function parse<Value>(json: string | null | undefined): Value | null {
   return json === null || json === undefined ? null : (JSON.parse(json) as Value);
 }
 
-const COLUMNS = { id: 'runs.id', device: 'runs.device', toolchain: 'builds.toolchain', model: 'model', suite: 'suite', status: 'status' } as const;
+const COLUMNS = {
+  id: 'runs.id',
+  device: 'runs.device',
+  toolchain: 'builds.toolchain',
+  model: 'model',
+  suite: 'suite',
+  threads: 'threads',
+  status: 'status',
+} as const;
 
 /** The WHERE clause of a filter. Values are bound, never written into the text. */
 function conditions(filter: RunFilter): { where: string; values: unknown[] } {
@@ -239,8 +291,13 @@ function conditions(filter: RunFilter): { where: string; values: unknown[] } {
   for (const key of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) {
     const wanted = filter[key];
     if (wanted === undefined) continue;
-    parts.push(`${COLUMNS[key]} IN (SELECT value FROM json_each(?))`);
-    values.push(JSON.stringify([wanted].flat()));
+    const several = [wanted].flat();
+    parts.push(several.length === 1 ? `${COLUMNS[key]} = ?` : `${COLUMNS[key]} IN (SELECT value FROM json_each(?))`);
+    values.push(several.length === 1 ? several[0] : JSON.stringify(several));
+  }
+  if (filter.before !== undefined) {
+    parts.push('runs.started < ?');
+    values.push(filter.before);
   }
   if (filter.since !== undefined) {
     parts.push('runs.started >= ?');

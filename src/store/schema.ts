@@ -175,6 +175,25 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE series ADD COLUMN scope TEXT;
   `,
   `
+  -- A name for runs that later ones are held against.
+  CREATE TABLE baselines (
+    name TEXT PRIMARY KEY,
+    made REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE baseline_runs (
+    baseline TEXT NOT NULL REFERENCES baselines(name) ON DELETE CASCADE,
+    run      TEXT NOT NULL REFERENCES runs(id),
+    PRIMARY KEY (baseline, run)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Runs that were made to confirm a change point of a metric. The change points themselves are worked out anew whenever they are read.
+  CREATE TABLE reruns (
+    run    TEXT NOT NULL REFERENCES runs(id),
+    metric TEXT NOT NULL,
+    PRIMARY KEY (run, metric)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   -- The name by which other fleets know this one, in the bundles it exports.
   CREATE TABLE fleet (id TEXT NOT NULL) STRICT;
   INSERT INTO fleet VALUES ('fleet-' || lower(hex(randomblob(6))));
@@ -192,5 +211,62 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE devices ADD COLUMN origin TEXT REFERENCES origins(id);   -- null: measured here
   ALTER TABLE devices ADD COLUMN name TEXT;                            -- its id at home
   CREATE INDEX devices_origin ON devices(origin) WHERE origin IS NOT NULL;
+  `,
+  `
+  -- What lists and charts show of runs that are over, worked out from their samples when they end (rollup.ts), so that nobody reads ten
+  -- million samples to draw a bar. All of it can be made anew from the tables above.
+  CREATE TABLE settings (
+    id      INTEGER PRIMARY KEY,
+    device  TEXT NOT NULL REFERENCES devices(id),
+    build   INTEGER NOT NULL REFERENCES builds(id),
+    model   TEXT NOT NULL,
+    suite   TEXT NOT NULL,
+    threads INTEGER NOT NULL,
+    valid   INTEGER NOT NULL,        -- its runs are all valid, or all not
+    newest  REAL NOT NULL DEFAULT 0, -- when its last run began
+    UNIQUE (device, build, model, suite, threads, valid)
+  ) STRICT;
+  CREATE INDEX settings_newest ON settings(newest);
+
+  -- A metric of a run over all its prompts.
+  CREATE TABLE figures (
+    setting INTEGER NOT NULL REFERENCES settings(id),
+    run     TEXT NOT NULL REFERENCES runs(id),
+    metric  TEXT NOT NULL,
+    median  REAL NOT NULL,
+    p95     REAL,
+    low     REAL NOT NULL,
+    high    REAL NOT NULL,
+    n       INTEGER NOT NULL,
+    source  TEXT,
+    scope   TEXT,
+    PRIMARY KEY (setting, run, metric)
+  ) STRICT, WITHOUT ROWID;
+
+  -- A metric of a setting over all its runs.
+  CREATE TABLE standings (
+    setting INTEGER NOT NULL REFERENCES settings(id),
+    metric  TEXT NOT NULL,
+    value   REAL NOT NULL,
+    low     REAL NOT NULL,
+    high    REAL NOT NULL,
+    runs    INTEGER NOT NULL,
+    n       INTEGER NOT NULL,
+    scope   TEXT,
+    run     TEXT NOT NULL,           -- the newest
+    PRIMARY KEY (setting, metric)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX standings_metric ON standings(metric);
+
+  ALTER TABLE runs ADD COLUMN setting INTEGER REFERENCES settings(id);
+  ALTER TABLE runs ADD COLUMN rolled INTEGER NOT NULL DEFAULT -1;   -- the revision that the figures are of
+  CREATE INDEX runs_unrolled ON runs(id) WHERE status NOT IN ('queued', 'running') AND rolled <> revision;
+  CREATE INDEX runs_setting ON runs(setting, started);
+  -- Filters of a list, without reading every run.
+  CREATE INDEX runs_build ON runs(build, started);
+  CREATE INDEX runs_model ON runs(model, started);
+  CREATE INDEX runs_suite ON runs(suite, started);
+  CREATE INDEX runs_status ON runs(status, started);
   `,
 ];

@@ -8,17 +8,21 @@ import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
 import type { JournalEntry, JournalRecord } from '../core/journal.ts';
+import type { MetricName } from '../core/metric.ts';
 import type { NewRun, RunStatus } from '../core/run.ts';
 import type { Imported, Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
 import { importLines } from './import.ts';
 import { Query, type RunRow } from './query.ts';
 import { insertRecord, raiseFlag } from './record.ts';
+import { rollUp, rollUpMissing } from './rollup.ts';
 import { Sql } from './sql.ts';
 
 /** Opens the database (made where it does not exist, unless readonly) and brings its schema up to date. Throws FleetError with a sentence. */
 export function openStore(path: string, options: { readonly?: boolean } = {}): Store {
-  return new FileStore(new Sql(path, options));
+  const sql = new Sql(path, options);
+  if (!options.readonly) rollUpMissing(sql);
+  return new FileStore(sql);
 }
 
 /** States that only a controller's `finish` may change again. */
@@ -123,13 +127,30 @@ class FileStore extends Query implements Store {
     );
   }
 
+  setBaseline(name: string, runs: readonly string[]): boolean {
+    return this.sql.write(`baseline ${name}`, () => {
+      const replaced = this.sql.run('DELETE FROM baselines WHERE name = ?', name) === 1;
+      this.sql.run('INSERT INTO baselines VALUES (?, ?)', name, Date.now());
+      for (const run of new Set(runs)) this.sql.run('INSERT INTO baseline_runs VALUES (?, ?)', name, run);
+      return replaced;
+    });
+  }
+
+  removeBaseline(name: string): boolean {
+    return this.sql.write(`baseline ${name}`, () => this.sql.run('DELETE FROM baselines WHERE name = ?', name) === 1);
+  }
+
+  addRerun(run: string, metric: MetricName): void {
+    this.sql.write(`run ${run}`, () => void this.sql.run('INSERT INTO reruns VALUES (?, ?) ON CONFLICT DO NOTHING', run, metric));
+  }
+
   importLines(lines: Iterable<BundleLine>, file: string): Imported {
     return this.sql.write(`import of ${file}`, () => importLines(this.sql, lines, file));
   }
 
   unfinished(): UnfinishedRun[] {
     const rows = this.sql.read('unfinished runs', () =>
-      this.sql.all<RunRow & { status: 'queued' | 'running' }>(
+      this.sql.all<RunRow & { status: 'queued' | 'running'; facts_json: string | null }>(
         `SELECT runs.*, toolchain, sha256, compiler, flags, target, json AS facts_json
          FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts
          WHERE status IN ('queued', 'running') ORDER BY started, runs.id`,
@@ -178,6 +199,7 @@ class FileStore extends Query implements Store {
 
   #touch(run: string): void {
     this.sql.run('UPDATE runs SET revision = (SELECT max(revision) + 1 FROM runs) WHERE id = ?', run);
+    rollUp(this.sql, run);
   }
 
   #device(id: string, title: string | undefined): void {

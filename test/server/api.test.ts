@@ -5,6 +5,8 @@ import type { JournalRecord } from '../../src/core/journal.ts';
 import { publishedOf } from '../../src/core/published.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
 import { ask, dashboard } from '../support/dashboard.ts';
+import { around, storeRuns } from '../support/history.ts';
+import { seeded } from '../support/random.ts';
 import { end, FACTS, newRun, sample } from '../support/runs.ts';
 
 const gcc = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux' } as const;
@@ -85,7 +87,7 @@ test('GET /api/compare puts two runs side by side and gives no verdict', async (
 
   assert.equal((await ask(url, '/api/compare?baseline=a&candidate=nobody')).status, 404);
   assert.deepEqual((await ask(url, '/api/compare?baseline=toolchain:gcc-12&candidate=toolchain:none')).json.comparisons, []);
-  for (const query of ['', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
+  for (const query of ['?candidate=a', '?baseline=a', '?baseline=a&candidate=x:y', '?baseline=a&candidate=%00', '?baseline=a&candidate=toolchain:'])
     assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
 });
 
@@ -106,7 +108,7 @@ test('power of two scopes is never compared', async (t) => {
 
 test('GET /api/devices joins declared and measured ones and keeps how to log in to itself', async (t) => {
   const declared = Device.parse({ id: 'pi', title: 'Pi', host: 'pi.lan', user: 'somebody', identity: '/keys/id', password_env: 'PW', tags: ['arm'] });
-  const { url, store } = await dashboard(t, { devices: async () => [declared] });
+  const { url, store } = await dashboard(t, { inventory: async () => ({ devices: [declared], profiles: {} }) });
   store.saveFacts({ id: 'local', title: 'here' }, FACTS);
   const { json, text } = await ask(url, '/api/devices');
   assert.deepEqual(
@@ -121,7 +123,7 @@ test('GET /api/devices joins declared and measured ones and keeps how to log in 
 
 test('a reader of device files that throws at once is no reason to fail', async (t) => {
   const { url } = await dashboard(t, {
-    devices: () => {
+    inventory: () => {
       throw new Error('no folder');
     },
   });
@@ -129,7 +131,7 @@ test('a reader of device files that throws at once is no reason to fail', async 
 });
 
 test('a device file with a mistake becomes a sentence beside the measured devices', async (t) => {
-  const { url, store } = await dashboard(t, { devices: () => Promise.reject(new Error('pi.yaml: "hots" is unknown')) });
+  const { url, store } = await dashboard(t, { inventory: () => Promise.reject(new Error('pi.yaml: "hots" is unknown')) });
   store.saveFacts({ id: 'local', title: undefined }, FACTS);
   const { status, json } = await ask(url, '/api/devices');
   assert.equal(status, 200);
@@ -156,4 +158,71 @@ test('GET /metrics is what Prometheus reads, of the runs measured here', async (
   assert.equal((await ask(url, '/metrics?x=1')).status, 400);
   const { url: without } = await dashboard(t, { metrics: undefined });
   assert.equal((await ask(without, '/metrics')).status, 404);
+});
+
+test('GET /api/compare without sides gives what was made in pairs, judged', async (t) => {
+  const { url, store } = await dashboard(t);
+  const side = { toolchain: 'gcc-12', ...gcc, code: 'c1' };
+  store.createComparison({
+    ...{
+      id: 'c1',
+      device: 'local',
+      model: 'tiny',
+      suite: 'pair',
+      suiteVersion: 1,
+      threads: 2,
+      metrics: ['decode_rate'],
+      seed: 1,
+      epoch: null,
+      started: 5,
+    },
+    ...{ baseline: side, candidate: { ...side, ...clang, toolchain: 'clang-19', code: 'c2' } },
+  });
+  for (let pair = 1; pair <= 8; pair++)
+    for (const [which, rate] of [
+      ['baseline', 10],
+      ['candidate', 12],
+    ] as const) {
+      const id = `${which}-${pair}`;
+      store.createRun(newRun({ id, build: which === 'baseline' ? gcc : clang, toolchain: which === 'baseline' ? 'gcc-12' : 'clang-19' }));
+      store.appendMany(id, [sample(1, 'decode_rate', rate + pair / 100), end(2)]);
+      store.addLaunch('c1', pair, which, id);
+    }
+  assert.deepEqual((await ask(url, '/api/compare')).json.comparisons, [], 'one that still runs is no result');
+  store.endComparison('c1', 'ok', null);
+  const { comparisons, note } = (await ask(url, '/api/compare?device=local')).json;
+  const [row] = comparisons;
+  assert.deepEqual([comparisons.length, row.verdict, row.pairs, row.started, row.id, row.baseline], [1, 'faster', 8, 5, 'c1', 'gcc-12:-O3']);
+  assert.ok(row.interval[0] > 0.19 && row.interval[1] < 0.21);
+  assert.match(note, /^Judged/);
+  assert.deepEqual((await ask(url, '/api/compare?device=pi')).json.comparisons, []);
+  for (const query of ['?limit=201', '?limit=0', '?threads=x', '?toolchain=gcc-12'])
+    assert.equal((await ask(url, `/api/compare${query}`)).status, 400, query);
+});
+
+test('GET /api/history gives series with epochs and change points, within limits', async (t) => {
+  const { url, store } = await dashboard(t);
+  const random = seeded(3);
+  storeRuns(store, [...around(20, 12, random), ...around(18, 8, random)], { device: 'pi' });
+  storeRuns(store, around(30, 4, random), { device: 'pi', id: 'later', started: 1e9, facts: { ...FACTS, kernel: '6.6.1' } });
+  const { series, causes } = (await ask(url, '/api/history?device=pi')).json;
+  assert.equal(series.length, 1);
+  const [before, after] = series[0].epochs;
+  assert.deepEqual([before.runs, after.runs, after.causes], [20, 4, [{ cause: 'kernel', from: '6.1.0', to: '6.6.1' }]]);
+  assert.deepEqual([before.changes.length, before.changes[0].run, before.changes[0].verdict, after.changes], [1, 'run-012', 'slower', []]);
+  assert.ok(causes.some(({ name }: { name: string }) => name === 'governor'));
+  const short = (await ask(url, '/api/history?points=5')).json.series[0].epochs[0];
+  assert.deepEqual([short.points.length, short.runs, short.changes.length], [5, 20, 1]);
+  assert.deepEqual((await ask(url, '/api/history?metric=prefill_rate')).json.series, []);
+  assert.equal((await ask(url, '/api/history?across=code,compiler&limit=2')).json.series[0].epochs[0].runs, 2);
+  for (const query of [
+    '?metric=speed',
+    '?across=kernel',
+    '?points=0',
+    '?points=99999',
+    '?limit=5001',
+    '?x=1',
+    '?metric=decode_rate,prefill_rate,load_time,peak_rss,power_mean',
+  ])
+    assert.equal((await ask(url, `/api/history${query}`)).status, 400, query);
 });

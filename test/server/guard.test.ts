@@ -33,6 +33,11 @@ test('wrong parameters are told in one sentence of JSON, and nothing of the insi
     '/api/runs/%E0%A4%A': /cannot be read/,
     '/api/devices?x=1': /There is no parameter/,
     '/api/published?x=1': /There is no parameter/,
+    '/api/settings?metrics=sql': /name metrics such as decode_rate/,
+    '/api/settings?threads=0': /"threads"/,
+    '/api/compare?limit=201': /from 1 to 200/,
+    '/api/suites?x=1': /There is no parameter/,
+    '/api/benches?x=1': /There is no parameter/,
     '/api/live?x=1': /There is no parameter/,
   };
   for (const [path, sentence] of Object.entries(wrong)) {
@@ -114,10 +119,11 @@ test('a name that only points here is refused; names of this machine are answere
   assert.match((await ask(url, '/', { headers: { host: 'evil.example' } })).text, /names of this machine/);
 });
 
-test('with an address given on purpose any name is answered; a loopback address stays strict', async (t) => {
-  const open = await dashboard(t, { host: '0.0.0.0' });
-  assert.match(open.url, /^http:\/\/127\.0\.0\.1:\d+\/$/);
-  assert.equal((await ask(open.url, '/api/runs', { headers: { host: 'bench.lan' } })).status, 200);
+test('with an address given on purpose any name is answered who has the token; a loopback address stays strict', async (t) => {
+  const open = await dashboard(t, { host: '0.0.0.0', token: 'given' });
+  assert.match(open.url, /^http:\/\/127\.0\.0\.1:\d+\/\?token=given$/);
+  assert.equal((await ask(open.url, '/api/runs', { headers: { host: 'bench.lan' } })).status, 401);
+  assert.equal((await ask(open.url, '/api/runs', { headers: { host: 'bench.lan', authorization: 'Bearer given' } })).status, 200);
   const strict = await dashboard(t, { host: '127.0.0.1' });
   assert.equal((await ask(strict.url, '/api/runs', { headers: { host: 'bench.lan' } })).status, 403);
 });

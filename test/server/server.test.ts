@@ -102,7 +102,7 @@ test('a port in use, a strange address and a page that is not built are told wit
   t.after(() => other.close());
   const { port } = other.address() as { port: number };
   const { store } = await dashboard(t);
-  const options = { store, devices: async () => [], published: PUBLISHED };
+  const options = { store, inventory: async () => ({ devices: [], profiles: {} }), published: PUBLISHED };
   const webRoot = folder(t);
   await assert.rejects(startServer({ ...options, webRoot, port: 0 }), (error) => error instanceof FleetError && /npm run build/.test(error.message));
   writeFileSync(`${webRoot}/index.html`, '');

@@ -33,7 +33,7 @@ export async function dashboard(t: TestContext, options: Partial<ServerOptions> 
   if (!options.webRoot) writeFileSync(join(webRoot, 'index.html'), '<!doctype html><title>page</title>');
   const server = await startServer({
     store: reader,
-    devices: async () => [],
+    inventory: async () => ({ devices: [], profiles: {} }),
     published: PUBLISHED,
     metrics: (runs) => prometheus({ runs }),
     port: 0,
@@ -61,7 +61,7 @@ export interface Answer {
 export function ask(
   url: string,
   path: string,
-  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+  { method = 'GET', headers = {}, body = '' }: { method?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -78,6 +78,6 @@ export function ask(
       });
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
 }

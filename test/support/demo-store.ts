@@ -105,6 +105,84 @@ export function fillDemo(store: Store, { seed = 1, now = Date.now() }: { seed?: 
   for (const [i, run] of runs.entries()) addDemoRun(store, run, now - (runs.length - 1 - i) * 1_380_000 - Math.floor(random() * 300_000), random);
 }
 
+/** Two comparisons by pairs of launches and one of a build with itself, on one device. */
+export function addDemoComparisons(store: Store, { seed = 2, now = Date.now() }: { seed?: number; now?: number } = {}): void {
+  const random = seeded(seed);
+  const device = DEVICES.find(({ id }) => id === 'thinkpad') as DemoDevice;
+  const epoch = store.saveFacts({ id: device.id, title: device.title }, factsOf(device));
+  const side = (name: string) => {
+    const { compiler } = TOOLCHAINS.find((one) => one.name === name) as (typeof TOOLCHAINS)[number];
+    return { toolchain: name, flags: '-O3 -flto', sha256: shaOf(device.target, name), compiler, code: name, target: device.target };
+  };
+  for (const [k, [baseline, candidate, gain]] of (
+    [
+      ['clang-14', 'clang-14', 1],
+      ['clang-14', 'clang-19', 1.075],
+      ['clang-19', 'gcc-12', 1.001],
+    ] as const
+  ).entries()) {
+    const id = `20261121-10000${k}-paired${k}`;
+    const started = now - 3_600_000 + k * 600_000;
+    store.createComparison({
+      ...{ id, device: device.id, baseline: side(baseline), candidate: side(candidate), model: 'bitnet-2b-4t', suite: 'pair', suiteVersion: 1 },
+      ...{ threads: 4, metrics: ['decode_rate', 'prefill_rate'], seed: 1, epoch, started },
+    });
+    for (let pair = 1; pair <= 8; pair++)
+      for (const one of ['baseline', 'candidate'] as const) {
+        const run = `${id}-${pair}-${one[0]}`;
+        const build = side(one === 'baseline' ? baseline : candidate);
+        store.createRun({
+          ...{ id: run, device: device.id, toolchain: build.toolchain, build, model: 'bitnet-2b-4t', suite: 'pair', suiteVersion: 1, threads: 4 },
+          ...{
+            cpus: null,
+            emulated: false,
+            facts: factsOf(device),
+            journal: null,
+            started: started + pair * 60_000 + (one === 'candidate' ? 20_000 : 0),
+          },
+        });
+        const rate = 18 * (one === 'candidate' ? gain : 1) * (1 + 0.006 * (random() - 0.5));
+        const at = (seq: number) => ({ seq, wall: started, mono: seq });
+        const value = { prompt: 'random128', launch: 0, repetition: 0, warmup: false };
+        store.appendMany(run, [
+          { ...at(1), kind: 'sample', metric: 'decode_rate', value: rate, ...value },
+          { ...at(2), kind: 'sample', metric: 'prefill_rate', value: rate * 3.2, ...value },
+          { ...at(3), kind: 'end', status: 'ok', message: null },
+        ]);
+        store.addLaunch(id, pair, one, run);
+      }
+    store.endComparison(id, 'ok', null);
+  }
+}
+
+/** A setting of one device measured twice a day for a month: a new kernel, then a new binary, then for no recorded cause a slower one. */
+export function addDemoHistory(store: Store, { seed = 3, now = Date.now() }: { seed?: number; now?: number } = {}): void {
+  const random = seeded(seed);
+  const device = DEVICES.find(({ id }) => id === 'rpi4') as DemoDevice;
+  const of = factsOf(device);
+  for (let i = 0; i < 60; i++) {
+    const id = `20261101-${String(i).padStart(6, '0')}-nightly`;
+    const started = now - (60 - i) * 43_200_000;
+    const facts = i < 20 ? { ...of, kernel: '6.6.20' } : of;
+    const build = {
+      sha256: shaOf(device.target, i < 36 ? 'older' : 'clang-19'),
+      compiler: 'clang 19.1.7',
+      flags: '-O3 -flto',
+      target: device.target,
+    };
+    const rate = (i < 20 ? 3.02 : i < 36 ? 3.1 : i < 48 ? 3.31 : 3.12) * (1 + 0.008 * (random() + random() - 1));
+    store.createRun({
+      ...{ id, device: device.id, toolchain: 'clang-19', build, model: 'bitnet-2b-4t', suite: 'nightly', suiteVersion: 1, threads: 4 },
+      ...{ cpus: null, emulated: false, facts, journal: null, started },
+    });
+    const value = { prompt: 'question', launch: 0, repetition: 0, warmup: false };
+    store.appendMany(id, [
+      { seq: 1, wall: started, mono: 1, kind: 'sample', metric: 'decode_rate', value: rate, ...value },
+      { seq: 2, wall: started, mono: 2, kind: 'end', status: 'ok', message: null },
+    ]);
+  }
+}
+
 function plan(): DemoRun[] {
   const runs: DemoRun[] = [];
   const add = (run: Omit<DemoRun, 'id'>) => runs.push({ ...run, id: `20261120-0900${String(runs.length).padStart(2, '0')}-demo${runs.length}` });
@@ -143,7 +221,7 @@ export function addDemoRun(store: Store, run: DemoRun, started: number, random: 
   store.createRun({
     ...{ id: run.id, device: device.id, toolchain: run.toolchain, model: run.model, suite: 'standard', suiteVersion: 1 },
     build: {
-      sha256: Array.from(`${device.target}${run.toolchain}`.padEnd(32, '.'), (c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join(''),
+      sha256: shaOf(device.target, run.toolchain),
       compiler: toolchain.compiler,
       flags: '-O3 -flto',
       target: device.target,
@@ -158,6 +236,10 @@ export function addDemoRun(store: Store, run: DemoRun, started: number, random: 
     run.id,
     entries.map((entry, i) => ({ ...entry, seq: i + 1, wall: wall(i), mono: 1000 + i }) as JournalRecord),
   );
+}
+
+function shaOf(target: string, toolchain: string): string {
+  return Array.from(`${target}${toolchain}`.padEnd(32, '.'), (c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 }
 
 function record(run: DemoRun, device: DemoDevice, factor: number, random: () => number): JournalEntry[] {
@@ -204,32 +286,49 @@ function record(run: DemoRun, device: DemoDevice, factor: number, random: () => 
   out.push({ kind: 'series', series: 'pss', unit: 'B', ...at, times, values: times.map((_, i) => grow(i, peak * 0.97)) });
   out.push({ kind: 'sample', metric: 'peak_rss', value: peak, prompt: null, launch: 0, repetition: 0, warmup: false });
   out.push({ kind: 'sample', metric: 'peak_pss', value: peak * 0.97, prompt: null, launch: 0, repetition: 0, warmup: false });
-  if (run.device === 'rpi5') out.push(...powerOf(decode, noise));
+  const power = POWERS[run.device];
+  if (power) out.push(...powerOf(decode, noise, power));
   return out.slice(0, run.records ?? out.length);
 }
 
-/** What a sensor of the board told in the sampled requests: 40 s of idling, a minute of decoding, 40 s of idling. */
-function powerOf(decode: number, noise: (spread: number) => number): JournalEntry[] {
+interface DemoPower {
+  source: string;
+  scope: 'board_rails_partial' | 'wall_ac';
+  detail: string;
+  idle: number; // W
+  busy: number; // W
+}
+
+const POWERS: Record<string, DemoPower> = {
+  rpi5: { source: 'pmic', scope: 'board_rails_partial', detail: 'vcgencmd pmic_read_adc, 12 rails', idle: 2.7, busy: 6.4 },
+  rpi4: { source: 'plug', scope: 'wall_ac', detail: 'a plug at the wall', idle: 3.1, busy: 6.1 },
+  thinkpad: { source: 'plug', scope: 'wall_ac', detail: 'a plug at the wall', idle: 6.8, busy: 27 },
+  'moto-g56': { source: 'plug', scope: 'wall_ac', detail: 'a plug at the wall', idle: 1.4, busy: 6.9 },
+};
+
+/** What a sensor or meter told in the sampled requests: 40 s of idling, a minute of decoding, 40 s of idling. */
+function powerOf(decode: number, noise: (spread: number) => number, power: DemoPower): JournalEntry[] {
   const times = Array.from({ length: 560 }, (_, i) => i / 4);
   const busy = (t: number) => t >= 40 && t < 100;
-  const values = times.map((t) => (busy(t) ? 6.4 : 2.7) * noise(0.03));
+  const values = times.map((t) => (busy(t) ? power.busy : power.idle) * noise(0.03));
   const where = { prompt: null, launch: 0, repetition: 0 };
-  const pmic = { source: 'pmic', scope: 'board_rails_partial' } as const;
+  const of = { source: power.source, scope: power.scope };
   const idle = (repetition: number, begin: number, end: number): JournalEntry => {
     return { kind: 'window', what: 'idle', ...where, repetition, begin, end, first: null, n_prompt: 0, n_gen: 0 };
   };
   const tokens = Math.floor(decode * 58);
   const stamps = Array.from({ length: tokens }, (_, i) => 2 + (i / decode) * noise(0.0001));
-  const metrics = { power_mean: 6.4, power_idle: 2.7, energy_per_token: 6.4 / decode, energy_per_token_net: 3.7 / decode } as const;
+  const net = power.busy - power.idle;
+  const metrics = { power_mean: power.busy, power_idle: power.idle, energy_per_token: power.busy / decode, energy_per_token_net: net / decode };
   const names = Object.keys(metrics) as (keyof typeof metrics)[];
   const sampled = { prompt: 'pp512-tg128', launch: 0, repetition: 0 };
   return [
-    { kind: 'sensor', ...pmic, detail: 'vcgencmd pmic_read_adc, 12 rails', period: 0.25, refresh: 0.01, reader: 'device', lab: false },
+    { kind: 'sensor', ...of, detail: power.detail, period: 0.25, refresh: 0.01, reader: 'device', lab: false },
     idle(0, 0, 39),
     { kind: 'window', what: 'sampled', ...sampled, begin: 40, first: 42, end: 40 + (stamps.at(-1) as number), n_prompt: 512, n_gen: tokens },
     { kind: 'series', series: 'token_times', unit: 's', ...sampled, warmup: true, times: stamps, values: [] },
     idle(1, 101, 139),
-    { kind: 'series', series: 'power', unit: 'W', ...where, ...pmic, times, values },
+    { kind: 'series', series: 'power', unit: 'W', ...where, ...of, times, values },
     {
       kind: 'series',
       series: 'temperature',
@@ -241,7 +340,7 @@ function powerOf(decode: number, noise: (spread: number) => number): JournalEntr
     { kind: 'series', series: 'frequency', unit: 'Hz', ...where, times, values: times.map((t) => (busy(t) ? 2.4e9 : 1.5e9)) },
     ...names.map((metric): JournalEntry => {
       const prompt = metric === 'power_idle' ? null : 'pp512-tg128';
-      return { kind: 'sample', metric, value: metrics[metric], ...where, prompt, warmup: false, ...pmic };
+      return { kind: 'sample', metric, value: metrics[metric], ...where, prompt, warmup: false, ...of };
     }),
   ];
 }
@@ -266,5 +365,7 @@ function engineOf({ threads, model }: DemoRun, { isa }: DemoDevice, bytes: numbe
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const store = openStore(process.argv[2] ?? 'demo.db');
   fillDemo(store);
+  addDemoComparisons(store);
+  addDemoHistory(store);
   store.close();
 }

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterwards } from './afterwards.ts';
+import { BROWSER, BROWSER_ARGUMENTS } from './chromium.ts';
 import { folder } from './dashboard.ts';
-
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const BROWSERS = [process.env.FLEET_CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const BROWSER = BROWSERS.find((path) => path !== '' && existsSync(path));
+import { bundlePage } from './page_bundle.ts';
 
 /** For the options of a test: false, or why it is skipped. */
 export const withoutBrowser: string | false = BROWSER
@@ -19,21 +13,14 @@ export const withoutBrowser: string | false = BROWSER
 
 /** The page, bundled as src/cli/bundle.mjs does it, in a folder that is removed after the test. */
 export async function bundledPage(t: TestContext): Promise<string> {
-  const outdir = folder(t);
-  const entryPoints = ['web/page.ts', 'web/page.css'];
-  await build({ absWorkingDir: ROOT, entryPoints, outdir, bundle: true, platform: 'browser', format: 'esm', target: 'es2022', minify: true });
-  for (const name of ['index.html', 'icon.svg']) copyFileSync(join(ROOT, 'web', name), join(outdir, name));
-  return outdir;
+  return bundlePage(folder(t));
 }
 
 /** A page of a browser of its own. After the test: no error on its console, no uncaught one, no breach of the content security policy; but for what is expected. */
 export async function openPage(t: TestContext, options: BrowserContextOptions = {}, expected: RegExp | null = null): Promise<Page> {
   const context = await chromium.launchPersistentContext(folder(t), {
     executablePath: BROWSER,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--no-proxy-server'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    ],
+    args: [...BROWSER_ARGUMENTS],
     viewport: { width: 1280, height: 900 },
     locale: 'en-GB',
     timezoneId: 'UTC',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JournalRecord } from '../../src/core/journal.ts';
+import { PAGES } from '../../web/pages.ts';
+import { SIDES_BY } from '../../web/sides.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { bundledPage, openPage, overflow, withoutBrowser } from '../support/page.ts';
 import { end, FACTS, newRun, sample, tokenTimes } from '../support/runs.ts';
@@ -12,7 +14,7 @@ const COLOURED = '\u001b[31mred\u001b[0m\u0007';
 const LINK = 'javascript:window.pwned=1';
 const ALL = [IMAGE, SCRIPT, TURNED, COLOURED, LINK, '"><svg onload=window.pwned=1>', '{{constructor.constructor("window.pwned=1")()}}', '__proto__'];
 
-test('whatever devices and files say stays text', { skip: withoutBrowser, timeout: 60_000 }, async (t) => {
+test('whatever devices and files say stays text', { skip: withoutBrowser, timeout: 120_000 }, async (t) => {
   const row = { id: SCRIPT, engine: SCRIPT, model: IMAGE, threads: 1, test: TURNED, grade: 'D', note: TURNED, story: null } as const;
   const figure = { metric: 'decode_rate', value: 1, until: null, unit: 'tokens/s', basis: 'stated' } as const;
   const published = {
@@ -62,12 +64,23 @@ test('whatever devices and files say stays text', { skip: withoutBrowser, timeou
     assert.ok((await overflow(page)) <= 0, where);
   };
   await page.goto(url);
-  await page.waitForSelector('#published tbody tr');
   await page.waitForSelector('.live-card');
   await inert('overview');
   const names = (await page.locator('#runs-body a').allTextContents()).join('\n');
   for (const shown of [IMAGE, SCRIPT, 'safe\\u202egpj.exe\\u2066', '\\u001b[31mred', '__proto__']) assert.ok(names.includes(shown), shown);
 
+  for (const name of PAGES) {
+    await page.goto(`${url}?page=${name}`);
+    await page.waitForSelector('.link-state.up');
+    await inert(name);
+    for (const by of name === 'compare' ? SIDES_BY : []) {
+      await page.goto(`${url}?page=compare&by=${by}&base=${encodeURIComponent(IMAGE)}&candidate=${encodeURIComponent(SCRIPT)}`);
+      await page.waitForSelector('#page h2');
+      await inert(`compare by ${by}`);
+    }
+  }
+  await page.goto(url);
+  await page.waitForSelector('.link-state.up');
   await page.selectOption('#filter-device', TURNED);
   assert.equal(await page.locator('#runs-body tr').count(), 1);
   await page.reload();

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { publishedOf } from '../../src/core/published.ts';
 import { publishedGroups } from '../../src/core/published_groups.ts';
-import file from '../../src/data/published.json' with { type: 'json' };
 import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { PUBLISHED_ROWS } from '../support/published.ts';
 
-const PUBLISHED_ROWS = publishedOf(file);
 const browser = { skip: withoutBrowser, timeout: 60_000 };
 
 async function demo(t: TestContext) {
@@ -16,12 +14,12 @@ async function demo(t: TestContext) {
   return server;
 }
 
-test('the overview has the best of each device, drawn charts with tables, runs and published rows', browser, async (t) => {
+test('the overview has the best of each device, drawn charts with tables and runs; what others published is apart', browser, async (t) => {
   const { url } = await demo(t);
   const page = await openPage(t);
   await page.goto(url);
-  await page.waitForSelector('#published tbody tr');
-  assert.deepEqual(await page.locator('.card-name').allTextContents(), ['desktop', 'thinkpad', 'moto-g56', 'rpi5', 'rpi4']);
+  await page.waitForSelector('.link-state.up');
+  assert.deepEqual(await page.locator('.card-name').allTextContents(), ['desktop', 'thinkpad', 'moto-g56', 'rpi5', 'rpi4', 'rpi3']);
   assert.equal(await page.locator('#runs-body tr').count(), 25);
   await page.click('#more');
   assert.equal(await page.locator('#runs-body tr').count(), 60);
@@ -31,10 +29,14 @@ test('the overview has the best of each device, drawn charts with tables, runs a
     await page.click(`#chart-${side} summary`);
     assert.equal(await page.locator(`#chart-${side} tbody tr`).count(), 15, 'a row for each bar: 5 devices by 3 toolchains');
   }
-  assert.equal(await page.locator('#published tbody tr').count(), publishedGroups(PUBLISHED_ROWS.rows.filter(({ story }) => story === null)).length);
-  assert.equal(await page.locator('.stories li').count(), 4);
   assert.equal(await page.locator('#chart-left table').getByText('rpi3').count(), 0, 'invalid runs are not charted');
   assert.equal(await page.locator('#runs-body tr.invalid').count(), 4, 'but they are listed');
+  await page.click('#pages >> text=Published');
+  await page.waitForSelector('#published tbody tr');
+  const groups = publishedGroups(PUBLISHED_ROWS.rows.filter(({ story }) => story === null));
+  assert.equal(await page.locator('#published tbody tr').count(), groups.length);
+  assert.equal(await page.locator('.stories li').count(), 4);
+  assert.equal(await page.locator('#headline').isVisible(), false, 'never beside measured ones');
 });
 
 test('invalid runs are charted only when one asks for them', browser, async (t) => {
@@ -84,21 +86,28 @@ test('one run: figures, conditions, timeline, memory, flags with evidence, outpu
   assert.match((await page.locator('#run').textContent()) ?? '', /There is no run nobody/);
 });
 
-test('power, heat, clock and speed stand above each other on one time line; a run without them has no such panel', browser, async (t) => {
+test('power, heat, clock, memory and speed stand above each other on one time line; a run without a sensor has what it has', browser, async (t) => {
   const { url, store } = await demo(t);
   const page = await openPage(t);
   const of = (device: string) => store.runs({ device, status: 'ok' })[0]?.id ?? '';
   await page.goto(`${url}?run=${of('rpi5')}`);
   await page.waitForSelector('#power-title');
-  for (const strip of ['power', 'temperature', 'frequency', 'speed']) assert.ok((await ink(page, `strip-${strip}`)).pixels > 300, strip);
+  for (const strip of ['power', 'temperature', 'frequency', 'memory', 'speed']) assert.ok((await ink(page, `strip-${strip}`)).pixels > 300, strip);
   const panel = page.locator('[aria-labelledby="power-title"]');
   assert.match((await panel.textContent()) ?? '', /pmic: board_rails_partial, some supply rails of the board/);
   await panel.locator('summary').click();
-  assert.deepEqual(await panel.locator('tbody th').allTextContents(), ['Power, pmic', 'Temperature', 'Clock', 'Decode']);
+  assert.deepEqual(await panel.locator('tbody th').allTextContents(), [
+    'Power, pmic',
+    'Temperature',
+    'Clock',
+    'Memory, RSS',
+    'Memory, PSS',
+    'Tokens',
+  ]);
   assert.match((await page.locator('.tiles').textContent()) ?? '', /J\/token, board_rails_partial/);
   await page.goto(`${url}?run=${of('desktop')}`);
   await page.waitForSelector('#memory-title');
-  assert.equal(await page.locator('#power-title').count(), 0);
+  assert.equal(await page.locator('canvas[data-chart^="strip-"]').count(), 1, 'memory alone');
 });
 
 test('the address holds the whole state: reload and the back button lead to it', browser, async (t) => {
@@ -167,7 +176,7 @@ test('nothing is wider than a phone, in another language too', browser, async (t
   const { url, store } = await demo(t);
   const page = await openPage(t, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'de-DE' });
   await page.goto(url);
-  await page.waitForSelector('#published tbody tr');
+  await page.waitForSelector('.link-state.up');
   assert.ok((await overflow(page)) <= 0);
   assert.match((await page.textContent('.card-value')) ?? '', /^\d+,\d tokens\/s$/, 'figures as the reader writes them');
   for (const summary of await page.locator('details summary').all()) await summary.click();

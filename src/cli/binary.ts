@@ -1,0 +1,21 @@
+import type { Build } from '../core/build.ts';
+import { FleetError } from '../core/errors.ts';
+import type { HistoryRun } from '../core/history.ts';
+import { build, findBuilt } from '../fleet/build.ts';
+
+/** Flags of a stored build as the user wrote them: that it is static was our choice. */
+export function flagsOfBuild({ flags }: { flags: string }): string {
+  return flags
+    .split(' ')
+    .filter((flag) => flag !== '-static')
+    .join(' ');
+}
+
+/** The very binary of a run from the cache, or one built now that runs the same instructions. Throws a FleetError where there is neither. */
+export async function binaryOf(root: string, run: Pick<HistoryRun, 'id' | 'build' | 'toolchain' | 'code'>): Promise<Build> {
+  const kept = await findBuilt(root, run.build.sha256);
+  if (kept) return kept;
+  const made = await build({ toolchain: run.toolchain, target: run.build.target as Build['target'], flags: flagsOfBuild(run.build), root });
+  if (made.sha256 === run.build.sha256 || (run.code !== null && made.code === run.code)) return made;
+  throw new FleetError(`the binary of run ${run.id} is no longer in ${root}/.fleet/builds, and the sources make another one by now`);
+}

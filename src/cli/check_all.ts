@@ -1,0 +1,132 @@
+import { rename, writeFile } from 'node:fs/promises';
+import type { Baseline } from '../core/baseline.ts';
+import { type CheckRow, checkRows, labelOf, passes } from '../core/check.ts';
+import { FleetError, reason, UsageError } from '../core/errors.ts';
+import { groupsBy } from '../core/groups.ts';
+import type { HistoryRun } from '../core/history.ts';
+import { plain } from '../core/plain.ts';
+import { isValid } from '../core/validity.ts';
+import { findModel } from '../fleet/model.ts';
+import { loadSuite } from '../fleet/suite.ts';
+import { type CheckHead, checkMarkdown, checkTable } from '../report/check.ts';
+import { wantsColour } from '../report/colour.ts';
+import { openStore } from '../store/store.ts';
+import { named } from './baseline.ts';
+import type { CheckOptions } from './bench_options.ts';
+import { binaryOf, flagsOfBuild } from './binary.ts';
+import type { Context } from './context.ts';
+import { measure } from './measure.ts';
+import { compareOn } from './pairing.ts';
+
+/** Comparisons of a device that are looked through for pairs with the baseline's binary. */
+const MOST_COMPARISONS = 200;
+
+/** Checks what there is, or measures first; writes the reports. Exit status 0 passed, 1 not. */
+export async function check(context: Context, options: CheckOptions): Promise<number> {
+  const baseline = load(context, options);
+  let stopped = false;
+  const failures: { device: string; message: string }[] = [];
+  if (options.measure) {
+    loadSuite(options.suite); // a wrong name is told before anything is built
+    const groups = groupsBy(baseline.runs, (run) => JSON.stringify([run.device, run.model, run.threads, labelOf(run)]));
+    for (const group of groups) {
+      if (stopped) break;
+      const newest = group.at(-1) as HistoryRun;
+      try {
+        stopped = await measureAgainst(context, newest, options, failures);
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        failures.push({ device: newest.device, message: reason(error) });
+      }
+    }
+  }
+  const rows = judge(context, baseline, options);
+  const passed = passes(rows, options.strict) && failures.length === 0;
+  const head: CheckHead = { baseline: baseline.name, most: options.maxRegression, passed };
+  if (options.junit !== undefined) await write(options.junit, (await import('../report/junit.ts')).junit(rows, head));
+  if (options.markdown !== undefined) await write(options.markdown, checkMarkdown(rows, head));
+  const { columns = 100 } = process.stdout;
+  context.give(() => checkTable(rows, head, { width: columns, colour: wantsColour(process.stdout, process.env) }), {
+    ...{ baseline: baseline.name, max_regression: options.maxRegression, passed, rows, errors: failures },
+  });
+  for (const { device, message } of failures) context.say(`fleet: device ${device}: ${plain(message)}`);
+  return stopped ? 130 : passed ? 0 : 1;
+}
+
+function load(context: Context, { against, device }: CheckOptions): Baseline {
+  const store = openStore(context.db, { readonly: true });
+  try {
+    const baseline = named(store.baselines(), against);
+    const missing = device?.find((id) => !baseline.runs.some((run) => run.device === id));
+    if (missing !== undefined) throw new UsageError(`baseline ${against} has no run of device "${missing}"; see fleet baseline show ${against}`);
+    return { ...baseline, runs: baseline.runs.filter((run) => isValid(run) && (device?.includes(run.device) ?? true)) };
+  } finally {
+    store.close();
+  }
+}
+
+function judge(context: Context, baseline: Baseline, options: CheckOptions): CheckRow[] {
+  const store = openStore(context.db, { readonly: true });
+  try {
+    const devices = [...new Set(baseline.runs.map((run) => run.device))];
+    const since = Math.min(...baseline.runs.map(({ started }) => started));
+    return checkRows(baseline, {
+      ...{ most: options.maxRegression, metrics: options.metric },
+      comparisons: devices.flatMap((device) => store.comparisons({ device, limit: MOST_COMPARISONS })),
+      runs: baseline.runs.length > 0 ? store.history({ device: devices, valid: true, since }) : [],
+    });
+  } finally {
+    store.close();
+  }
+}
+
+/** Pairs of the baseline's binary and the sources as they are. True where Ctrl-C came. */
+async function measureAgainst(
+  context: Context,
+  run: HistoryRun,
+  options: CheckOptions,
+  failures: { device: string; message: string }[],
+): Promise<boolean> {
+  const suite = loadSuite(options.suite);
+  const model = findModel(context.root, options.modelFile ?? run.model);
+  const spec = { toolchain: run.toolchain, flags: flagsOfBuild(run.build) };
+  const old = { ...spec, made: await binaryOf(context.root, run), name: `${labelOf(run)} of the baseline` };
+  const {
+    store,
+    stopped,
+    failures: failed,
+  } = await measure(
+    context,
+    {
+      ...{ device: run.device, suite: options.suite, threads: [run.threads], acceptNewHostKey: options.acceptNewHostKey },
+      ...(run.cpus !== null && { cpus: run.cpus }),
+      ...(options.wait !== undefined && { wait: options.wait }),
+    },
+    {
+      ...{ model, suite, builds: [old, spec] },
+      runsOn: () => 18,
+      tasksOn: ({ lane, planned: [baseline, candidate] }, shared) =>
+        baseline && candidate
+          ? [
+              {
+                device: run.device,
+                run: () => compareOn(context, lane, { baseline, candidate }, { ...shared, model: model.name, suite, metrics: options.metric }),
+              },
+            ]
+          : [],
+    },
+  );
+  store.close();
+  failures.push(...failed);
+  return stopped;
+}
+
+/** The whole file or none of it. */
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(`${file}.part`, text);
+    await rename(`${file}.part`, file);
+  } catch (error) {
+    throw new FleetError(`${file} cannot be written: ${reason(error)}`);
+  }
+}

@@ -1,0 +1,162 @@
+import type { FlagName } from '../core/flags.ts';
+import { METRIC_NAMES, type MetricName, metric } from '../core/metric.ts';
+import type { MetricSummary, RunStatus, RunSummary } from '../core/run.ts';
+import { oneScope, type Scope } from '../core/scope.ts';
+import type { SettingFilter, Standing, StoredSetting } from '../core/setting.ts';
+import { headline, median } from '../core/stats.ts';
+import { isValid } from '../core/validity.ts';
+import type { Sql } from './sql.ts';
+import { summariseRun } from './summary.ts';
+
+/** Runs of one transaction when many are missing. */
+const BATCH = 500;
+
+interface Row {
+  device: string;
+  build: number;
+  model: string;
+  suite: string;
+  threads: number;
+  status: RunStatus;
+  setting: number | null;
+}
+
+/** Works out anew what lists and charts show of a run, and of its setting; a run that is under way shows in neither. Call it in a transaction. */
+export function rollUp(sql: Sql, run: string): void {
+  for (const setting of rollRun(sql, run)) stand(sql, setting);
+}
+
+/** The same for every run that is over and has no figures, or old ones: an older fleet wrote it, or rows were put in past the store. */
+export function rollUpMissing(sql: Sql): void {
+  const next = () => sql.all<{ id: string }>(`SELECT id FROM runs WHERE status NOT IN ('queued', 'running') AND rolled <> revision LIMIT ${BATCH}`);
+  const moved = new Set<number>();
+  while (sql.read('runs without figures', next).length > 0)
+    sql.write('figures', () => {
+      for (const { id } of next()) for (const setting of rollRun(sql, id)) moved.add(setting);
+    });
+  for (const setting of moved) sql.write('standings', () => stand(sql, setting));
+}
+
+/** Flags of a run, each once. */
+export function flagsOf(sql: Sql, run: string): FlagName[] {
+  return sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', run).map(({ name }) => name);
+}
+
+/** Writes the figures of a run; gives the settings that they left and came to. */
+function rollRun(sql: Sql, run: string): Set<number> {
+  const row = sql.get<Row>('SELECT device, build, model, suite, threads, status, setting FROM runs WHERE id = ?', run) as Row;
+  const over = row.status !== 'queued' && row.status !== 'running';
+  const moved = new Set<number>();
+  if (row.setting !== null) {
+    sql.run('DELETE FROM figures WHERE setting = ? AND run = ?', row.setting, run);
+    moved.add(row.setting);
+  }
+  if (over) moved.add(place(sql, run, row));
+  else if (row.setting !== null) sql.run('UPDATE runs SET setting = NULL, rolled = -1 WHERE id = ?', run);
+  return moved;
+}
+
+function place(sql: Sql, run: string, row: Row): number {
+  const setting = settingOf(sql, row, isValid({ status: row.status, flags: flagsOf(sql, run) }));
+  for (const [name, found] of Object.entries(summariseRun(sql, run).metrics) as [MetricName, MetricSummary][]) {
+    const { median: middle, p95, min, max, n, source = null, scope = null } = found;
+    sql.run('INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', setting, run, name, middle, p95, min, max, n, source, scope);
+  }
+  sql.run('UPDATE runs SET setting = ?, rolled = revision WHERE id = ?', setting, run);
+  return setting;
+}
+
+function settingOf(sql: Sql, { device, build, model, suite, threads }: Row, valid: boolean): number {
+  const key = [device, build, model, suite, threads, valid ? 1 : 0];
+  sql.run('INSERT INTO settings (device, build, model, suite, threads, valid) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', ...key);
+  return sql.get<{ id: number }>(
+    'SELECT id FROM settings WHERE device = ? AND build = ? AND model = ? AND suite = ? AND threads = ? AND valid = ?',
+    ...key,
+  )?.id as number;
+}
+
+interface Figure {
+  run: string;
+  metric: MetricName;
+  median: number;
+  p95: number | null;
+  low: number;
+  high: number;
+  n: number;
+  source: string | null;
+  scope: Scope | null;
+}
+
+/** Writes what stands for a setting. */
+function stand(sql: Sql, setting: number): void {
+  sql.run('DELETE FROM standings WHERE setting = ?', setting);
+  sql.run('UPDATE settings SET newest = coalesce((SELECT max(started) FROM runs WHERE setting = settings.id), 0) WHERE id = ?', setting);
+  const figures = sql.all<Figure>(
+    'SELECT figures.* FROM figures JOIN runs ON runs.id = figures.run WHERE figures.setting = ? ORDER BY started DESC, run DESC',
+    setting,
+  );
+  const byMetric = new Map<MetricName, Figure[]>();
+  for (const figure of figures) {
+    const known = byMetric.get(figure.metric);
+    if (known) known.push(figure);
+    else byMetric.set(figure.metric, [figure]);
+  }
+  for (const [name, all] of byMetric) {
+    const { kept, scope } = oneScope(all, (figure) => figure.scope ?? undefined);
+    const value = median(kept.map((figure) => headline(name, summaryOf(figure))));
+    const low = kept.reduce((least, figure) => Math.min(least, figure.low), Number.POSITIVE_INFINITY);
+    const high = kept.reduce((most, figure) => Math.max(most, figure.high), Number.NEGATIVE_INFINITY);
+    const n = kept.reduce((sum, figure) => sum + figure.n, 0);
+    sql.run('INSERT INTO standings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', setting, name, value, low, high, kept.length, n, scope, kept[0]?.run);
+  }
+}
+
+/** The metrics of a run that is over, in the order of the table of metrics. */
+export function readFigures(sql: Sql, setting: number, run: string): RunSummary['metrics'] {
+  const found = new Map(
+    sql.all<Figure>('SELECT * FROM figures WHERE setting = ? AND run = ?', setting, run).map((figure) => [figure.metric, figure]),
+  );
+  return Object.fromEntries(
+    METRIC_NAMES.flatMap((name) => {
+      const figure = found.get(name);
+      return figure ? [[name, summaryOf(figure)]] : [];
+    }),
+  );
+}
+
+function summaryOf({ metric: name, median: middle, p95, low, high, n, source, scope }: Figure): MetricSummary {
+  const summary = { median: middle, p50: middle, p95, min: low, max: high, n, unit: metric(name).unit };
+  return source !== null && scope !== null ? { ...summary, source, scope } : summary;
+}
+
+type SettingRow = Omit<StoredSetting, 'valid' | 'metrics'> &
+  Omit<Standing, 'run'> & { valid: number; newest: number; metric: MetricName; run: string };
+
+const COLUMNS = {
+  ...{ device: 'settings.device', toolchain: 'toolchain', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid' },
+} as const;
+
+/** Those of this fleet, newest first: what was imported stands apart. */
+export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
+  const narrow = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((field) => filter[field] !== undefined);
+  const rows = sql.all<SettingRow>(
+    `WITH chosen AS MATERIALIZED (
+       SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, newest
+       FROM settings JOIN builds ON builds.id = settings.build
+       WHERE newest > 0 AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
+       ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
+       ORDER BY newest DESC, settings.id DESC LIMIT ?)
+     SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen CROSS JOIN standings ON standings.setting = chosen.id
+     ${filter.metrics ? 'WHERE +metric IN (SELECT value FROM json_each(?))' : ''} ORDER BY newest DESC, chosen.id DESC`,
+    ...narrow.map((field) => JSON.stringify([filter[field]].flat().map((value) => (typeof value === 'boolean' ? Number(value) : value)))),
+    filter.limit ?? -1, // SQLite: no limit
+    ...(filter.metrics ? [JSON.stringify(filter.metrics)] : []),
+  );
+  const settings = new Map<number, StoredSetting>();
+  for (const { metric: name, value, low, high, runs, n, scope, run, valid, newest: _newest, ...of } of rows) {
+    const setting = settings.get(of.id) ?? { ...of, valid: valid === 1, metrics: {} };
+    settings.set(of.id, setting);
+    setting.metrics[name] = { value, low, high, runs, n, scope, run };
+  }
+  return [...settings.values()];
+}

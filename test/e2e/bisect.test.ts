@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { stringify } from 'yaml';
+import type { CheckRow } from '../../src/core/check.ts';
+import { openStore } from '../../src/store/store.ts';
+import { cli, ROOT, scratch } from '../support/cli.ts';
+import { commit, repository } from '../support/repository.ts';
+
+/** A bisection over real commits of a small engine, built by the host's compiler and measured on this machine. */
+
+const folder = scratch();
+const devices = join(folder, 'devices');
+const suite = join(folder, 'short.json');
+const source = repository();
+const options = () => ({ cwd: folder, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
+const commits: string[] = [];
+
+interface Told {
+  found: { id: string; title: string } | null;
+  steps: { id: string; outcome: string; how: string; pairs: number; note: string | null }[];
+  note: string | null;
+}
+
+function change(file: string, from: string, to: string): void {
+  const path = join(source, 'kernels', file);
+  const text = readFileSync(path, 'utf8');
+  assert.ok(text.includes(from), `${file} holds ${from}`);
+  writeFileSync(path, text.replace(from, to));
+}
+
+const UP = '        multiply(s, &l->up, s->up);\n';
+const WRONG = `#include "../ops.h"
+#include <string.h>
+static void rmsnorm_f32(float *out, const float *x, const float *w, float eps, size_t n)
+{
+    (void)w, (void)eps;
+    memcpy(out, x, n * sizeof *x);
+}
+void isa_quick(trit_ops *ops)
+{
+    ops->rmsnorm_f32 = rmsnorm_f32;
+}
+`;
+
+/** What each commit does to the engine that has the scalar kernels alone. */
+const HISTORY: readonly (readonly [message: string, change: () => void])[] = [
+  ['Begin', () => {}],
+  ['Say more', () => change('forward.c', UP, `        /* the second half of the gate */\n${UP}`)],
+  ['Say still more', () => change('forward.c', '/* the second half', '/* the other half')],
+  ['Say it shorter', () => change('forward.c', '/* the other half of the gate */', '/* up */')],
+  ['Break the build', () => change('forward.c', UP, UP.replace('l->up', 'l->upward'))],
+  [
+    'Add a quick norm',
+    () => {
+      change('forward.c', 'l->upward', 'l->up');
+      writeFileSync(join(source, 'kernels/isa/quick.c'), WRONG);
+      change('isa.inc', 'ISA(scalar, "", "")\n', 'ISA(scalar, "", "")\nISA(quick, "", "")\n');
+    },
+  ],
+  [
+    'Take the quick norm back',
+    () => {
+      rmSync(join(source, 'kernels/isa/quick.c'));
+      change('isa.inc', 'ISA(quick, "", "")\n', '');
+    },
+  ],
+  ['Tidy the gate', () => change('forward.c', UP, UP.repeat(12))],
+  ['Say even less', () => change('forward.c', '/* up */', '/* */')],
+];
+
+before(() => {
+  execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
+  mkdirSync(devices);
+  writeFileSync(join(devices, 'local.yaml'), stringify({ connector: 'local', workdir: join(folder, 'work') }));
+  const prompts = [{ id: 'a', random_tokens: 4, max_tokens: 24 }];
+  writeFileSync(suite, JSON.stringify({ name: 'short', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 0, repetitions: 2 }));
+  cpSync(join(ROOT, 'kernels'), join(source, 'kernels'), { recursive: true, filter: (path) => !/\/out$|\/test$|\/fuzz$/.test(path) });
+  writeFileSync(join(source, 'kernels/isa.inc'), 'ISA(scalar, "", "")\n');
+  for (const [message, make] of HISTORY) {
+    make();
+    commits.push(commit(source, message));
+  }
+});
+
+test('finds the commit that made it slower, around one that does not build and one that computes wrong; a second call measures nothing', async (t) => {
+  const call = ['bisect', '--good', commits[0] as string, '--repository', source, '--flags', '-O1', '-s', suite, '-t', '1', '--json'];
+  const { code, stdout, stderr } = await cli(call, options());
+  const told = JSON.parse(stdout) as Told;
+  if (/could not be judged: .*(invalid run|not settled)/.test(told.note ?? '')) {
+    assert.equal(code, 1, stderr);
+    return t.skip(`other programs used the processor: ${told.note}`);
+  }
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.equal(told.found?.id, commits[7]);
+  assert.deepEqual(
+    told.steps.map(({ id, outcome, how }) => [commits.indexOf(id), outcome, how]),
+    [
+      [8, 'bad', 'measured'],
+      [4, 'skip', 'not measured'],
+      [3, 'good', 'same code'],
+      [5, 'skip', 'not measured'],
+      [6, 'good', 'same code'],
+      [7, 'bad', 'same code'],
+    ],
+  );
+  assert.match(told.steps[1]?.note ?? '', /did not build the engine.*upward/);
+  assert.match(told.steps[3]?.note ?? '', /does not pass trit check: quick rmsnorm_f32/);
+  const store = openStore(join(folder, 'fleet.db'), { readonly: true });
+  const launches = store.runs().length;
+  store.close();
+  const again = await cli(
+    call.filter((word) => word !== '--json'),
+    options(),
+  );
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stdout, /by +stored|stored/);
+  assert.match(again.stdout, new RegExp(`local became slower \\(decode_rate\\) with commit ${commits[7]?.slice(0, 10)} Tidy the gate`));
+  const after = openStore(join(folder, 'fleet.db'), { readonly: true });
+  assert.equal(after.runs().length, launches);
+  const slow = after.comparisons()[0];
+  after.close();
+  assert.equal(slow?.launches.length, launches);
+
+  // what the bisection measured serves a check against a baseline of the good side as well
+  const good = slow?.launches.filter(({ side, pair }) => side === 'baseline' && pair > 0).map(({ run }) => run.id) ?? [];
+  assert.equal((await cli(['baseline', 'set', 'good', '--run', good.slice(0, 1).join(',')], options())).code, 0);
+  const checked = await cli(['check', '--against', 'good', '--max-regression', '5%', '--metric', 'decode_rate', '--json'], options());
+  const { rows } = JSON.parse(checked.stdout) as { rows: CheckRow[] };
+  assert.deepEqual([checked.code, rows[0]?.how, rows[0]?.outcome], [1, 'pairs', 'regression'], checked.stdout);
+});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { stringify } from 'yaml';
 import type { Build } from '../../src/core/build.ts';
+import type { CheckRow } from '../../src/core/check.ts';
 import type { Facts } from '../../src/core/facts.ts';
 import type { HistorySeries } from '../../src/core/history.ts';
 import type { RunSummary } from '../../src/core/run.ts';
@@ -58,4 +59,10 @@ test('history --confirm runs the same binary once more, and the change is confir
   assert.equal(again.code, 0, again.stderr);
   assert.match(again.stderr, /no change point waits for a rerun/);
   assert.match(again.stdout, /slower −\d\d[\s\S]*confirmed by \d{8}/);
+
+  // the sources as they are make the very code of the baseline: a check builds, and has nothing to measure
+  assert.equal((await cli(['baseline', 'set', 'now', '--run', 'run-000'], options)).code, 0);
+  const check = await cli(['check', '--against', 'now', '--measure', '--json'], options);
+  const { rows } = JSON.parse(check.stdout) as { rows: CheckRow[] };
+  assert.deepEqual([check.code, rows.map(({ metric, outcome }) => [metric, outcome])], [0, [['decode_rate', 'same code']]], check.stderr);
 });

@@ -99,7 +99,7 @@ function groupRows(group: readonly HistoryRun[], baseline: Baseline, options: Ch
     (comparison) =>
       alike(comparison, first) &&
       comparison.status === 'ok' &&
-      comparison.started >= last &&
+      (comparison.ended ?? 0) >= last && // its own launches may be the baseline
       !isNoise(comparison) &&
       specLabel(comparison.candidate) === labelOf(first) &&
       group.some(({ build }) => build.sha256 === comparison.baseline.sha256),

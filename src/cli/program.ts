@@ -7,10 +7,13 @@ import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
+import { exportCommand } from './export.ts';
 import { historyCommand } from './history.ts';
+import { importCommand } from './import.ts';
 import { modelCommand } from './model.ts';
 import { powerCommand } from './power.ts';
 import { probeCommand } from './probe.ts';
+import { publishedCommand } from './published.ts';
 import { reportCommand } from './report.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
@@ -29,6 +32,9 @@ const COMMANDS: readonly (() => Command)[] = [
   runsCommand,
   showCommand,
   reportCommand,
+  exportCommand,
+  importCommand,
+  publishedCommand,
   serveCommand,
   devicesCommand,
   probeCommand,

@@ -1,5 +1,6 @@
 import type { Baseline } from './baseline.ts';
 import type { Build } from './build.ts';
+import type { BundleLine, Origin } from './bundle.ts';
 import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
@@ -101,6 +102,8 @@ export interface RunFilter {
   since?: number;
   /** true: status ok and no flag that makes it invalid; false: the others; absent: all. */
   valid?: boolean;
+  /** Where they were measured; without it and without ids only those of this fleet. */
+  measured?: 'here' | 'elsewhere' | 'anywhere';
   /** The newest so many. */
   limit?: number;
 }
@@ -135,6 +138,24 @@ export interface StoredDevice {
   probed: number | null;
   runs: number;
   lastRun: number | null; // started, ms since 1970
+}
+
+/** Where imported rows come from. */
+export interface StoredOrigin extends Origin {
+  /** What it was imported from last. */
+  file: string;
+  imported: number; // ms since 1970
+  runs: number;
+}
+
+/** What an import did. */
+export interface Imported {
+  /** Ids of the runs that are new here. */
+  runs: string[];
+  /** Those that were here already, with the same content. */
+  known: string[];
+  comparisons: string[];
+  origins: string[];
 }
 
 /** Where a run is, for live progress. */
@@ -173,6 +194,12 @@ export interface StoreReader {
   history(filter?: RunFilter): HistoryRun[];
   /** By name. */
   baselines(): Baseline[];
+  /** Where imported rows come from, by id. */
+  origins(): StoredOrigin[];
+  /** Gives the lines of an evidence bundle of these runs, all of one moment, but for those that close runs and file. */
+  bundle(runs: readonly string[], each: (line: BundleLine) => void): void;
+  /** Writes a copy of the whole database, or of these runs alone, to a file that does not exist yet. */
+  copyTo(file: string, runs?: readonly string[]): void;
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
@@ -213,6 +240,11 @@ export interface Store extends StoreReader {
   removeBaseline(name: string): boolean;
   /** This run was made to confirm a change point of the metric. */
   addRerun(run: string, metric: MetricName): void;
+  /**
+   * Stores imported lines, all or none of them, marked with their origins. A run that is here already with the same content is passed over;
+   * with another content nothing is stored. `file` is told as the source.
+   */
+  importLines(lines: Iterable<BundleLine>, file: string): Imported;
   /** Runs that are queued or running, oldest first. */
   unfinished(): UnfinishedRun[];
 }

@@ -33,6 +33,7 @@ test('history --confirm runs the same binary once more, and the change is confir
   const { runs } = JSON.parse(bench.stdout) as { runs: [RunSummary] };
   const [decode, prefill] = [runs[0].metrics.decode_rate?.median, runs[0].metrics.prefill_rate?.median];
   assert.ok(decode && prefill, bench.stderr);
+  if (runs[0].flags.includes('busy')) return t.skip('other programs used the processor: what is measured now tells nothing');
   const [made] = builds;
   const random = seeded(1);
   const store = openStore(join(folder, 'fleet.db'));

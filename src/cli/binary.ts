@@ -19,3 +19,8 @@ export async function binaryOf(root: string, run: Pick<HistoryRun, 'id' | 'build
   if (made.sha256 === run.build.sha256 || (run.code !== null && made.code === run.code)) return made;
   throw new FleetError(`the binary of run ${run.id} is no longer in ${root}/.fleet/builds, and the sources make another one by now`);
 }
+
+/** Do both run the same instructions? */
+export function sameCode(one: Pick<Build, 'sha256' | 'code'>, other: Pick<Build, 'sha256' | 'code'>): boolean {
+  return one.sha256 === other.sha256 || (one.code !== null && one.code === other.code);
+}

@@ -7,6 +7,7 @@ import { noiseOf } from '../core/noise.ts';
 import { plain } from '../core/plain.ts';
 import type { Store } from '../core/store.ts';
 import type { Planned, Wanted } from './bench_device.ts';
+import { sameCode } from './binary.ts';
 import type { Step } from './bisect_steps.ts';
 import type { CampaignLane } from './campaign.ts';
 import type { Context } from './context.ts';
@@ -145,9 +146,4 @@ export class Bisection {
           status === 'ok' && metrics[0] === metric[0] && sameCode(baseline, this.#good.build) && sameCode(candidate, build),
       );
   }
-}
-
-/** Do both run the same instructions? */
-function sameCode(one: Pick<Build, 'sha256' | 'code'>, other: Pick<Build, 'sha256' | 'code'>): boolean {
-  return one.sha256 === other.sha256 || (one.code !== null && one.code === other.code);
 }

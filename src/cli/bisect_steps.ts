@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { clip, plain } from '../core/plain.ts';
@@ -48,7 +48,9 @@ async function commitSteps(
 ): Promise<Steps> {
   if (good === undefined) throw new UsageError('name a commit that was still fast with --good, or flags with --over');
   const commits = await commitsBetween(repository, good, bad);
-  const home = join(context.root, '.fleet/bisect', String(process.pid));
+  const all = join(context.root, '.fleet/bisect');
+  await sweep(all);
+  const home = join(all, String(process.pid));
   const list = commits.map(({ id, subject }): Step => {
     const title = `${id.slice(0, 10)} ${clip(plain(subject), 60)}`.trim();
     const sources = join(home, id);
@@ -59,4 +61,18 @@ async function commitSteps(
     return { id, title, wanted };
   });
   return { kind: 'commit', list: list as Steps['list'], clear: () => rm(home, { recursive: true, force: true }) };
+}
+
+/** Removes what killed calls left. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => []))
+    if (!isRunning(Number(name))) await rm(join(folder, name), { recursive: true, force: true });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { Baseline } from '../core/baseline.ts';
-import { type CheckRow, checkRows, labelOf, passes } from '../core/check.ts';
+import { type CheckRow, checkRows, conditionsKey, labelOf, passes } from '../core/check.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import { groupsBy } from '../core/groups.ts';
 import type { HistoryRun } from '../core/history.ts';
@@ -13,7 +13,7 @@ import { wantsColour } from '../report/colour.ts';
 import { openStore } from '../store/store.ts';
 import { named } from './baseline.ts';
 import type { CheckOptions } from './bench_options.ts';
-import { binaryOf, flagsOfBuild } from './binary.ts';
+import { binaryOf, flagsOfBuild, sameCode } from './binary.ts';
 import type { Context } from './context.ts';
 import { measure } from './measure.ts';
 import { compareOn } from './pairing.ts';
@@ -26,21 +26,23 @@ export async function check(context: Context, options: CheckOptions): Promise<nu
   const baseline = load(context, options);
   let stopped = false;
   const failures: { device: string; message: string }[] = [];
+  const unchanged = new Set<string>();
   if (options.measure) {
     loadSuite(options.suite); // a wrong name is told before anything is built
-    const groups = groupsBy(baseline.runs, (run) => JSON.stringify([run.device, run.model, run.threads, labelOf(run)]));
-    for (const group of groups) {
+    for (const group of groupsBy(baseline.runs, conditionsKey)) {
       if (stopped) break;
       const newest = group.at(-1) as HistoryRun;
       try {
-        stopped = await measureAgainst(context, newest, options, failures);
+        const told = await measureAgainst(context, newest, options, failures);
+        if (told === 'unchanged') unchanged.add(conditionsKey(newest));
+        stopped = told === 'stopped';
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
         failures.push({ device: newest.device, message: reason(error) });
       }
     }
   }
-  const rows = judge(context, baseline, options);
+  const rows = judge(context, baseline, options, unchanged);
   const passed = passes(rows, options.strict) && failures.length === 0;
   const head: CheckHead = { baseline: baseline.name, most: options.maxRegression, passed };
   if (options.junit !== undefined) await write(options.junit, (await import('../report/junit.ts')).junit(rows, head));
@@ -65,13 +67,13 @@ function load(context: Context, { against, device }: CheckOptions): Baseline {
   }
 }
 
-function judge(context: Context, baseline: Baseline, options: CheckOptions): CheckRow[] {
+function judge(context: Context, baseline: Baseline, options: CheckOptions, unchanged: ReadonlySet<string>): CheckRow[] {
   const store = openStore(context.db, { readonly: true });
   try {
     const devices = [...new Set(baseline.runs.map((run) => run.device))];
     const since = Math.min(...baseline.runs.map(({ started }) => started));
     return checkRows(baseline, {
-      ...{ most: options.maxRegression, metrics: options.metric },
+      ...{ most: options.maxRegression, metrics: options.metric, unchanged },
       comparisons: devices.flatMap((device) => store.comparisons({ device, limit: MOST_COMPARISONS })),
       runs: baseline.runs.length > 0 ? store.history({ device: devices, valid: true, since }) : [],
     });
@@ -80,17 +82,18 @@ function judge(context: Context, baseline: Baseline, options: CheckOptions): Che
   }
 }
 
-/** Pairs of the baseline's binary and the sources as they are. True where Ctrl-C came. */
+/** Pairs of the baseline's binary and the sources as they are; none where they run the same instructions. */
 async function measureAgainst(
   context: Context,
   run: HistoryRun,
   options: CheckOptions,
   failures: { device: string; message: string }[],
-): Promise<boolean> {
+): Promise<'measured' | 'unchanged' | 'stopped'> {
   const suite = loadSuite(options.suite);
   const model = findModel(context.root, options.modelFile ?? run.model);
   const spec = { toolchain: run.toolchain, flags: flagsOfBuild(run.build) };
   const old = { ...spec, made: await binaryOf(context.root, run), name: `${labelOf(run)} of the baseline` };
+  let same = false;
   const {
     store,
     stopped,
@@ -105,20 +108,17 @@ async function measureAgainst(
     {
       ...{ model, suite, builds: [old, spec] },
       runsOn: () => 18,
-      tasksOn: ({ lane, planned: [baseline, candidate] }, shared) =>
-        baseline && candidate
-          ? [
-              {
-                device: run.device,
-                run: () => compareOn(context, lane, { baseline, candidate }, { ...shared, model: model.name, suite, metrics: options.metric }),
-              },
-            ]
-          : [],
+      tasksOn: ({ lane, planned: [baseline, candidate] }, shared) => {
+        if (!baseline || !candidate) return [];
+        same = sameCode(baseline.build, candidate.build);
+        const pairing = { ...shared, model: model.name, suite, metrics: options.metric };
+        return same ? [] : [{ device: run.device, run: () => compareOn(context, lane, { baseline, candidate }, pairing) }];
+      },
     },
   );
   store.close();
   failures.push(...failed);
-  return stopped;
+  return stopped ? 'stopped' : same ? 'unchanged' : 'measured';
 }
 
 /** The whole file or none of it. */

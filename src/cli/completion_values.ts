@@ -25,6 +25,18 @@ export const VALUES: Record<string, (context: Context) => Promise<readonly strin
   async format() {
     return (await import('../report/render.ts')).FORMATS.map(({ name }) => name);
   },
+  async against(context) {
+    const { openStore } = await import('../store/store.ts');
+    const store = openStore(context.db, { readonly: true });
+    try {
+      return store.baselines().map(({ name }) => name);
+    } finally {
+      store.close();
+    }
+  },
+  async metric() {
+    return (await import('../core/metric.ts')).METRIC_NAMES;
+  },
   async status() {
     return ['queued', 'running', 'ok', 'failed', 'cancelled', 'interrupted'];
   },

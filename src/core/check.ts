@@ -49,6 +49,13 @@ export interface CheckOptions {
   comparisons: readonly StoredComparison[];
   /** Newest first, of any device. */
   runs: readonly HistoryRun[];
+  /** Keys of conditions of which the sources as they are make the code of the baseline. */
+  unchanged?: ReadonlySet<string>;
+}
+
+/** What the rows of a check have in common: device, model, threads and build. */
+export function conditionsKey(run: HistoryRun): string {
+  return JSON.stringify([run.device, run.model, run.threads, labelOf(run)]);
 }
 
 /**
@@ -57,7 +64,7 @@ export interface CheckOptions {
  * those of the baseline, which must be of the same environment. Regressions must hold at a false-discovery rate of 5 % over all rows.
  */
 export function checkRows(baseline: Baseline, options: CheckOptions): CheckRow[] {
-  const groups = groupsBy(baseline.runs.filter(isValid), (run) => JSON.stringify([run.device, run.model, run.threads, labelOf(run)]));
+  const groups = groupsBy(baseline.runs.filter(isValid), conditionsKey);
   const rows = groups.flatMap((group) => groupRows(group, baseline, options));
   const judged = rows.filter(({ p }) => p !== null);
   const held = discoveries(judged.map(({ p }) => p as number));
@@ -81,6 +88,8 @@ export function labelOf({ toolchain, build }: HistoryRun): string {
 
 function groupRows(group: readonly HistoryRun[], baseline: Baseline, options: CheckOptions): CheckRow[] {
   const first = group[0] as HistoryRun;
+  if (options.unchanged?.has(conditionsKey(first)))
+    return options.metrics.filter((name) => first.metrics[name]).map((name) => ({ ...blank(first, name), outcome: 'same code', note: SAME_CODE }));
   const known = new Set(baseline.runs.map(({ id }) => id));
   const last = Math.max(...group.map(({ started }) => started));
   const newer = options.runs.filter(
@@ -90,7 +99,7 @@ function groupRows(group: readonly HistoryRun[], baseline: Baseline, options: Ch
     (comparison) =>
       alike(comparison, first) &&
       comparison.status === 'ok' &&
-      comparison.started >= last &&
+      (comparison.ended ?? 0) >= last && // its own launches may be the baseline
       !isNoise(comparison) &&
       specLabel(comparison.candidate) === labelOf(first) &&
       group.some(({ build }) => build.sha256 === comparison.baseline.sha256),

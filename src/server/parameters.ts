@@ -105,7 +105,7 @@ export const HistoryQuery = z.strictObject({
   metric: words.pipe(z.array(z.enum(METRIC_NAMES, 'name a metric, such as decode_rate')).max(4, 'give at most 4 metrics')).default(['decode_rate']),
   across: words.pipe(z.array(z.enum(BUILD_CAUSES as [BuildCause, ...BuildCause[]], `it is ${BUILD_CAUSES.join(' or ')}`))).default([]),
   /** Newest runs that are read. */
-  limit: limit.default(2000),
+  limit: limit.default(1000),
   /** Newest points of an epoch that are told. */
   points: upTo(MOST_VALUES).default(200),
 });

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Planned, Wanted } from '../../src/cli/bench_device.ts';
 import { Bisection, type BisectionOptions } from '../../src/cli/bisect_run.ts';
-import type { Step } from '../../src/cli/bisect_steps.ts';
+import { type Step, stepsOf } from '../../src/cli/bisect_steps.ts';
 import type { Context } from '../../src/cli/context.ts';
 import { FleetError } from '../../src/core/errors.ts';
 import { openStore } from '../../src/store/store.ts';
 import { databasePath } from '../support/database.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { normal, seeded } from '../support/random.ts';
+import { commit, repository } from '../support/repository.ts';
 import { newRun, sample } from '../support/runs.ts';
 
 /** What a step is: its machine code, its speed, and what is wrong with it. */
@@ -155,5 +159,53 @@ describe('bisection', () => {
       /bad side could not be judged: trit check failed/,
     );
     assert.match(String(await bench(t, [{ ...fast(), wrong: 'output' }, fast(), slow()]).bisection.run()), /good side cannot be used: trit check/);
+  });
+});
+
+describe('steps', () => {
+  it('of flags: each adds one to those before; the good side has the flags of every step alone', async () => {
+    const options = {
+      device: 'local',
+      suite: 'pair',
+      toolchain: 'clang-19',
+      metric: ['decode_rate'] as ['decode_rate'],
+      flags: '-g0',
+      over: ['-O2', 'lto'],
+    };
+    const { kind, list } = await stepsOf(CONTEXT, options);
+    const wanted = await Promise.all(list.map((step) => step.wanted()));
+    assert.equal(kind, 'flag');
+    assert.deepEqual(
+      wanted.map(({ toolchain, flags, name }) => [toolchain, flags, name]),
+      [
+        ['clang-19', '-g0', 'without the flags'],
+        ['clang-19', '-g0 -O2', 'with -O2'],
+        ['clang-19', '-g0 -O2 lto', 'with lto'],
+      ],
+    );
+  });
+
+  it('of commits: sources are unpacked when they are wanted, and gone at the end; what killed calls left goes too', async (t) => {
+    const source = repository(t);
+    mkdirSync(join(source, 'kernels'));
+    const commits = ['int a;', 'int b;'].map((text) => {
+      writeFileSync(join(source, 'kernels/a.c'), text);
+      return commit(source, text);
+    });
+    const root = temporaryFolder('bisect', t);
+    mkdirSync(join(root, '.fleet/bisect/99999999/left'), { recursive: true });
+    const options = {
+      device: 'local',
+      suite: 'pair',
+      toolchain: 'cc',
+      metric: ['decode_rate'] as ['decode_rate'],
+      good: commits[0],
+      repository: source,
+    };
+    const steps = await stepsOf({ ...CONTEXT, root }, options);
+    const sources = (await steps.list[1].wanted()).sources ?? '';
+    assert.equal(readFileSync(join(sources, 'kernels/a.c'), 'utf8'), 'int b;');
+    await steps.clear();
+    assert.deepEqual(readdirSync(join(root, '.fleet/bisect')), []);
   });
 });

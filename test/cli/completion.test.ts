@@ -39,6 +39,8 @@ test('bash completes commands, options and names', { skip: has('bash') }, async 
   assert.ok(offered(script, ['model', 'synth', '--se']).includes('--seed'));
   assert.deepEqual(offered(script, ['completion', 'fi']), ['fish']);
   assert.deepEqual(offered(script, ['probe', 'loc']), ['local']);
+  assert.deepEqual(offered(script, ['history', '--metric', 'decode_rate,pref']), ['decode_rate,prefill_rate']);
+  assert.deepEqual(offered(script, ['baseline', 's']).sort(), ['set', 'show']);
 });
 
 for (const shell of ['zsh', 'fish']) {
@@ -54,7 +56,7 @@ for (const shell of ['zsh', 'fish']) {
 test('every command and option stands in every script', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { stdout } = await cli(['completion', shell]);
-    for (const word of ['bench', 'devices', 'probe', 'build', 'runs', 'show', 'report', 'model', 'synth', 'serve'])
+    for (const word of ['bench', 'devices', 'probe', 'build', 'runs', 'show', 'report', 'model', 'synth', 'serve', 'check', 'bisect'])
       assert.ok(stdout.includes(word), `${shell}: ${word}`);
     for (const option of ['toolchain', 'accept-new-host-key', 'since', 'output', 'record']) assert.ok(stdout.includes(option), `${shell}: ${option}`);
   }

@@ -67,7 +67,7 @@ test('history: epochs with their causes, change points within', async () => {
     [['mid-000', 'slower', 'unconfirmed']],
   );
   const { stdout } = await run(['history']);
-  assert.match(stdout, /Decode · local · tiny[\s\S]*16 runs[\s\S]*slower −10\.\d %[\s\S]*never confirmed[\s\S]*began with another code/);
+  assert.match(stdout, /Decode · local · tiny[\s\S]*16 runs[\s\S]*slower −9\.5 %[\s\S]*never confirmed[\s\S]*began with another code/);
   const across = await json<{ series: HistorySeries[] }>(['history', '-d', 'local', '--across', 'code']);
   assert.deepEqual(
     across.series[0]?.epochs.map(({ changes }) => changes.map(({ run }) => run)),

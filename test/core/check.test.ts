@@ -68,7 +68,7 @@ describe('check', () => {
       { status: 'failed' as const },
       { device: 'pi' },
       { threads: 1 },
-      { started: 0 },
+      { started: 0, ended: 1 },
     ])
       assert.match(
         rowsOf([], { comparisons: [comparison(pairs(0.9), change)] })[0]?.note ?? '',

@@ -85,9 +85,28 @@ before(() => {
   }
 });
 
+const call = (good: number, bad: number) => [
+  ...['bisect', '--good', commits[good] as string, '--bad', commits[bad] as string, '--repository', source],
+  ...['--flags', '-O1', '-s', suite, '-t', '1'],
+];
+
+test('both ends are built and proved before anything is measured: equal code, a broken and a wrong end', async () => {
+  for (const [bad, sentence] of [
+    [3, /nothing to search: both sides run the same instructions/],
+    [4, /did not build the engine.*upward/],
+    [5, /bad side could not be judged: it does not pass trit check: quick rmsnorm_f32/],
+  ] as const) {
+    const { code, stdout, stderr } = await cli([...call(0, bad), '--json'], options());
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, sentence);
+  }
+  const store = openStore(join(folder, 'fleet.db'), { readonly: true });
+  assert.deepEqual(store.runs(), []);
+  store.close();
+});
+
 test('finds the commit that made it slower, around one that does not build and one that computes wrong; a second call measures nothing', async (t) => {
-  const call = ['bisect', '--good', commits[0] as string, '--repository', source, '--flags', '-O1', '-s', suite, '-t', '1', '--json'];
-  const { code, stdout, stderr } = await cli(call, options());
+  const { code, stdout, stderr } = await cli([...call(0, 8), '--json'], options());
   const told = JSON.parse(stdout) as Told;
   if (/could not be judged: .*(invalid run|not settled)/.test(told.note ?? '')) {
     assert.equal(code, 1, stderr);
@@ -111,10 +130,7 @@ test('finds the commit that made it slower, around one that does not build and o
   const store = openStore(join(folder, 'fleet.db'), { readonly: true });
   const launches = store.runs().length;
   store.close();
-  const again = await cli(
-    call.filter((word) => word !== '--json'),
-    options(),
-  );
+  const again = await cli(call(0, 8), options());
   assert.equal(again.code, 0, again.stderr);
   assert.match(again.stdout, /by +stored|stored/);
   assert.match(again.stdout, new RegExp(`local became slower \\(decode_rate\\) with commit ${commits[7]?.slice(0, 10)} Tidy the gate`));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { runBeside } from '../../agents/beside.ts';
-import { type Build, type BuildSpec, specLabel } from '../core/build.ts';
+import { type Build, type BuildSpec, nameOnDevice, specLabel } from '../core/build.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
@@ -14,8 +14,10 @@ import { build } from '../fleet/build.ts';
 import { connect } from '../fleet/connect.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { deploy } from '../fleet/deploy.ts';
+import { checkFeatures } from '../fleet/features.ts';
 import { GOLDEN } from '../fleet/golden.ts';
-import { type Model, sendModel } from '../fleet/model.ts';
+import { isThere, type Model, sendModel } from '../fleet/model.ts';
+import { buildOnDevice } from '../fleet/on_device.ts';
 import { probe } from '../fleet/probe.ts';
 import { journalOf, startRun } from '../fleet/run.ts';
 import { targetOf } from '../fleet/target.ts';
@@ -23,7 +25,7 @@ import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
 import { type Following, finish, finishEarlier, following } from './earlier.ts';
 import { metersOf, RunMeters, settleMeters } from './meters.ts';
-import { contextFor, fastCores, preflight } from './preflight.ts';
+import { concerns, contextFor, fastCores, preflight } from './preflight.ts';
 
 /** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
 const TIMEOUT = 900;
@@ -32,7 +34,7 @@ const DAY = 86_400;
 /** What the devices of one call share. */
 export interface Bench {
   context: Context;
-  options: Omit<BenchOptions, 'toolchain' | 'flags'>;
+  options: Omit<BenchOptions, 'toolchain' | 'flags' | 'build'>;
   store: Store;
   model: Model;
   suite: Suite;
@@ -40,6 +42,8 @@ export interface Bench {
   builds: readonly BuildSpec[];
   signal: AbortSignal;
   onStep(device: string, text: string): void;
+  /** Gets what would spoil a device's figures, before anything is sent to it. */
+  onConcern(device: string, sentence: string): void;
   onBegin(run: string, device: string, label: string): void;
   onRecord(run: string, device: string, record: JournalRecord): void;
 }
@@ -71,7 +75,7 @@ export class BenchDevice {
    * sentence for each toolchain that cannot. Throws where the device itself cannot be used.
    */
   async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
-    const { store, options, model, context, onStep } = this.#bench;
+    const { store, options, model, onStep, onConcern } = this.#bench;
     const { id } = this.device;
     metersOf(this.device); // what they lack is told before anything is built
     onStep(id, 'connecting');
@@ -81,20 +85,17 @@ export class BenchDevice {
     this.#facts = facts;
     store.saveFacts(this.device, facts);
     await finishEarlier(connection, this.#following);
-    const target = targetOf(facts);
     const planned: Planned[] = [];
     const failures: string[] = [];
-    const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
-    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, present });
+    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, present: await isThere(connection, facts, model) });
     if (unfit) throw new FleetError(unfit);
+    for (const sentence of concerns(facts, this.#bench.suite.gate)) onConcern(id, sentence);
     for (const spec of this.#bench.builds) {
       this.#bench.signal.throwIfAborted();
       try {
-        onStep(id, `building with ${specLabel(spec)} for ${target}`);
-        const made = await build({ ...spec, target, root: context.root });
+        const { made, binary } = await this.#supply(connection, facts, spec);
+        await checkFeatures(connection, facts, binary, options.isa ?? null);
         store.saveBuild(made);
-        onStep(id, `sending trit (${specLabel(spec)})`);
-        const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
         for (const threads of options.threads ?? [fastCores(facts, this.#cpus)]) planned.push({ spec, build: made, binary, threads });
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
@@ -108,6 +109,26 @@ export class BenchDevice {
       );
     }
     return { planned, failures };
+  }
+
+  /** A build on its device: made here and sent, or made there. */
+  async #supply(connection: Connection, facts: Facts, spec: BuildSpec): Promise<{ made: Build; binary: string }> {
+    const { context, onStep } = this.#bench;
+    const { id } = this.device;
+    const compiler = nameOnDevice(spec.toolchain);
+    if (compiler !== null) {
+      onStep(id, `building there with ${specLabel(spec)}`);
+      let lines = 0;
+      const onLine = (): void => onStep(id, `building there with ${specLabel(spec)}: ${++lines} steps`);
+      const made = await buildOnDevice(connection, facts, { compiler, flags: spec.flags, root: context.root, onLine });
+      return { made, binary: made.path };
+    }
+    const target = targetOf(facts);
+    onStep(id, `building with ${specLabel(spec)} for ${target}`);
+    const made = await build({ ...spec, target, root: context.root });
+    onStep(id, `sending trit (${specLabel(spec)})`);
+    const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
+    return { made, binary };
   }
 
   /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */

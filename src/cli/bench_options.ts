@@ -11,12 +11,14 @@ export interface BenchOptions {
   isa?: string;
   repetitions?: number;
   flags?: string;
+  /** Where builds are made. */
+  build: 'here' | 'on-device';
   wait?: number | true;
   acceptNewHostKey?: boolean;
 }
 
 /** What `fleet compare` was asked to do. */
-export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags'> {
+export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags' | 'build'> {
   metric: [MetricName, ...MetricName[]];
   noise?: boolean;
 }

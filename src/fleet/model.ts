@@ -72,13 +72,11 @@ export async function sendModel(
   model: Model,
   onProgress?: (done: number, total: number) => void,
 ): Promise<ModelSource> {
-  const { name, synth, file } = model;
-  if (synth) return { name, synth, sha256: null, path: twinPath(facts.workdir, synth) };
-  if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
-  const sha256 = await hashOf(file);
+  const source = await placeOf(connection, facts, model);
+  const { name, sha256, path } = source;
   const { device } = connection;
-  if (device.connector === 'local') return { name, synth: null, sha256, path: resolve(file) };
-  const path = `${facts.workdir}/models/${sha256.slice(0, 16)}-${basename(file).replace(/[^\w.-]/g, '_')}`;
+  const { file } = model;
+  if (file === null || path === resolve(file)) return source;
   if ((await sha256On(connection, path)) !== sha256) {
     if (facts.disk_free < model.bytes) {
       throw new FleetError(
@@ -90,7 +88,24 @@ export async function sendModel(
       throw new FleetError(`device ${device.id}: ${path} differs from ${file} after it was sent; look at the device's disk, then run it again`);
     }
   }
-  return { name, synth: null, sha256, path };
+  return source;
+}
+
+/** Whether the model's file lies on the device already, by its name, which for a file model holds its hash. */
+export async function isThere(connection: Connection, facts: Pick<Facts, 'workdir'>, model: Model): Promise<boolean> {
+  const { path } = await placeOf(connection, facts, model);
+  return connection.exec(['test', '-f', path]).then(
+    ({ code }) => code === 0,
+    () => false, // a recording does not know; a lost link says so at the next step
+  );
+}
+
+async function placeOf({ device }: Connection, { workdir }: Pick<Facts, 'workdir'>, { name, synth, file }: Model): Promise<ModelSource> {
+  if (synth) return { name, synth, sha256: null, path: twinPath(workdir, synth) };
+  if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
+  const sha256 = await hashOf(file);
+  if (device.connector === 'local') return { name, synth: null, sha256, path: resolve(file) };
+  return { name, synth: null, sha256, path: `${workdir}/models/${sha256.slice(0, 16)}-${basename(file).replace(/[^\w.-]/g, '_')}` };
 }
 
 /** Where the agent makes a twin; it has the same rule (agents/model.ts), and the job tells it the path. */

@@ -113,7 +113,7 @@ describe('build', { skip: missing }, () => {
       await assert.rejects(build({ toolchain: 'cc', target, root, flags }), UsageError);
     await assert.rejects(
       build({ toolchain: 'clang-91', target, root }),
-      /there is no toolchain "clang-91"; did you mean "clang-19"\?|did you mean "clang-1\d"/,
+      /there is no toolchain "clang-91"; did you mean "clang-\d\d"/,
     );
     await assert.rejects(build({ toolchain: 'cc', target, root: join(root, 'absent') }), /the engine's sources .*absent.*kernels cannot be read/);
   });

@@ -30,6 +30,7 @@ export async function connectSsh(device: Device, options: ConnectOptions): Promi
   try {
     const link = await openLink(endpoint, {
       acceptNewHostKey: options.acceptNewHostKey ?? false,
+      ...(options.confirmHostKey && { confirmHostKey: options.confirmHostKey }),
       passwordEnv: device.password_env,
       ask: options.askPassword ?? askHidden,
       log: options.log ?? (() => {}),

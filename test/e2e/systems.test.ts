@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
@@ -35,6 +35,7 @@ async function bench(...args: string[]): Promise<{ code: number | null; stderr: 
 }
 
 before(() => {
+  execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
   mkdirSync(devices);
   const prompts = [{ id: 'a', random_tokens: 16, max_tokens: 8 }];
   writeFileSync(suite, JSON.stringify({ name: 'short', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 0, repetitions: 2 }));

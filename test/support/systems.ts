@@ -55,6 +55,7 @@ esac
 /** The same phone with its own CPU, memory and battery: to be asked, not to be run. */
 export const MOTO_G56: Room = {
   ...TERMUX,
+  dash: true,
   files: {
     ...TERMUX.files,
     ...bigLittle(6, 2),
@@ -73,6 +74,7 @@ export const MOTO_G56: Room = {
 
 /** A Raspberry Pi 3 with 1 GB and a 32-bit Debian 9. */
 export const PI3: Room = {
+  dash: true,
   bin: '/usr/bin',
   home: '/home/pi',
   files: {

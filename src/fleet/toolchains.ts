@@ -115,7 +115,7 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
   const [program = '', ...args] = command.split(' ');
   const version = firstLine(await run(program, ['--version']));
   if (version === null)
-    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}`);
+    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}${orThere(target)}`);
   const folder = await mkdtemp(join(tmpdir(), 'fleet-link-'));
   try {
     const source = join(folder, 'try.c');
@@ -128,7 +128,7 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
     const dynamic = makesStatic ? null : await link();
     if (dynamic && (target !== hostTarget() || dynamic.code !== 0)) {
       const why = dynamic.stderr.split('\n').find((line) => /error|cannot find|No such/.test(line)) ?? 'it does not link';
-      throw new FleetError(`${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}`);
+      throw new FleetError(`${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}${orThere(target)}`);
     }
     return { toolchain: row.name, target, command, version, static: makesStatic };
   } finally {
@@ -149,6 +149,11 @@ function install(row: Toolchain, target: Target): string {
   if (target === hostTarget()) return `apt install ${row.family === 'cc' ? 'gcc' : row.name} libc6-dev make`;
   if (row.family === 'clang') return `apt install ${row.name} gcc-${cross} libc6-dev-${debian}-cross make`;
   return `apt install ${row.family === 'cc' ? 'gcc' : row.name}-${cross} libc6-dev-${debian}-cross make`;
+}
+
+/** A device can do without a compiler for it here. */
+function orThere(target: Target): string {
+  return target === hostTarget() ? '' : '; or let the device build for itself: --build on-device';
 }
 
 function packageOf({ name, family }: Toolchain): string {

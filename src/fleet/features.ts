@@ -28,8 +28,9 @@ const KERNEL_NAMES: Record<string, string> = {
 export async function checkFeatures(connection: Connection, facts: Facts, binary: string, isa: string | null): Promise<void> {
   const { id, emulated } = connection.device;
   const { code, stdout, stderr } = await connection.exec(['sh', '-c', '"$1" info -o json; exit $?', 'sh', binary], { timeoutMs: 120_000 });
-  const info = code === 0 ? parsed(stdout) : null;
-  if (!info) throw new FleetError(`device ${id}: ${whyNot(code, lastWords(stderr, code))}`);
+  if (code !== 0) throw new FleetError(`device ${id}: ${whyNot(code, lastWords(stderr, code))}`);
+  const info = parsed(stdout);
+  if (!info) throw new FleetError(`device ${id}: trit info says something else there than it should; does its login shell print text of its own?`);
   const sentence = disagreement(facts, info, isa);
   if (sentence && !emulated) throw new FleetError(`device ${id}: ${sentence}`); // an emulator answers for itself, /proc for the machine below
 }

@@ -128,7 +128,9 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
     const dynamic = makesStatic ? null : await link();
     if (dynamic && (target !== hostTarget() || dynamic.code !== 0)) {
       const why = dynamic.stderr.split('\n').find((line) => /error|cannot find|No such/.test(line)) ?? 'it does not link';
-      throw new FleetError(`${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}${orThere(target)}`);
+      throw new FleetError(
+        `${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}${orThere(target)}`,
+      );
     }
     return { toolchain: row.name, target, command, version, static: makesStatic };
   } finally {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { disagreement, whyNot } from '../../src/fleet/features.ts';
+import { Device } from '../../src/core/device.ts';
+import { connect } from '../../src/fleet/connect.ts';
+import { checkFeatures, disagreement, whyNot } from '../../src/fleet/features.ts';
+import { plainFacts } from '../support/facts.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
 const row = (name: string, needs: string, available: boolean, compiled = true) => ({ name, needs, compiled, available });
 const pc = (avx2: boolean, vnni: boolean) => ({
@@ -35,6 +41,25 @@ test('RISC-V: one letter of the name of the machine', () => {
     assert.equal(disagreement({ features: [isa, 'zicsr'] }, board(has)), null, isa);
     assert.notEqual(disagreement({ features: [isa, 'zicsr'] }, board(!has)), null, isa);
   }
+});
+
+test('a program that does not start there is told by how it ended', async () => {
+  const here = await connect(Device.parse({ id: 'here', connector: 'local' }));
+  const folder = temporaryFolder('features');
+  const facts = plainFacts(folder, { features: flags });
+  const program = (name: string, text: string, mode = 0o755): string => {
+    writeFileSync(join(folder, name), text, { mode });
+    return join(folder, name);
+  };
+  const check = (path: string) => checkFeatures(here, facts, path, null);
+  await check(program('good', `#!/bin/sh\necho '${JSON.stringify(pc(true, true))}'\n`));
+  await assert.rejects(check(program('other', `#!/bin/sh\necho '${JSON.stringify(pc(false, false))}'\n`)), /device here: its CPU was read twice/);
+  await assert.rejects(check(program('chatty', '#!/bin/sh\necho welcome\n')), /says something else there/);
+  await assert.rejects(check(program('forbidden', '#!/bin/sh\nkill -s SYS $$\n')), /Android 8 to 11/);
+  await assert.rejects(check(program('modern', '#!/bin/sh\nkill -s ILL $$\n')), /instructions that this CPU lacks/);
+  await assert.rejects(check(program('closed', '#!/bin/sh\n', 0o644)), /set `workdir:`/);
+  await assert.rejects(check(join(folder, 'absent')), /libc that is not there/);
+  await here.close();
 });
 
 test('a program that does not start: by what the shell says, and what to do', () => {

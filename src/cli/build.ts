@@ -37,14 +37,16 @@ export function buildCommand(): Command {
     )
     .action(async (options: BuildOptions, command: Command) => {
       const context = contextOf(command);
+      const { flagsOf } = await import('../fleet/flag_sets.ts');
       const { findToolchain } = await import('../fleet/toolchains.ts');
       const { grid } = await import('./grid.ts');
       for (const name of options.toolchain) findToolchain(name);
+      flagsOf(options.flags ?? '', TARGETS[0]);
       if (options.device !== undefined && options.target) throw new UsageError('a device builds for itself: leave out --target, or --device');
       const builds: Build[] = [];
       const errors: { toolchain: string; target: string; message: string }[] = [];
       for (const { toolchain, place, make } of await (options.device === undefined ? here : there)(context, options)) {
-        context.say(`building with ${toolchain} ${place}`);
+        context.say(`building with ${toolchain} for ${place}`);
         try {
           builds.push(await make());
         } catch (error) {

@@ -21,5 +21,6 @@ export function failures(runs: readonly RunSummary[]): { run: RunSummary; senten
 }
 
 export function threads(run: RunSummary): string {
+  if (run.threads === 0) return 'threads not told'; // another program's run
   return run.threads === 1 ? '1 thread' : `${run.threads} threads`;
 }

@@ -49,7 +49,7 @@ const WRONG: readonly (readonly [args: string[], says: RegExp])[] = [
   [['runs', '--status', 'fine'], /states are/],
   [['runs', '--since', 'yesterday-ish'], /write a date/],
   [['runs', '--limit', '0'], /whole number/],
-  [['report', '--format', 'html'], /no report format "html"/],
+  [['report', '--format', 'pdf'], /no report format "pdf"/],
   [['build', '--target', 'z80'], /no target "z80"/],
   [['build', '--target', 'x86_64-linux', '--device', 'local'], /a device builds for itself/],
   [['build', '--flags', 'O9'], /"O9" is not a compiler flag/],

@@ -152,7 +152,7 @@ it('features that the kernel and the engine tell differently: refused with a hin
   }
 });
 
-it('--build on-device: sources sent, the compiler of the device in the result, same code as here', { skip: sshdMissing }, async () => {
+it('--build on-device: sources sent, the compiler of the device in the result, built once', { skip: sshdMissing }, async () => {
   const server = await startSshd();
   try {
     declare('own', server.device('own'));

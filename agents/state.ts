@@ -1,6 +1,6 @@
 import type { FlagName } from '../src/core/flags.ts';
 import type { Host } from '../src/core/host.ts';
-import { ueventOf } from './sensors/battery.ts';
+import { chargerOf as chargerOfSupplies, ueventOf } from '../src/core/supply.ts';
 import { type Policy, policies, statesOf } from './sensors/cpufreq.ts';
 import { dumpsysBattery } from './sensors/dumpsys.ts';
 import { ask, names, read, readNumber } from './sensors/reading.ts';
@@ -81,14 +81,8 @@ const SUPPLY = '/sys/class/power_supply';
 export async function chargerOf(host: Host): Promise<State['charger']> {
   const entries = await names(host, SUPPLY);
   const told = await Promise.all(entries.map(async (name) => ueventOf((await read(host, `${SUPPLY}/${name}/uevent`)) ?? '')));
-  const own = told.filter((supply) => supply.get('SCOPE') !== 'Device');
-  const batteries = own.filter((supply) => supply.get('TYPE') === 'Battery' || (supply.has('CAPACITY') && supply.has('STATUS')));
-  if (batteries.length > 0) {
-    const online = own.filter((supply) => /^(Mains|USB|Wireless)/.test(supply.get('TYPE') ?? '') && supply.has('ONLINE'));
-    if (online.length > 0) return online.some((supply) => supply.get('ONLINE') !== '0') ? 'plugged' : 'unplugged';
-    const words = batteries.flatMap((supply) => supply.get('STATUS') ?? []).filter((word) => word !== 'Unknown');
-    if (words.length > 0) return words.includes('Discharging') ? 'unplugged' : 'plugged';
-  }
+  const known = chargerOfSupplies(told);
+  if (known !== null) return known;
   const termux = termuxBattery((await ask(host, ['termux-battery-status'])).stdout);
   if (termux?.plugged) return termux.plugged === 'UNPLUGGED' ? 'unplugged' : 'plugged';
   const android = dumpsysBattery((await ask(host, ['/system/bin/dumpsys', 'battery'])).stdout);

@@ -1,6 +1,7 @@
 import type { Host } from '../../src/core/host.ts';
 import type { SensorSettings } from '../../src/core/sensor_settings.ts';
 import { powerOf, type Reading, type Source, silent } from '../../src/core/source.ts';
+import { ueventOf } from '../../src/core/supply.ts';
 import { CurrentUnit } from './current.ts';
 import { names, numberOf, read, tryRead } from './reading.ts';
 import type { Found, Sensor } from './sensor.ts';
@@ -12,16 +13,6 @@ const ROOT = '/sys/class/power_supply';
 const LAPTOP = /^(BAT|CMB|macsmc-battery)/;
 /** A phone's gauge, the best one first; unit and sign of its current differ by maker. */
 const PHONE = ['battery', 'bms', 'main-battery'];
-
-/** KEY=value lines of a uevent file, without POWER_SUPPLY_. */
-export function ueventOf(text: string): Map<string, string> {
-  return new Map(
-    text.split('\n').flatMap((line) => {
-      const [, key, value] = /^POWER_SUPPLY_(\w+)=(.*)$/.exec(line) ?? [];
-      return key === undefined || value === undefined ? [] : [[key, value.trim()] as const];
-    }),
-  );
-}
 
 /** Watts a laptop's battery gives; a sentence where it gives none or does not say. The sign of power and current is not kept to: the status counts. */
 export function dischargeOf(battery: ReadonlyMap<string, string>): Reading {

@@ -1,3 +1,4 @@
+import { cpuRanges } from '../../src/core/facts.ts';
 import type { Host } from '../../src/core/host.ts';
 import { names, read, readNumber } from './reading.ts';
 import type { Found, Sensor } from './sensor.ts';
@@ -65,7 +66,7 @@ export const cpufreq: Sensor = {
   async find(host: Host): Promise<Partial<Found>> {
     const all = await policies(host);
     const gauges = all.map(({ folder, cpus }) => ({
-      label: `cpu ${ranges(cpus)}`,
+      label: `cpu ${cpuRanges(cpus)}`,
       kind: 'frequency' as const,
       cpus,
       async read() {
@@ -77,14 +78,3 @@ export const cpufreq: Sensor = {
     return { gauges: gauges.filter((_, i) => readings[i] !== null) };
   },
 };
-
-/** "0-3,6" of sorted numbers. */
-function ranges(cpus: readonly number[]): string {
-  const parts: [number, number][] = [];
-  for (const cpu of cpus) {
-    const last = parts.at(-1);
-    if (last && last[1] === cpu - 1) last[1] = cpu;
-    else parts.push([cpu, cpu]);
-  }
-  return parts.map(([a, b]) => (a === b ? String(a) : `${a}-${b}`)).join(',');
-}

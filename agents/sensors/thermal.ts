@@ -1,3 +1,4 @@
+import { isProcessorZone, zoneTemperature } from '../../src/core/heat.ts';
 import type { Host } from '../../src/core/host.ts';
 import { names, read, readNumber } from './reading.ts';
 import type { Found, Gauge, Sensor } from './sensor.ts';
@@ -6,16 +7,7 @@ import type { Found, Gauge, Sensor } from './sensor.ts';
 
 const ZONES = '/sys/class/thermal';
 const HWMON = '/sys/class/hwmon';
-/** Zones of processors; acpitz is the firmware's and often never moves. */
-const PROCESSOR = /^(cpu|x86_pkg_temp|soc|big|mid|little|apc|mtktscpu|tsens_tz_sensor|cluster)/i;
 const CHIPS: Record<string, RegExp> = { coretemp: /^Package/, k10temp: /^T(ctl|die)$/, zenpower: /^Tdie$/ };
-
-/** degC of what a zone says: thousandths by contract, tenths or whole degrees on some phones. Null for what no processor has. */
-export function zoneTemperature(raw: number): number | null {
-  const size = Math.abs(raw);
-  const degrees = size >= 1000 ? raw / 1000 : size > 200 ? raw / 10 : raw;
-  return degrees > 0 && degrees < 150 ? degrees : null; // dead sensors say 0 or -274
-}
 
 export const thermal: Sensor = {
   name: 'thermal',
@@ -30,7 +22,7 @@ export const thermal: Sensor = {
     const gauges: Gauge[] = [];
     for (const entry of (await names(host, ZONES)).filter((name) => /^thermal_zone\d+$/.test(name))) {
       const type = await read(host, `${ZONES}/${entry}/type`);
-      if (type !== null && PROCESSOR.test(type)) gauges.push(gauge(type, `${ZONES}/${entry}/temp`));
+      if (type !== null && isProcessorZone(type)) gauges.push(gauge(type, `${ZONES}/${entry}/temp`));
     }
     for (const entry of (await names(host, HWMON)).filter((name) => /^hwmon\d+$/.test(name))) {
       const wanted = CHIPS[(await read(host, `${HWMON}/${entry}/name`)) ?? ''];

@@ -20,7 +20,12 @@ export function benchCommand(): Command {
     .addOption(new Option('--cpus <list>', "pin threads to these CPUs, such as 4-7 (default: the device's, or its fast cores)").argParser(cpuList))
     .option('--isa <name>', "use kernels up to this instruction set (default: the best the device's CPU has)")
     .addOption(new Option('-r, --repetitions <count>', "measured requests a prompt (default: the suite's)").argParser(whole(1, 1000)))
-    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76", or named ones (fleet toolchains)')
+    .option('--flags <flags>', 'more compiler flags, such as "-mcpu=cortex-a76", or named ones such as pgo (fleet toolchains)')
+    .addOption(
+      new Option('--build <where>', "here, or on-device: send the sources and use the device's own compiler")
+        .choices(['here', 'on-device'])
+        .default('here'),
+    )
     .addOption(new Option('-w, --wait [seconds]', 'wait for a device that is busy with another run (default: fail at once)').argParser(whole(1, 1e6)))
     .addOption(
       new Option('--model-from <who>', 'who brings a published model to a device: this machine, where it was pulled, or the device itself')
@@ -37,6 +42,7 @@ Examples:
   $ fleet bench --suite smoke                           a few seconds
   $ fleet bench -d pi5,pi4 -c clang-14,clang-19 -t 1,4  every combination, devices side by side
   $ fleet bench -d pi@192.168.1.50 --accept-new-host-key
+  $ fleet bench -d mac@studio.local --build on-device   any system with make and a compiler
   $ fleet bench -m falcon3-1b:tq1_0:q6_k --json > result.json
 
 Ctrl-C once ends the runs and keeps what was measured; twice leaves at once, and the next call fetches the rest.`,

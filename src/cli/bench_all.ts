@@ -17,16 +17,21 @@ export async function bench(context: Context, options: BenchOptions): Promise<nu
   const hub = options.modelFrom === 'device' ? hubOf(options.mirror) : undefined;
   const names = options.model?.split(',').map((name) => name.trim()) ?? suite.models ?? [suite.model];
   const models = names.map((name) => findModel(context.root, name, hub));
-  const { runs, failures, stopped } = await measureModels(context, options, suite, models);
-  tell(context, runs, failures, stopped);
+  const { runs, failures, concerns, stopped } = await measureModels(context, options, suite, models);
+  tell(context, runs, { failures, concerns, stopped });
   if (stopped) return 130;
   return failures.length > 0 || runs.some((run) => run.status !== 'ok') ? 1 : 0;
 }
 
-function tell({ give, say, json, db }: Context, runs: readonly RunSummary[], failures: Measured['failures'], stopped: boolean): void {
+function tell({ give, say, json, db }: Context, runs: readonly RunSummary[], by: Pick<Measured, 'failures' | 'concerns' | 'stopped'>): void {
+  const { failures, concerns, stopped } = by;
   const { columns = 100 } = process.stdout;
   if (json || runs.length > 0) {
-    give(() => `\n${table(runs, { width: columns, colour: wantsColour(process.stdout, process.env) })}`, { runs, errors: failures });
+    give(() => `\n${table(runs, { width: columns, colour: wantsColour(process.stdout, process.env) })}`, {
+      runs,
+      errors: failures,
+      warnings: concerns,
+    });
   }
   for (const { device, message } of failures) say(`fleet: device ${device}: ${plain(message)}`);
   if (runs.some((run) => run.message?.startsWith('the device is busy with run'))) say('fleet: fleet bench --wait waits for a device that is busy.');

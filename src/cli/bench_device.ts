@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { runBeside } from '../../agents/beside.ts';
 import { wrongKernels } from '../../agents/proof.ts';
-import { type Build, type BuildSpec, specLabel } from '../core/build.ts';
+import { type Build, type BuildSpec, nameOnDevice, specLabel } from '../core/build.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
@@ -15,8 +15,10 @@ import { build } from '../fleet/build.ts';
 import { connect } from '../fleet/connect.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { deploy } from '../fleet/deploy.ts';
+import { checkFeatures } from '../fleet/features.ts';
 import { GOLDEN } from '../fleet/golden.ts';
-import { type Model, sendModel } from '../fleet/model.ts';
+import { isThere, type Model, sendModel } from '../fleet/model.ts';
+import { buildOnDevice } from '../fleet/on_device.ts';
 import { probe } from '../fleet/probe.ts';
 import { journalOf, startRun } from '../fleet/run.ts';
 import { targetOf } from '../fleet/target.ts';
@@ -24,7 +26,7 @@ import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
 import { type Following, finish, finishEarlier, following } from './earlier.ts';
 import { metersOf, RunMeters, settleMeters } from './meters.ts';
-import { contextFor, fastCores, preflight } from './preflight.ts';
+import { concerns, contextFor, fastCores, preflight } from './preflight.ts';
 
 /** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
 const TIMEOUT = 900;
@@ -43,7 +45,7 @@ export interface Wanted extends BuildSpec {
 /** What the devices of one call share. */
 export interface Bench {
   context: Context;
-  options: Omit<BenchOptions, 'toolchain' | 'flags'>;
+  options: Omit<BenchOptions, 'toolchain' | 'flags' | 'build'>;
   store: Store;
   model: Model;
   parent?: Model;
@@ -52,6 +54,8 @@ export interface Bench {
   builds: readonly Wanted[];
   signal: AbortSignal;
   onStep(device: string, text: string): void;
+  /** Gets what would spoil a device's figures, before anything is sent to it. */
+  onConcern(device: string, sentence: string): void;
   onBegin(run: string, device: string, label: string): void;
   onRecord(run: string, device: string, record: JournalRecord): void;
 }
@@ -84,7 +88,7 @@ export class BenchDevice {
    * sentence for each toolchain that cannot. Throws where the device itself cannot be used.
    */
   async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
-    const { store, model, onStep } = this.#bench;
+    const { store, model, onStep, onConcern } = this.#bench;
     const { id } = this.device;
     metersOf(this.device); // what they lack is told before anything is built
     onStep(id, 'connecting');
@@ -96,9 +100,9 @@ export class BenchDevice {
     await finishEarlier(connection, this.#following);
     const planned: Planned[] = [];
     const failures: string[] = [];
-    const present = model.synth === null || (await connection.exec(['test', '-f', (await sendModel(connection, facts, model)).path])).code === 0;
-    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, memory: model.memory, present });
+    const unfit = preflight(facts, { model: model.name, bytes: model.bytes, memory: model.memory, present: await isThere(connection, facts, model) });
     if (unfit) throw new FleetError(unfit);
+    for (const sentence of concerns(facts, this.#bench.suite.gate)) onConcern(id, sentence);
     for (const spec of this.#bench.builds) {
       this.#bench.signal.throwIfAborted();
       try {
@@ -125,17 +129,12 @@ export class BenchDevice {
 
   /** Builds for the device and brings it there: a plan for each number of threads. Throws a FleetError where the compiler or the device refuses. */
   async supply(spec: Wanted): Promise<Planned[]> {
-    const { store, options, context, onStep } = this.#bench;
-    const { id } = this.device;
+    const { store, options } = this.#bench;
     const facts = this.#facts as Facts;
-    const target = targetOf(facts);
-    const name = nameOf(spec);
-    if (spec.made && spec.made.target !== target) throw new FleetError(`${name} was built for ${spec.made.target}, and ${id} needs ${target}`);
-    if (!spec.made) onStep(id, `building with ${name} for ${target}`);
-    const made = spec.made ?? (await build({ toolchain: spec.toolchain, flags: spec.flags, target, root: context.root, sources: spec.sources }));
+    const connection = this.#connection as Connection;
+    const { made, binary } = await this.#bring(connection, facts, spec);
+    await checkFeatures(connection, facts, binary, options.isa ?? null);
     store.saveBuild(made);
-    onStep(id, `sending trit (${name})`);
-    const [binary = ''] = await deploy(this.#connection as Connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
     return (options.threads ?? [fastCores(facts, this.#cpus)]).map((threads) => ({ spec, build: made, binary, threads }));
   }
 
@@ -146,6 +145,28 @@ export class BenchDevice {
     if (code === 0) return null;
     const why = wrongKernels(stdout).slice(0, 3).join('; ') || reason(stderr.trim()) || `status ${code}`;
     return `it does not pass trit check: ${clip(plain(why), 300)}`;
+  }
+
+  /** A build on its device: made here and sent, or made there. */
+  async #bring(connection: Connection, facts: Facts, spec: Wanted): Promise<{ made: Build; binary: string }> {
+    const { context, onStep } = this.#bench;
+    const { id } = this.device;
+    const name = nameOf(spec);
+    const compiler = spec.made ? null : nameOnDevice(spec.toolchain);
+    if (compiler !== null) {
+      onStep(id, `building there with ${name}`);
+      let lines = 0;
+      const onLine = (): void => onStep(id, `building there with ${name}: ${++lines} steps`);
+      const made = await buildOnDevice(connection, facts, { compiler, flags: spec.flags, root: spec.sources ?? context.root, onLine });
+      return { made, binary: made.path };
+    }
+    const target = targetOf(facts);
+    if (spec.made && spec.made.target !== target) throw new FleetError(`${name} was built for ${spec.made.target}, and ${id} needs ${target}`);
+    if (!spec.made) onStep(id, `building with ${name} for ${target}`);
+    const made = spec.made ?? (await build({ toolchain: spec.toolchain, flags: spec.flags, target, root: context.root, sources: spec.sources }));
+    onStep(id, `sending trit (${name})`);
+    const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
+    return { made, binary };
   }
 
   /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */

@@ -12,6 +12,8 @@ export interface BenchOptions {
   isa?: string;
   repetitions?: number;
   flags?: string;
+  /** Where builds are made (default: here). */
+  build?: 'here' | 'on-device';
   wait?: number | true;
   acceptNewHostKey?: boolean;
   /** Who brings published models to a device. */
@@ -21,7 +23,7 @@ export interface BenchOptions {
 }
 
 /** What `fleet compare` was asked to do. */
-export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags'> {
+export interface CompareOptions extends Omit<BenchOptions, 'toolchain' | 'flags' | 'build'> {
   metric: [MetricName, ...MetricName[]];
   noise?: boolean;
 }

@@ -1,4 +1,4 @@
-import type { Build } from '../core/build.ts';
+import { type Build, nameOnDevice, TARGETS } from '../core/build.ts';
 import { FleetError } from '../core/errors.ts';
 import type { HistoryRun } from '../core/history.ts';
 import { build, findBuilt } from '../fleet/build.ts';
@@ -15,7 +15,10 @@ export function flagsOfBuild({ flags }: { flags: string }): string {
 export async function binaryOf(root: string, run: Pick<HistoryRun, 'id' | 'build' | 'toolchain' | 'code'>): Promise<Build> {
   const kept = await findBuilt(root, run.build.sha256);
   if (kept) return kept;
-  const made = await build({ toolchain: run.toolchain, target: run.build.target as Build['target'], flags: flagsOfBuild(run.build), root });
+  const target = TARGETS.find((name) => name === run.build.target);
+  if (!target || nameOnDevice(run.toolchain) !== null)
+    throw new FleetError(`the binary of run ${run.id} was built on its device and cannot be made again here; measure with a build of this machine`);
+  const made = await build({ toolchain: run.toolchain, target, flags: flagsOfBuild(run.build), root });
   if (made.sha256 === run.build.sha256 || (run.code !== null && made.code === run.code)) return made;
   throw new FleetError(`the binary of run ${run.id} is no longer in ${root}/.fleet/builds, and the sources make another one by now`);
 }

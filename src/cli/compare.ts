@@ -9,7 +9,7 @@ import { contextOf } from './context.ts';
 export function compareCommand(): Command {
   return new Command('compare')
     .description('say whether one build is faster than another, from pairs of launches on each device')
-    .argument('<baseline>', 'a compiler, or compiler:flags, such as clang-14 or "gcc-12:-O2"', spec)
+    .argument('<baseline>', 'a compiler, or compiler:flags, such as clang-14, "gcc-12:O2", "cc:pgo", or cc@device for the device\'s own', spec)
     .argument('[candidate]', 'what is held against it', spec)
     .addOption(new Option('-d, --device <names>', 'devices: ids, tags, "all" or user@host:port, separated by commas').default('local'))
     .option('-m, --model <name>', "a twin (name or name:type:head), or a .gguf file (default: the suite's)")
@@ -33,6 +33,7 @@ faster or slower where it leaves out 0 and the change is large enough to count, 
 Examples:
   $ fleet compare clang-14 clang-19                     on this machine
   $ fleet compare clang-14 --noise -d rpi5              how far rpi5 varies by itself
+  $ fleet compare cc cc@device -d rpi5                  built here, or there by its own compiler
   $ fleet compare gcc-12 "gcc-12:-O2" -d rpi5,rpi4 --json`,
     )
     .action(async (baseline: BuildSpec, candidate: BuildSpec | undefined, options: CompareOptions, command: Command) => {

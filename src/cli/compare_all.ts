@@ -23,7 +23,7 @@ export async function compare(context: Context, baseline: BuildSpec, candidate: 
   if (options.repetitions !== undefined) suite.repetitions = options.repetitions;
   const model = findModel(context.root, options.model ?? suite.model);
   const ids: string[] = [];
-  const { store, failures, stopped } = await measure(context, options, {
+  const { store, failures, concerns, stopped } = await measure(context, options, {
     ...{ model, suite },
     builds: [baseline, other],
     runsOn: (ready) => pairsOf(ready, baseline, other).length * 2 * ((LOOKS[0] as number) + 1),
@@ -46,6 +46,7 @@ export async function compare(context: Context, baseline: BuildSpec, candidate: 
     context.give(() => `\n${comparisonTable(rows, { width: columns, colour: wantsColour(process.stdout, process.env) })}`, {
       comparisons: rows,
       errors: failures,
+      warnings: concerns,
     });
   for (const { device, message } of failures) context.say(`fleet: device ${device}: ${plain(message)}`);
   if (stopped) context.say('fleet: stopped before the end; what was measured is kept.');

@@ -2,15 +2,24 @@ import { Command } from 'commander';
 import { plain } from '../core/plain.ts';
 import { list } from './arguments.ts';
 import { contextOf } from './context.ts';
+import { addDeviceCommand } from './device_add.ts';
 
-/** `fleet devices`: what is declared, and with --check what answers. */
+/** `fleet devices`: what is declared, and with --check what answers; `add` declares one more. */
 export function devicesCommand(): Command {
   return new Command('devices')
+    .description('list the devices, or add one')
+    .addHelpText('after', '\nExamples:\n  $ fleet devices\n  $ fleet devices ls --check\n  $ fleet devices add rpi5 pi@192.168.1.50')
+    .addCommand(listCommand(), { isDefault: true })
+    .addCommand(addDeviceCommand());
+}
+
+function listCommand(): Command {
+  return new Command('ls')
     .description('list the devices, their profiles, and with --check whether they can be reached')
     .option('-d, --device <names>', 'only these (ids, tags, user@host)', 'all')
     .option('--check', 'connect to each')
     .option('--accept-new-host-key', 'trust and remember SSH hosts that are seen for the first time')
-    .addHelpText('after', '\nExamples:\n  $ fleet devices\n  $ fleet devices --check\n  $ fleet devices --device pi5,pi4 --check --json')
+    .addHelpText('after', '\nExamples:\n  $ fleet devices ls\n  $ fleet devices ls --check\n  $ fleet devices ls --device pi5,pi4 --check --json')
     .action(async (options: { device: string; check?: boolean; acceptNewHostKey?: boolean }, command: Command) => {
       const context = contextOf(command);
       const { loadInventory, resolveDevices } = await import('../fleet/inventory.ts');
@@ -46,7 +55,7 @@ export function devicesCommand(): Command {
             ]),
           ) +
           (devices.length === 1 && devices[0]?.id === 'local'
-            ? `\nDeclare more in ${plain(inventory.dir)}/NAME.yaml: see its folder examples.\n`
+            ? `\nAdd more with fleet devices add NAME user@host, or write ${plain(inventory.dir)}/NAME.yaml: see its folder examples.\n`
             : ''),
         { devices: found.map(({ device, ...rest }) => ({ ...device, ...rest })) },
       );

@@ -1,3 +1,4 @@
+import { nameOnDevice, TARGETS } from '../core/build.ts';
 import { FleetError } from '../core/errors.ts';
 import { plain } from '../core/plain.ts';
 import type { Store } from '../core/store.ts';
@@ -6,7 +7,6 @@ import { flagsOf } from '../fleet/flag_sets.ts';
 import { loadInventory, resolveDevices } from '../fleet/inventory.ts';
 import type { Model } from '../fleet/model.ts';
 import { schedule, type Task } from '../fleet/schedule.ts';
-import { hostTarget } from '../fleet/target.ts';
 import { findToolchain } from '../fleet/toolchains.ts';
 import { openStore } from '../store/store.ts';
 import { type Bench, BenchDevice, type Planned, type Wanted } from './bench_device.ts';
@@ -40,6 +40,8 @@ export interface Measured {
   /** Runs in the order in which they began. */
   ids: string[];
   failures: Failures['list'];
+  /** What may spoil the figures of a device. */
+  concerns: Failures['list'];
   /** Ctrl-C came. */
   stopped: boolean;
 }
@@ -48,8 +50,8 @@ export interface Measured {
 export async function measure(context: Context, options: Bench['options'], work: Work): Promise<Measured> {
   const devices = resolveDevices(await loadInventory(context.devices), options.device);
   for (const { toolchain, flags } of work.builds) {
-    findToolchain(toolchain);
-    flagsOf(flags, hostTarget());
+    findToolchain(nameOnDevice(toolchain) ?? toolchain);
+    flagsOf(flags, TARGETS[0]);
   }
   const store = openStore(context.db);
   const interrupt = new Interrupt('stopping; what was measured is kept (Ctrl-C again leaves at once, the next call fetches the rest)');
@@ -57,9 +59,14 @@ export async function measure(context: Context, options: Bench['options'], work:
   const progress = new Progress(work.suite);
   const failures = new Failures(context);
   const ids: string[] = [];
+  const concerns: Failures['list'] = [];
   const shared: Bench = {
     ...{ context, options, store, model: work.model, parent: work.parent, suite: work.suite, builds: work.builds, signal },
     onStep: (device, text) => progress.step(device, plain(text)),
+    onConcern(device, message) {
+      concerns.push({ device, message });
+      context.say(plain(`${device}: ${message}`));
+    },
     onBegin(run, device, label) {
       ids.push(run);
       progress.run(run, device, label);
@@ -82,7 +89,7 @@ export async function measure(context: Context, options: Bench['options'], work:
     interrupt.release();
     await Promise.all(lanes.map((lane) => lane.close()));
   }
-  return { store, ids, failures: failures.list, stopped: signal.aborted };
+  return { store, ids, failures: failures.list, concerns, stopped: signal.aborted };
 }
 
 async function prepareAll(lanes: readonly BenchDevice[], failures: Failures, signal: AbortSignal): Promise<Ready[]> {

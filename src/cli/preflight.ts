@@ -1,4 +1,4 @@
-import type { Facts } from '../core/facts.ts';
+import { clustersOf, type Facts } from '../core/facts.ts';
 import { quantity } from '../core/format.ts';
 import type { Suite } from '../core/suite.ts';
 
@@ -21,18 +21,50 @@ export function preflight(facts: Pick<Facts, 'memory' | 'memory_available' | 'di
     return `the model ${need.model} takes ${quantity(need.bytes, 'B')} and ${facts.workdir} has ${quantity(facts.disk_free, 'B')} free: make room${hint}`;
   }
   const memory = (need.memory ?? need.bytes) + BESIDE_MODEL;
+  if (facts.memory < memory) {
+    return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and the device has ${quantity(facts.memory, 'B')} in all: it does not fit${hint}`;
+  }
   if (facts.memory_available < memory) {
     return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and ${quantity(facts.memory_available, 'B')} of ${quantity(facts.memory, 'B')} are free: end other programs${hint}`;
   }
   return null;
 }
 
+/** Load a core, over the last minute, above which a device is busy. */
+const BUSY = 0.25;
+/** degC at which processors are about to throttle, or do so already, where the suite names no ceiling. */
+const HOT = 70;
+
+/**
+ * What would spoil the figures of a run though it could be made: sentences without the device's name. They are said before anything is sent;
+ * the run then waits at the suite's gate, and what stays is one of its flags.
+ */
+export function concerns(
+  { cores, governor, load = null, temperature = null, charger = null }: Pick<Facts, 'cores' | 'governor' | 'load' | 'temperature' | 'charger'>,
+  gate: Suite['gate'],
+): string[] {
+  const found: string[] = [];
+  if (load !== null && load >= Math.max(0.5, BUSY * cores.length))
+    found.push(
+      `its cores are busy (a load of ${load.toFixed(1)} on ${cores.length} in the last minute): end other programs, or wait a minute after a run`,
+    );
+  const lazy = (governor ?? '').split(' ').filter((name) => name !== '' && name !== 'performance');
+  if (lazy.length > 0)
+    found.push(
+      `its governor is ${lazy.join(' and ')}, not performance: clocks may fall between requests; as root: echo performance | tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`,
+    );
+  if (charger === 'unplugged')
+    found.push('it runs on battery: clocks may be held down; plug the charger in, unless it is the battery that is to be measured');
+  const ceiling = gate?.temperature ?? HOT;
+  if (temperature !== null && temperature > ceiling)
+    found.push(`its processor has ${temperature.toFixed(0)} °C, more than ${ceiling} °C: let it cool down, or it throttles`);
+  return found;
+}
+
 /** Cores of the fastest kind: what `--threads` is by default. `cpus` narrows them ("4-7"). */
 export function fastCores({ cores }: Pick<Facts, 'cores'>, cpus: string | null): number {
   if (cpus !== null) return cpuCount(cpus);
-  const speed = (core: Facts['cores'][number]): number => core.capacity ?? core.max_hz ?? 0;
-  const top = Math.max(0, ...cores.map(speed));
-  return Math.max(1, cores.filter((core) => speed(core) === top).length);
+  return clustersOf(cores)[0]?.cpus.length ?? 1;
 }
 
 function cpuCount(cpus: string): number {

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
-import type { Facts } from '../core/facts.ts';
+import { clustersOf, cpuRanges, type Facts } from '../core/facts.ts';
 import { quantity } from '../core/format.ts';
 import { plain, plainJson } from '../core/plain.ts';
 import { contextOf } from './context.ts';
+import { concerns } from './preflight.ts';
 
 /** `fleet probe`: asks one device what it is, and remembers it. */
 export function probeCommand(): Command {
@@ -58,27 +59,34 @@ function targetOrNull<T>(make: () => T): T | null {
 }
 
 function describe(id: string, facts: Facts, target: string | null): string {
-  const kinds = new Map<string, number>();
-  for (const { max_hz } of facts.cores) {
-    const kind = max_hz === null ? '' : ` at ${quantity(max_hz, 'Hz')}`;
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  }
+  const clusters = clustersOf(facts.cores);
+  const kinds = clusters.map(({ cpus, capacity, max_hz }) => {
+    const clock = max_hz === null ? '' : ` at ${quantity(max_hz, 'Hz')}`;
+    return clusters.length === 1
+      ? `${cpus.length}${clock}`
+      : `${cpus.length}${clock} (CPU ${cpuRanges(cpus)}${capacity === null ? '' : `, capacity ${capacity}`})`;
+  });
+  const { temperature = null, charger = null } = facts;
   const rows: [string, string | null][] = [
     ['device', id],
     ['board', facts.board],
     ['cpu', facts.cpu],
-    ['cores', [...kinds].map(([kind, count]) => `${count}${kind}`).join(' + ')],
+    ['cores', kinds.join(' + ')],
     ['features', facts.features.filter((feature) => NOTABLE.test(feature)).join(' ') || null],
     ['memory', `${quantity(facts.memory, 'B')}, ${quantity(facts.memory_available, 'B')} free; swap ${quantity(facts.swap, 'B')}`],
     ['disk', `${quantity(facts.disk_free, 'B')} free in ${facts.workdir}`],
     ['system', [facts.distribution, `${facts.os} ${facts.kernel}`, facts.machine, facts.libc].filter(Boolean).join(', ')],
     ['governor', facts.governor],
+    ['heat', temperature === null ? null : `${temperature.toFixed(0)} °C`],
+    ['charger', charger],
     ['load', facts.load === null ? null : String(facts.load)],
     ['node', facts.node ?? 'none >= 18: the agent runs beside the controller'],
     ['compilers', facts.compilers.join(', ') || null],
     ['sensors', facts.sensors.join(', ') || null],
     ['clock', facts.clock_offset === null ? null : `${facts.clock_offset.toFixed(3)} s off`],
-    ['target', target ?? 'none that trit is built for'],
+    ['pages', quantity(facts.page_size, 'B')],
+    ['target', target ?? 'none that is compiled for here: it builds for itself, with --build on-device'],
+    ...concerns(facts, undefined).map((sentence): [string, string] => ['mind', sentence]),
   ];
   const shown = rows.filter((row): row is [string, string] => row[1] !== null);
   return `${shown.map(([title, text]) => `${title.padEnd(11)}${plain(text)}`).join('\n')}\n`;

@@ -15,7 +15,16 @@ export function toolchainsCommand(): Command {
       const toolchains = await listToolchains(TARGETS);
       const rows = toolchains.map(({ name, version, targets, install }) => [name, version ?? `absent: ${install}`, targets.join(', ')]);
       const sets = FLAG_SETS.map(({ name, meaning }) => [name, meaning]);
-      context.give(() => `${grid(['toolchain', 'version', 'builds for'], rows)}\n${grid(['flag set', 'meaning'], sets)}`, {
+      // One way to install serves several compilers: it is told once.
+      const ways = new Map<string, { target: string; names: string[] }>();
+      for (const { name, missing } of toolchains)
+        for (const { target, install } of missing) {
+          const way = ways.get(install) ?? { target, names: [] };
+          ways.set(install, { target, names: [...way.names, name] });
+        }
+      const more = [...ways].map(([install, { target, names }]) => [names.join(', '), target, install]);
+      const rest = more.length > 0 ? `\n${grid(['not yet with', 'for', 'install'], more)}` : '';
+      context.give(() => `${grid(['toolchain', 'version', 'builds for'], rows)}${rest}\n${grid(['flag set', 'meaning'], sets)}`, {
         toolchains,
         flag_sets: FLAG_SETS,
       });

@@ -2,6 +2,19 @@
 export const TARGETS = ['x86_64-linux', 'aarch64-linux', 'armv7-linux', 'riscv64-linux'] as const;
 export type Target = (typeof TARGETS)[number];
 
+/** Ends the name of a toolchain that is a device's own compiler: "cc@device" compiles on the device that is measured. */
+const ON_DEVICE = '@device';
+
+/** The compiler's name on the device, or null for a toolchain of this machine. */
+export function nameOnDevice(toolchain: string): string | null {
+  return toolchain.endsWith(ON_DEVICE) ? toolchain.slice(0, -ON_DEVICE.length) : null;
+}
+
+/** The same compiler, of the device itself. */
+export function onDevice(toolchain: string): string {
+  return nameOnDevice(toolchain) === null ? toolchain + ON_DEVICE : toolchain;
+}
+
 /** What a user asks to be built: one side of a comparison. */
 export interface BuildSpec {
   toolchain: string;
@@ -22,11 +35,11 @@ export function specLabel({ toolchain, flags }: BuildSpec): string {
 export interface Build {
   /** Content hash of sources + target + toolchain version + flags: the key of the cache. */
   id: string;
-  toolchain: string; // "gcc-12", "clang-19"
+  toolchain: string; // "gcc-12", "clang-19", "cc@device"
   compiler: string; // first line of --version
-  target: Target;
+  target: string; // a Target; "arm64-darwin" where a device that is none built for itself
   flags: string;
-  path: string; // of the binary, on the controller
+  path: string; // of the binary, where it was built: here, or on the device
   sha256: string; // of the binary
   bytes: number;
   /** Hash of the machine code and its constants, without what only names the compiler; null where it cannot be told. */

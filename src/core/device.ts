@@ -24,6 +24,8 @@ export const Profile = z.strictObject({
   /** What must be told of the sensors of all such devices; a device's own file stands before it. */
   sensors: SensorSettings.optional(),
   note: z.string().optional(),
+  /** What facts of such devices hold, whatever the case of letters: how `fleet devices add` knows them. */
+  match: z.strictObject({ board: z.string().optional(), cpu: z.string().optional(), machine: z.string().optional() }).optional(),
 });
 export type Profile = z.infer<typeof Profile>;
 

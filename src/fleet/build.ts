@@ -1,14 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
-import { $ } from 'zx';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Build, Target } from '../core/build.ts';
-import { FleetError, reason } from '../core/errors.ts';
+import { Device } from '../core/device.ts';
+import { FleetError } from '../core/errors.ts';
 import { sha256Of } from './checksum.ts';
 import { codeHash } from './code_hash.ts';
-import { flagsOf } from './flag_sets.ts';
+import { connectLocal } from './connectors/local.ts';
+import { type Flags, flagsOf } from './flag_sets.ts';
+import { emulatorFor, TRAINING, train } from './pgo.ts';
+import { buildId } from './sources.ts';
+import { hostTarget } from './target.ts';
 import { type Compiler, compilerFor } from './toolchains.ts';
+import { tellingLine, Workshop } from './workshop.ts';
 
 export interface BuildOptions {
   toolchain: string;
@@ -23,6 +28,8 @@ export interface BuildOptions {
   onLine?: (line: string) => void;
 }
 
+const HERE = Device.parse({ id: 'local', connector: 'local' });
+
 const running = new Map<string, Promise<Build>>();
 
 /**
@@ -30,11 +37,14 @@ const running = new Map<string, Promise<Build>>();
  * several builders may work at once and a killed one leaves nothing half done. Throws a FleetError with the first error of the compiler.
  */
 export async function build(options: BuildOptions): Promise<Build> {
-  const flags = flagsOf(options.flags ?? '', options.target);
+  const flags = flagsOf(options.flags ?? '', options.target, hostTarget());
   const root = resolve(options.root ?? '.');
   const kernels = join(resolve(options.sources ?? root), 'kernels');
   const compiler = await compilerFor(options.toolchain, options.target);
-  const id = await buildId(kernels, compiler, flags);
+  const { target, command, version } = compiler;
+  // A profile tells of the CPU that it was taken on.
+  const profile = flags.pgo ? [TRAINING, target === hostTarget() ? cpus()[0]?.model : 'emulated'] : [];
+  const id = await buildId(kernels, target, command, version, compiler.static, flags.text, ...profile);
   const cache = join(root, '.fleet/builds');
   const job = running.get(`${cache}/${id}`) ?? (async () => (await cached(cache, id)) ?? make(options, compiler, { id, flags, kernels, cache }))();
   running.set(`${cache}/${id}`, job);
@@ -43,30 +53,6 @@ export async function build(options: BuildOptions): Promise<Build> {
   } finally {
     running.delete(`${cache}/${id}`);
   }
-}
-
-/** Hash of everything that goes into the binary. */
-async function buildId(kernels: string, compiler: Compiler, flags: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (const file of await sources(kernels)) {
-    const bytes = await readFile(file);
-    hash.update(`${relative(kernels, file)} ${bytes.length}\n`).update(bytes);
-  }
-  hash.update(JSON.stringify([compiler.target, compiler.command, compiler.version, compiler.static, flags]));
-  return hash.digest('hex').slice(0, 32);
-}
-
-/** Sources and Makefile, sorted; not what builds left behind. */
-async function sources(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw new FleetError(`the engine's sources ${folder} cannot be read: ${reason(error)}; run fleet from its own folder`, { cause: error });
-  });
-  const found = entries.map(async (entry): Promise<string[]> => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return entry.name === 'out' || entry.name.startsWith('.') ? [] : sources(path);
-    return /\.(c|h|inc)$|^Makefile$/.test(entry.name) ? [path] : [];
-  });
-  return (await Promise.all(found)).flat().sort();
 }
 
 /** A binary that was built before and is still in the cache, by its hash; else null. */
@@ -97,19 +83,20 @@ async function cached(cache: string, id: string): Promise<Build | null> {
 async function make(
   options: BuildOptions,
   compiler: Compiler,
-  { id, flags, kernels, cache }: { id: string; flags: string; kernels: string; cache: string },
+  { id, flags, kernels, cache }: { id: string; flags: Flags; kernels: string; cache: string },
 ): Promise<Build> {
   await mkdir(cache, { recursive: true });
   const out = await mkdtemp(join(tmpdir(), 'fleet-build-')); // not in the cache: make cannot bear blanks in a path
   const entry = join(cache, `.new-${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
-    const variables = [`CC=${compiler.command}`, `ARCH_FLAGS=${flags}`, `OUT=${out}`, ...(compiler.static ? ['STATIC=1'] : [])];
-    const log: string[] = [];
-    const code = await runMake(kernels, variables, (line) => {
-      log.push(line);
-      options.onLine?.(line);
-    });
-    if (code !== 0) throw await failure(options, log, join(cache, `${id}.log`));
+    const here = await connectLocal(HERE);
+    const emulator = flags.pgo ? await emulatorFor(compiler.target, here) : [];
+    const shop = new Workshop(here, { kernels, out, emulator, jobs: availableParallelism(), onLine: options.onLine });
+    const make = async (more: readonly string[]): Promise<void> => {
+      const log = await shop.make([`CC=${compiler.command}`, `ARCH_FLAGS=${flags.text}`, ...(compiler.static ? ['STATIC=1'] : []), ...more]);
+      if (log) throw await failure(options, log, join(cache, `${id}.log`));
+    };
+    await make(flags.pgo ? await train(shop, compiler, make) : []);
     await mkdir(entry);
     await copyFile(join(out, 'trit'), join(entry, 'trit'));
     const path = join(cache, id, 'trit');
@@ -118,7 +105,7 @@ async function make(
       toolchain: compiler.toolchain,
       compiler: compiler.version,
       target: compiler.target,
-      flags: [flags, compiler.static ? '-static' : ''].filter(Boolean).join(' '),
+      flags: [flags.text, flags.pgo ? 'pgo' : '', compiler.static ? '-static' : ''].filter(Boolean).join(' '),
       path,
       sha256: await sha256Of(join(entry, 'trit')),
       bytes: (await stat(join(entry, 'trit'))).size,
@@ -140,19 +127,7 @@ async function make(
   }
 }
 
-/** Runs make; each line of what it and the compiler say goes to onLine. Returns its exit code. */
-async function runMake(folder: string, variables: string[], onLine: (line: string) => void): Promise<number> {
-  const { MAKEFLAGS: _flags, MAKELEVEL: _level, ...env } = process.env;
-  const tell = $({ cwd: folder, nothrow: true, quiet: true, detached: false, env: { ...env, LC_ALL: 'C' } });
-  const made = tell`make --no-print-directory -j${availableParallelism()} ${variables} 2>&1`;
-  for await (const line of made) onLine(line);
-  const code = (await made).exitCode ?? 1;
-  if (code === 127) throw new FleetError('make is not installed; on Debian: apt install make');
-  return code;
-}
-
-async function failure({ toolchain, target }: BuildOptions, log: string[], file: string): Promise<FleetError> {
+async function failure({ toolchain, target }: BuildOptions, log: readonly string[], file: string): Promise<FleetError> {
   await writeFile(file, `${log.join('\n')}\n`);
-  const error = log.find((line) => /(\berror:|undefined reference|\*\*\*)/.test(line)) ?? log.at(-1) ?? 'make said nothing';
-  return new FleetError(`${toolchain} did not build the engine for ${target}: ${error.trim().slice(0, 300)}; all of it is in ${file}`);
+  return new FleetError(`${toolchain} did not build the engine for ${target}: ${tellingLine(log)}; all of it is in ${file}`);
 }

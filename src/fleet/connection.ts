@@ -19,6 +19,8 @@ export interface Connection extends Host {
 export interface ConnectOptions {
   /** Store the key of a host seen for the first time; a changed key is refused all the same. */
   acceptNewHostKey?: boolean;
+  /** Asks a person whether to trust such a key, where `acceptNewHostKey` does not say so: "pi@host shows the key SHA256:... (ssh-ed25519)". */
+  confirmHostKey?: (sentence: string) => Promise<boolean>;
   /** Asks a person for a password or passphrase without echo; default: the terminal, where there is one. */
   askPassword?: (question: string) => Promise<string>;
   /** Gets one line a step, for --verbose. */

@@ -99,14 +99,12 @@ export async function sendModel(
   model: Model,
   onProgress?: (done: number, total: number) => void,
 ): Promise<ModelSource> {
-  const { name, synth, file } = model;
-  if (synth) return { name, synth, sha256: null, path: twinPath(facts.workdir, synth) };
-  if (model.published) return fetchModel(connection, facts, model.published, name, onProgress);
-  if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
-  const sha256 = await hashOf(file);
+  if (model.published) return fetchModel(connection, facts, model.published, model.name, onProgress);
+  const source = await placeOf(connection, facts, model);
+  const { name, sha256, path } = source;
   const { device } = connection;
-  if (device.connector === 'local') return { name, synth: null, sha256, path: resolve(file) };
-  const path = `${facts.workdir}/models/${sha256.slice(0, 16)}-${basename(file).replace(/[^\w.-]/g, '_')}`;
+  const { file } = model;
+  if (file === null || path === resolve(file)) return source;
   if ((await sha256On(connection, path)) !== sha256) {
     if (facts.disk_free < model.bytes) {
       throw new FleetError(
@@ -118,7 +116,29 @@ export async function sendModel(
       throw new FleetError(`device ${device.id}: ${path} differs from ${file} after it was sent; look at the device's disk, then run it again`);
     }
   }
-  return { name, synth: null, sha256, path };
+  return source;
+}
+
+/** Whether the model's file lies on the device already, by its name, which for a file model holds its hash. */
+export async function isThere(connection: Connection, facts: Pick<Facts, 'workdir'>, model: Model): Promise<boolean> {
+  const { path } = model.published ? await publishedPlace(facts, model.published) : await placeOf(connection, facts, model);
+  return connection.exec(['test', '-f', path]).then(
+    ({ code }) => code === 0,
+    () => false, // a recording does not know; a lost link says so at the next step
+  );
+}
+
+async function placeOf({ device }: Connection, { workdir }: Pick<Facts, 'workdir'>, { name, synth, file }: Model): Promise<ModelSource> {
+  if (synth) return { name, synth, sha256: null, path: twinPath(workdir, synth) };
+  if (file === null) throw new FleetError(`model ${name} has neither file nor recipe`);
+  const sha256 = await hashOf(file);
+  if (device.connector === 'local') return { name, synth: null, sha256, path: resolve(file) };
+  return { name, synth: null, sha256, path: `${workdir}/models/${sha256.slice(0, 16)}-${basename(file).replace(/[^\w.-]/g, '_')}` };
+}
+
+async function publishedPlace({ workdir }: Pick<Facts, 'workdir'>, { row, hub }: { row: CatalogueRow; hub: Hub }) {
+  const file = await describeFile(row, hub);
+  return { file, path: `${workdir}/models/${file.sha256.slice(0, 16)}-${row.name}.gguf` };
 }
 
 /** The device fetches it by itself. */
@@ -129,8 +149,7 @@ async function fetchModel(
   name: string,
   onProgress?: (done: number, total: number) => void,
 ): Promise<ModelSource> {
-  const file = await describeFile(row, hub);
-  const path = `${workdir}/models/${file.sha256.slice(0, 16)}-${row.name}.gguf`;
+  const { file, path } = await publishedPlace({ workdir }, { row, hub });
   const there = (await connection.exec(['test', '-e', path])).code === 0;
   if (!there && disk_free < file.bytes)
     throw new FleetError(

@@ -1,5 +1,6 @@
 import { FleetError, reason } from '../core/errors.ts';
 import { Facts } from '../core/facts.ts';
+import { chargerOf } from '../core/supply.ts';
 import type { Connection } from './connection.ts';
 import { PROBE_SCRIPT } from './probe_script.ts';
 import {
@@ -17,7 +18,9 @@ import {
   number,
   pageSizeOf,
   sectionsOf,
+  suppliesOf,
   sysctlOf,
+  temperatureOf,
 } from './probe_sections.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -64,6 +67,8 @@ export function factsOf(id: string, sections: ReadonlyMap<string, string[]>, clo
     page_size: pageSizeOf(get('page')) ?? mac.page,
     disk_free: diskFreeOf(get('disk')),
     governor: clean(governors.join(' ')),
+    temperature: temperatureOf(get('heat')),
+    charger: chargerOf(suppliesOf(get('supply'))),
     load: number(get('load')[0]?.replace(/^\{\s*/, '')),
     node: node?.version ?? null,
     node_path: node?.path ?? null,

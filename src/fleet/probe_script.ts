@@ -29,10 +29,18 @@ probe() {
   say meminfo; cat /proc/meminfo
   say sysctl; [ "$(uname -s)" = Darwin ] && { sysctl hw.memsize hw.ncpu hw.pagesize machdep.cpu.brand_string vm.swapusage hw.optional hw.model; vm_stat; }
   say page; getconf PAGESIZE || getconf PAGE_SIZE || grep -m 1 KernelPageSize /proc/self/smaps
+  say heat
+  for d in /sys/class/thermal/thermal_zone*; do [ -r "$d/temp" ] && echo "$(cat "$d/type") $(cat "$d/temp")"; done
+  for d in /sys/class/hwmon/hwmon*; do
+    case $(cat "$d/name") in coretemp|k10temp|zenpower|cpu_thermal) for t in "$d"/temp*_input; do echo "cpu $(cat "$t")"; done ;; esac
+  done
+  say supply
+  for d in /sys/class/power_supply/*; do [ -r "$d/uevent" ] && { echo "$(basename "$d"):"; cat "$d/uevent"; }; done
   say load; cat /proc/loadavg || sysctl -n vm.loadavg
   say governor; cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor
   say board
-  if [ -e /proc/device-tree/model ]; then tr -d '\000' < /proc/device-tree/model; echo
+  for f in /proc/device-tree/model /sys/firmware/devicetree/base/model; do [ -e "$f" ] && break; done
+  if [ -e "$f" ]; then tr -d '\000' < "$f"; echo
   elif has getprop; then echo "$(getprop ro.product.manufacturer) $(getprop ro.product.model)"
   elif [ -e /sys/class/dmi/id/product_name ]; then
     case $(cat /sys/class/dmi/id/sys_vendor) in LENOVO) cat /sys/class/dmi/id/product_version ;; *) cat /sys/class/dmi/id/product_name ;; esac

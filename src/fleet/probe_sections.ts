@@ -1,3 +1,6 @@
+import { isProcessorZone, zoneTemperature } from '../core/heat.ts';
+import { type Supply, ueventOf } from '../core/supply.ts';
+
 /** Pure readers of what the probe's script prints. Missing is null, or an empty list; never 0. */
 
 /** The script's output by section, in lines without surrounding blanks. */
@@ -59,12 +62,24 @@ function processors(lines: readonly string[]): Map<string, string>[] {
   return found;
 }
 
-/** Model name: of cpuinfo on x86, of lscpu on Arm (big.LITTLE has several). */
+/** What the numbers of /proc/cpuinfo on Arm stand for (MIDR_EL1; the same table is in lscpu), for systems without lscpu. */
+const ARM_PARTS: Record<string, string> = {
+  ...{ '0x41 0xc07': 'Cortex-A7', '0x41 0xc08': 'Cortex-A8', '0x41 0xc09': 'Cortex-A9', '0x41 0xc0f': 'Cortex-A15' },
+  ...{ '0x41 0xd03': 'Cortex-A53', '0x41 0xd04': 'Cortex-A35', '0x41 0xd05': 'Cortex-A55', '0x41 0xd07': 'Cortex-A57' },
+  ...{ '0x41 0xd08': 'Cortex-A72', '0x41 0xd09': 'Cortex-A73', '0x41 0xd0a': 'Cortex-A75', '0x41 0xd0b': 'Cortex-A76' },
+  ...{ '0x41 0xd0c': 'Neoverse-N1', '0x41 0xd0d': 'Cortex-A77', '0x41 0xd40': 'Neoverse-V1', '0x41 0xd41': 'Cortex-A78' },
+  ...{ '0x41 0xd44': 'Cortex-X1', '0x41 0xd46': 'Cortex-A510', '0x41 0xd47': 'Cortex-A710', '0x41 0xd48': 'Cortex-X2' },
+  ...{ '0x41 0xd49': 'Neoverse-N2', '0x41 0xd4d': 'Cortex-A715', '0x41 0xd4e': 'Cortex-X3', '0x41 0xd80': 'Cortex-A520' },
+  ...{ '0x41 0xd81': 'Cortex-A720', '0x41 0xd82': 'Cortex-X4' },
+};
+
+/** Model name: of cpuinfo on x86, of lscpu or the part's number on Arm (big.LITTLE has several). */
 export function cpuOf(cpuinfo: readonly string[], lscpu: readonly string[]): string | null {
   const named = processors(cpuinfo).map((cpu) => cpu.get('model name'));
   const listed = lscpu.map((line) => line.slice(line.indexOf(':') + 1).trim());
   const bare = cpuinfo.find((line) => /^(Hardware|uarch)\s*:/.test(line));
-  const names = listed.some((name) => name && name !== '-') ? listed : named;
+  const parts = processors(cpuinfo).map((cpu) => ARM_PARTS[`${cpu.get('CPU implementer')} ${cpu.get('CPU part')}`]);
+  const names = listed.some((name) => name && name !== '-') ? listed : parts.some(Boolean) ? parts : named;
   const known = [...new Set(names.filter((name): name is string => !!name && name !== '-'))];
   return clean(known.length ? known.join(' + ') : bare?.slice(bare.indexOf(':') + 1));
 }
@@ -116,6 +131,25 @@ export function availableOf(meminfo: readonly string[]): number | null {
 export function pageSizeOf(lines: readonly string[]): number | null {
   const match = /^(?:KernelPageSize:\s+(\d+) kB|(\d+))$/.exec(lines[0] ?? '');
   return match ? (match[1] === undefined ? Number(match[2]) : Number(match[1]) * 1024) : null;
+}
+
+/** degC of the hottest processor zone, of "type raw" lines; null where none tells. */
+export function temperatureOf(lines: readonly string[]): number | null {
+  const degrees = lines.flatMap((line) => {
+    const [, type = '', raw] = /^(.+) (-?\d{1,9})$/.exec(line) ?? [];
+    return isProcessorZone(type) ? (zoneTemperature(Number(raw)) ?? []) : [];
+  });
+  return degrees.length > 0 ? Math.max(...degrees) : null;
+}
+
+/** Power supplies, each the lines of its uevent file after "NAME:". */
+export function suppliesOf(lines: readonly string[]): Supply[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    if (/^[^=]+:$/.test(line)) texts.push('');
+    else if (texts.length > 0) texts.push(`${texts.pop()}${line}\n`);
+  }
+  return texts.map(ueventOf);
 }
 
 /** Free bytes in `df -Pk`. */

@@ -16,9 +16,19 @@ const MACHINES: Record<string, Target> = {
 /** What to compile for. Throws a FleetError for machines trit is not built for. */
 export function targetOf(facts: Pick<Facts, 'os' | 'machine'>): Target {
   const target = Object.hasOwn(MACHINES, facts.machine) ? MACHINES[facts.machine] : undefined;
-  if (facts.os !== 'Linux') throw new FleetError(`the device runs ${facts.os}; fleet sends its engine to Linux and Android only`);
-  if (!target) throw new FleetError(`the device is a ${facts.machine}; fleet builds for x86_64, aarch64, armv7 and riscv64`);
+  const instead = 'let it build for itself: --build on-device';
+  if (facts.os !== 'Linux') throw new FleetError(`the device runs ${facts.os}; fleet sends its engine to Linux and Android only: ${instead}`);
+  if (!target) throw new FleetError(`the device is a ${facts.machine}; fleet builds for x86_64, aarch64, armv7 and riscv64: ${instead}`);
   return target;
+}
+
+/** What a device that builds for itself builds for: a target, or its own words, such as "arm64-darwin". */
+export function nativeTarget(facts: Pick<Facts, 'os' | 'machine'>): string {
+  const own = `${facts.machine}-${facts.os}`
+    .toLowerCase()
+    .replace(/[^a-z0-9_.-]+/g, '-')
+    .slice(0, 60);
+  return facts.os === 'Linux' && Object.hasOwn(MACHINES, facts.machine) ? (MACHINES[facts.machine] as Target) : own;
 }
 
 /** The target of this machine. */

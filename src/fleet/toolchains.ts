@@ -12,9 +12,11 @@ export interface Toolchain {
   family: 'cc' | 'gcc' | 'clang';
 }
 
-/** One row a toolchain. `cc` is the host's own compiler, whatever it is. */
+/** One row a toolchain. `cc` is the host's own compiler, whatever it is; `gcc` and `clang` are those without a version in their name. */
 export const TOOLCHAINS: readonly Toolchain[] = [
   { name: 'cc', family: 'cc' },
+  { name: 'gcc', family: 'gcc' },
+  { name: 'clang', family: 'clang' },
   { name: 'gcc-12', family: 'gcc' },
   { name: 'gcc-13', family: 'gcc' },
   { name: 'gcc-14', family: 'gcc' },
@@ -26,6 +28,7 @@ export const TOOLCHAINS: readonly Toolchain[] = [
   { name: 'clang-18', family: 'clang' },
   { name: 'clang-19', family: 'clang' },
   { name: 'clang-20', family: 'clang' },
+  { name: 'clang-21', family: 'clang' },
 ];
 
 /** GNU triple of a target, and the Debian architecture of its cross libraries. */
@@ -76,16 +79,33 @@ export function compilerFor(name: string, target: Target): Promise<Compiler> {
   return known;
 }
 
-/** Every toolchain with its version where it is installed, and whether it builds for each target asked about. */
-export async function listToolchains(
-  targets: readonly Target[],
-): Promise<{ name: string; version: string | null; targets: Target[]; install: string }[]> {
+export interface ListedToolchain {
+  name: string;
+  /** First line of --version; null where it is absent. */
+  version: string | null;
+  targets: Target[];
+  /** How it is installed here. */
+  install: string;
+  /** The targets it does not build for, and how that is installed; none for one that is absent itself. */
+  missing: { target: Target; install: string }[];
+}
+
+/** Every toolchain with its version where it is installed, whether it builds for each target asked about, and how to install the rest. */
+export async function listToolchains(targets: readonly Target[]): Promise<ListedToolchain[]> {
+  const host = hostTarget();
+  const offered = await offeredByApt(TOOLCHAINS.map((row) => packageOf(row)));
   return Promise.all(
     TOOLCHAINS.map(async (row) => {
       const tries = await Promise.allSettled(targets.map((target) => compilerFor(row.name, target)));
       const works = tries.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       const version = works[0]?.version ?? firstLine(await run(row.name, ['--version']));
-      return { name: row.name, version, targets: works.map((compiler) => compiler.target), install: install(row, hostTarget()) };
+      const rest = version === null ? [] : targets.filter((_, i) => tries[i]?.status === 'rejected');
+      const isOffered = offered === null || offered.has(packageOf(row));
+      return {
+        ...{ name: row.name, version, targets: works.map((compiler) => compiler.target) },
+        install: isOffered ? install(row, host) : elsewhere(row),
+        missing: rest.map((target) => ({ target, install: install(row, target) })),
+      };
     }),
   );
 }
@@ -95,7 +115,7 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
   const [program = '', ...args] = command.split(' ');
   const version = firstLine(await run(program, ['--version']));
   if (version === null)
-    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}`);
+    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}${orThere(target)}`);
   const folder = await mkdtemp(join(tmpdir(), 'fleet-link-'));
   try {
     const source = join(folder, 'try.c');
@@ -108,7 +128,9 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
     const dynamic = makesStatic ? null : await link();
     if (dynamic && (target !== hostTarget() || dynamic.code !== 0)) {
       const why = dynamic.stderr.split('\n').find((line) => /error|cannot find|No such/.test(line)) ?? 'it does not link';
-      throw new FleetError(`${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}`);
+      throw new FleetError(
+        `${row.name} cannot build for ${target}: ${why.trim().slice(0, 300)}; on Debian: ${install(row, target)}${orThere(target)}`,
+      );
     }
     return { toolchain: row.name, target, command, version, static: makesStatic };
   } finally {
@@ -129,6 +151,29 @@ function install(row: Toolchain, target: Target): string {
   if (target === hostTarget()) return `apt install ${row.family === 'cc' ? 'gcc' : row.name} libc6-dev make`;
   if (row.family === 'clang') return `apt install ${row.name} gcc-${cross} libc6-dev-${debian}-cross make`;
   return `apt install ${row.family === 'cc' ? 'gcc' : row.name}-${cross} libc6-dev-${debian}-cross make`;
+}
+
+/** A device can do without a compiler for it here. */
+function orThere(target: Target): string {
+  return target === hostTarget() ? '' : '; or let the device build for itself: --build on-device';
+}
+
+function packageOf({ name, family }: Toolchain): string {
+  return family === 'cc' ? 'gcc' : name;
+}
+
+/** Where a version comes from that this Debian does not have. */
+function elsewhere({ name, family }: Toolchain): string {
+  const version = name.split('-')[1];
+  if (family === 'clang') return `not in this Debian; LLVM's own packages: bash llvm.sh ${version} (from apt.llvm.org)`;
+  return 'not in this Debian: it comes with a newer one';
+}
+
+/** Those of the packages that apt can install here; null where there is no apt, or it has no lists. */
+async function offeredByApt(packages: readonly string[]): Promise<Set<string> | null> {
+  const { code, stdout } = await run('apt-cache', ['policy', ...packages]);
+  const found = [...stdout.matchAll(/^(\S+):\n(?: +.*\n)*? +Candidate: (?!\(none\))/gm)].map(([, name]) => name as string);
+  return code === 0 && found.length > 0 ? new Set(found) : null;
 }
 
 function firstLine({ code, stdout }: { code: number; stdout: string }): string | null {

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cgroupPeak, proportionalSet, residentParts, stalled } from '../../agents/proc.ts';
-import { ueventOf } from '../../agents/sensors/battery.ts';
 import { cpufreq, policies, targetClock, timeInState } from '../../agents/sensors/cpufreq.ts';
 import { dumpsysBattery, dumpsysStatus, thermalService } from '../../agents/sensors/dumpsys.ts';
 import { findSensors } from '../../agents/sensors/find.ts';
 import { boardPower, tegrastatsOf, tegraTemperatures } from '../../agents/sensors/jetson.ts';
 import { ioregPower, PowermetricsText, signed } from '../../agents/sensors/macos.ts';
 import { railsOf, railWatts } from '../../agents/sensors/pmic.ts';
-import { thermal, throttleCount, zoneTemperature } from '../../agents/sensors/thermal.ts';
+import { thermal, throttleCount } from '../../agents/sensors/thermal.ts';
 import { figureOf, throttledOf } from '../../agents/sensors/vcgencmd.ts';
+import { zoneTemperature } from '../../src/core/heat.ts';
 import type { SensorSettings } from '../../src/core/sensor_settings.ts';
 import { Counter, type Reading, type Source } from '../../src/core/source.ts';
+import { ueventOf } from '../../src/core/supply.ts';
 import { type Machine, machine, recordedSample } from '../support/machine.ts';
 
 const near = (actual: number | null | undefined, expected: number, tolerance = 1e-6) =>

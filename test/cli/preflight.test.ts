@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contextFor, fastCores, preflight } from '../../src/cli/preflight.ts';
+import { concerns, contextFor, fastCores, preflight } from '../../src/cli/preflight.ts';
 import type { Suite } from '../../src/core/suite.ts';
 
 const core = (id: number, capacity: number | null, max_hz: number | null = null) => ({ id, capacity, max_hz });
@@ -49,4 +49,33 @@ test('the context holds every prompt and its answer, and is not more than the mo
   assert.equal(contextFor(suite({ id: 'a', random_tokens: 512, max_tokens: 128 }), null), 768);
   assert.equal(contextFor(suite({ id: 'a', random_tokens: 512, max_tokens: 128 }), 600), 600);
   assert.ok(contextFor(suite({ id: 'a', text: 'é'.repeat(300), max_tokens: 1 }), null) >= 600);
+});
+
+test('a model larger than all of the memory does not fit, whatever is free', () => {
+  const pi3 = { ...device, memory: 0.97e9, memory_available: 0.8e9 };
+  assert.match(
+    preflight(pi3, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true }) ?? '',
+    /the device has 970 MB in all: it does not fit, or take/,
+  );
+});
+
+const quiet = { cores: [core(0, null), core(1, null), core(2, null), core(3, null)], governor: 'performance', load: 0.1, temperature: 45 };
+
+test('what would spoil the figures is a sentence each, with what to do', () => {
+  assert.deepEqual(concerns({ ...quiet, charger: 'plugged' }, undefined), []);
+  assert.deepEqual(
+    concerns({ ...quiet, governor: null, load: null, temperature: null, charger: null }, undefined),
+    [],
+    'what is not told is no fault',
+  );
+  const only = (change: object, gate?: Suite['gate']) => {
+    const [sentence = '', ...more] = concerns({ ...quiet, ...change }, gate);
+    assert.deepEqual(more, []);
+    return sentence;
+  };
+  assert.match(only({ load: 3.2 }), /cores are busy \(a load of 3\.2 on 4 .*: end other programs/);
+  assert.match(only({ governor: 'ondemand performance' }), /governor is ondemand, not performance: .*scaling_governor/);
+  assert.match(only({ charger: 'unplugged' }), /runs on battery/);
+  assert.match(only({ temperature: 78.4 }), /78 °C, more than 70 °C/);
+  assert.match(only({ temperature: 60 }, { load: 0.025, temperature: 55, wait: 1 }), /60 °C, more than 55 °C/, "the suite's own ceiling");
 });

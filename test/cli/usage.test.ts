@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { cli, scratch } from '../support/cli.ts';
 
-const COMMANDS = ['bench', 'runs', 'show', 'report', 'serve', 'devices', 'probe', 'build', 'model', 'completion', 'setup'];
+const COMMANDS = ['bench', 'compare', 'toolchains', 'runs', 'show', 'report', 'serve', 'devices', 'probe', 'build', 'model', 'completion', 'setup'];
 
 test('help of every command has a usage, the global options and examples, on stdout, exit 0', async () => {
-  for (const args of [[], ['--help'], ...COMMANDS.map((name) => [name, '--help']), ['help', 'bench'], ['model', 'synth', '--help']]) {
+  for (const args of [
+    [],
+    ['--help'],
+    ...COMMANDS.map((name) => [name, '--help']),
+    ['help', 'bench'],
+    ['model', 'synth', '--help'],
+    ['devices', 'add', '--help'],
+  ]) {
     const { code, stdout, stderr } = await cli(args);
     assert.equal(code, 0, args.join(' '));
     assert.equal(stderr, '', args.join(' '));
@@ -44,6 +51,10 @@ const WRONG: readonly (readonly [args: string[], says: RegExp])[] = [
   [['runs', '--limit', '0'], /whole number/],
   [['report', '--format', 'pdf'], /no report format "pdf"/],
   [['build', '--target', 'z80'], /no target "z80"/],
+  [['build', '--target', 'x86_64-linux', '--device', 'local'], /a device builds for itself/],
+  [['build', '--flags', 'O9'], /"O9" is not a compiler flag/],
+  [['bench', '--build', 'there'], /Allowed choices are here, on-device/],
+  [['devices', 'add', 'x'], /missing required argument 'address'/],
   [['completion', 'tcsh'], /no completion for "tcsh"/],
   [['serve', '--port', '99999'], /whole number from 0 to 65535/],
   [['show'], /missing required argument 'id'/],

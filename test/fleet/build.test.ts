@@ -111,10 +111,7 @@ describe('build', { skip: missing }, () => {
   it('flags that are none, toolchains that are none, sources that are not there', async () => {
     for (const flags of ['x', '-O2 $(id)', '-O2;id', "-D'x'", '`id`'])
       await assert.rejects(build({ toolchain: 'cc', target, root, flags }), UsageError);
-    await assert.rejects(
-      build({ toolchain: 'clang-91', target, root }),
-      /there is no toolchain "clang-91"; did you mean "clang-19"\?|did you mean "clang-1\d"/,
-    );
+    await assert.rejects(build({ toolchain: 'clang-91', target, root }), /there is no toolchain "clang-91"; did you mean "clang-\d\d"/);
     await assert.rejects(build({ toolchain: 'cc', target, root: join(root, 'absent') }), /the engine's sources .*absent.*kernels cannot be read/);
   });
 

@@ -30,6 +30,10 @@ export interface SshdOptions {
   address?: string;
   /** The sessions see a workdir of this size, in MiB, on a disk of its own. Needs root: see `noMounts`. */
   diskMiB?: number;
+  /** A shell script that changes the mounts which sshd and its sessions see, before it starts; "$1" is the server's folder. Needs root: see `noMounts`. */
+  mounts?: string;
+  /** User to be let in as; default the one who runs the tests. */
+  user?: string;
 }
 
 /** A real OpenSSH server of the tests' own: its keys, port and folders; no file of the machine is touched. */
@@ -83,7 +87,7 @@ export function clientHome(): string {
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const known = join(clientHome(), '.ssh/known_hosts');
   const folder = mkdtempSync(join(tmpdir(), 'fleet-sshd-'));
-  const user = userInfo().username;
+  const user = options.user ?? userInfo().username;
   const address = options.address ?? '127.0.0.1';
   const port = await freePort(address);
   const identity = join(folder, 'client_key');
@@ -122,8 +126,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const start = async () => {
     const command = [BINARY, '-D', '-e', '-f', join(folder, 'sshd_config')];
     // In mounts of its own; every step becomes the next, so that the process is sshd in the end.
-    const mount = 'mount -t tmpfs -o "size=$1m" none "$2" && shift 2 && exec "$@"';
-    if (options.diskMiB) command.unshift('unshare', '-m', 'sh', '-c', mount, 'sh', String(options.diskMiB), workdir);
+    const disk = 'mount -t tmpfs -o "size=$1m" none "$2" && shift 2 && exec "$@"';
+    if (options.diskMiB) command.unshift('unshare', '-m', 'sh', '-c', disk, 'sh', String(options.diskMiB), workdir);
+    if (options.mounts) command.unshift('unshare', '-m', 'sh', '-ec', `${options.mounts}\nshift; exec "$@"`, 'sh', folder);
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
     listener = child;

@@ -8,6 +8,8 @@ import type { Connection } from '../connection.ts';
 /** What a device answered, by question: argv as JSON for programs, path for files and folders. */
 export const Recording = z.strictObject({
   version: z.literal(1),
+  /** How it came about, for readers. */
+  note: z.string().optional(),
   commands: z.record(z.string(), z.strictObject({ code: z.int(), stdout: z.string(), stderr: z.string() })),
   files: z.record(z.string(), z.string()),
   folders: z.record(z.string(), z.array(z.string())),

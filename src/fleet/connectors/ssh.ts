@@ -30,6 +30,7 @@ export async function connectSsh(device: Device, options: ConnectOptions): Promi
   try {
     const link = await openLink(endpoint, {
       acceptNewHostKey: options.acceptNewHostKey ?? false,
+      ...(options.confirmHostKey && { confirmHostKey: options.confirmHostKey }),
       passwordEnv: device.password_env,
       ask: options.askPassword ?? askHidden,
       log: options.log ?? (() => {}),
@@ -128,6 +129,7 @@ export class SshConnection implements Connection {
     const lines = new LineQueue(started, ended);
     const stderr = tailOf(channel.stderr);
     const pid = await this.#unlessLost<number>((resolve, reject) => {
+      if (started.pid !== null) return resolve(started.pid);
       started.once('started', () => resolve(started.pid as number));
       ended.then(({ code }) => reject(this.#error(`${argv[0]} could not be started: ${lastWords(stderr() || started.noise, code)}`)), reject);
     });
@@ -169,20 +171,23 @@ export class SshConnection implements Connection {
     for (;;) {
       await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
       try {
-        const channel = await this.#unlessLost<ClientChannel>((resolve, reject) => {
-          this.#link.client.exec(line, (error, opened) => (error ? reject(error) : resolve(opened)));
+        return await this.#unlessLost<Running>((resolve, reject) => {
+          this.#link.client.exec(line, (error, channel) => {
+            if (error) return reject(error);
+            // Here and now: the end of a quick program may have come in the same packet, and is told before a promise resolves.
+            this.#channels.opened(lasting);
+            channel.once('close', () => this.#channels.closed(lasting));
+            channel.on('error', () => {});
+            const started = channel.pipe(new Started());
+            resolve({ channel, started, ended: this.#ended(channel, started) });
+          });
         });
-        this.#channels.opened(lasting);
-        channel.once('close', () => this.#channels.closed(lasting));
-        channel.on('error', () => {});
-        const started = channel.pipe(new Started());
-        return { channel, started, ended: this.#ended(channel, started) };
       } catch (error) {
         if (this.#gone) throw this.#gone;
         const refused = /channel open failure/i.test(reason(error));
         if (!refused) this.#channels.leave();
         else if (this.#channels.refused()) continue;
-        else if (delay < 1000) {
+        else if (delay < 2000) {
           await sleep(delay); // a session that has just ended may still count
           delay *= 3;
           continue;

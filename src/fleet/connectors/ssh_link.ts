@@ -9,6 +9,7 @@ import type { Endpoint } from './ssh_config.ts';
 
 export interface LinkOptions {
   acceptNewHostKey: boolean;
+  confirmHostKey?: (sentence: string) => Promise<boolean>;
   passwordEnv?: string | undefined;
   ask: (question: string) => Promise<string>;
   log: (line: string) => void;
@@ -96,15 +97,27 @@ async function enter(endpoint: Endpoint, socket: Duplex, options: LinkOptions): 
   let refusal: FleetError | null = null;
   let newKey: Buffer | null = null;
 
-  const hostVerifier = (key: Buffer): boolean => {
+  let asking = false;
+  const isTrusted = async (key: Buffer): Promise<boolean> => {
     const verdict = checkHostKey(known, endpoint.keyName, key);
     if (verdict.kind === 'known') return true;
-    if (verdict.kind === 'unknown' && options.acceptNewHostKey) {
-      newKey = key;
-      return true;
+    if (verdict.kind === 'unknown') {
+      asking = true;
+      const isAccepted = options.acceptNewHostKey || (await options.confirmHostKey?.(`${name} shows the key ${fingerprint(key)} (${keyType(key)})`));
+      asking = false;
+      if (isAccepted) {
+        newKey = key;
+        return true;
+      }
     }
     refusal = new FleetError(refuse(endpoint, key, verdict));
     return false;
+  };
+  const hostVerifier = (key: Buffer, verify: (isValid: boolean) => void): void => {
+    isTrusted(key).then(verify, (error: unknown) => {
+      refusal = new FleetError(`${name}: the host key could not be asked about: ${reason(error)}`, { cause: error });
+      verify(false);
+    });
   };
 
   const link = await new Promise<OpenLink>((resolve, reject) => {
@@ -116,7 +129,7 @@ async function enter(endpoint: Endpoint, socket: Duplex, options: LinkOptions): 
       reject(error);
     };
     function expire() {
-      if (auth.asking) timer = setTimeout(expire, HANDSHAKE_MS);
+      if (auth.asking || asking) timer = setTimeout(expire, HANDSHAKE_MS);
       else
         fail(
           new FleetError(

@@ -1,5 +1,5 @@
 import type { RunSummary } from '../src/core/run.ts';
-import { isValid } from '../src/core/validity.ts';
+import { isReal, isValid } from '../src/core/validity.ts';
 import { byId, fill, h } from './dom.ts';
 import { AXES, current, FILTERS, type FilterName, go } from './state.ts';
 
@@ -58,9 +58,9 @@ export function filtered(runs: readonly RunSummary[]): RunSummary[] {
   return runs.filter((run) => FILTERS.every((name) => state[name] === '' || run[name] === state[name]));
 }
 
-/** Those of them that are charted: never one under way, for it has only a part of its figures. */
+/** Those of them that are charted: never one under way, for it has only a part of its figures; never one of an emulated device. */
 export function charted(runs: readonly RunSummary[]): RunSummary[] {
-  return current().invalid ? runs.filter(({ status }) => status !== 'running' && status !== 'queued') : runs.filter(isValid);
+  return current().invalid ? runs.filter((run) => run.status !== 'running' && run.status !== 'queued' && isReal(run)) : runs.filter(isValid);
 }
 
 /** The value of an option is a name as it is, though its text may have escapes. */

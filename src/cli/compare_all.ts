@@ -1,7 +1,7 @@
 import type { BuildSpec } from '../core/build.ts';
 import { specLabel } from '../core/build.ts';
 import { comparisonRows, judgeMetric, type StoredComparison } from '../core/comparison.ts';
-import { UsageError } from '../core/errors.ts';
+import { FleetError, UsageError } from '../core/errors.ts';
 import type { MetricName } from '../core/metric.ts';
 import { plain } from '../core/plain.ts';
 import type { Store, StoreReader } from '../core/store.ts';
@@ -16,6 +16,9 @@ import type { CompareOptions } from './bench_options.ts';
 import { campaign } from './campaign.ts';
 import type { Context } from './context.ts';
 import { measure, type Ready } from './measure.ts';
+
+const EMULATED =
+  'its processor is emulated, so its timings mean nothing and nothing is compared; fleet bench still proves that it computes the right thing';
 
 /** Compares two builds on every device that was asked for and tells the verdicts. Returns the exit status: 1 where a device failed. */
 export async function compare(context: Context, baseline: BuildSpec, candidate: BuildSpec | undefined, options: CompareOptions): Promise<number> {
@@ -34,6 +37,7 @@ export async function compare(context: Context, baseline: BuildSpec, candidate: 
         return {
           device: id,
           run: async () => {
+            if (ready.lane.emulated) throw new FleetError(EMULATED);
             const epoch = store.devices().find((device) => device.id === id)?.epoch ?? null;
             const conditions = { device: id, model: model.name, suite: suite.name, threads: plans.baseline.threads, epoch };
             ids.push(

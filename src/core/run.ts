@@ -1,4 +1,4 @@
-import type { Build } from './build.ts';
+import type { Build, Target } from './build.ts';
 import type { Facts } from './facts.ts';
 import type { FlagName } from './flags.ts';
 import type { MetricName } from './metric.ts';
@@ -11,10 +11,11 @@ export interface NewRun {
   id: string;
   device: string;
   toolchain: string;
-  build: Pick<Build, 'sha256' | 'compiler' | 'flags' | 'target'>;
+  build: Pick<Build, 'sha256' | 'compiler' | 'flags'> & { target: Target | '' };
   model: string;
   suite: string;
   suiteVersion: number;
+  /** 0: never known, for the device was never reached. */
   threads: number;
   cpus: string | null;
   emulated: boolean;

@@ -29,10 +29,13 @@ probe() {
   say meminfo; cat /proc/meminfo
   say sysctl; [ "$(uname -s)" = Darwin ] && { sysctl hw.memsize hw.ncpu hw.pagesize machdep.cpu.brand_string vm.swapusage hw.optional hw.model; vm_stat; }
   say page; getconf PAGESIZE || getconf PAGE_SIZE || grep -m 1 KernelPageSize /proc/self/smaps
+  # What emulates the processor shows itself to other processes only.
+  say emulator; cat "/proc/$$/cmdline" | tr '\000' '\n' | head -n 1
   say load; cat /proc/loadavg || sysctl -n vm.loadavg
   say governor; cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor
   say board
-  if [ -e /proc/device-tree/model ]; then tr -d '\000' < /proc/device-tree/model; echo
+  tree=/sys/firmware/devicetree/base
+  if [ -e $tree/model ]; then tr -d '\000' < $tree/model; echo
   elif has getprop; then echo "$(getprop ro.product.manufacturer) $(getprop ro.product.model)"
   elif [ -e /sys/class/dmi/id/product_name ]; then
     case $(cat /sys/class/dmi/id/sys_vendor) in LENOVO) cat /sys/class/dmi/id/product_version ;; *) cat /sys/class/dmi/id/product_name ;; esac

@@ -21,5 +21,5 @@ export function failures(runs: readonly RunSummary[]): { run: RunSummary; senten
 }
 
 export function threads(run: RunSummary): string {
-  return run.threads === 1 ? '1 thread' : `${run.threads} threads`;
+  return run.threads === 1 ? '1 thread' : run.threads === 0 ? 'threads unknown' : `${run.threads} threads`;
 }

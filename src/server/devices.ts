@@ -1,4 +1,4 @@
-import type { Device } from '../core/device.ts';
+import { type Device, isEmulated } from '../core/device.ts';
 import { reason } from '../core/errors.ts';
 import type { StoredDevice, StoreReader } from '../core/store.ts';
 
@@ -44,6 +44,6 @@ function shown(stored: StoredDevice, device: Device | undefined): ShownDevice {
     tags: device?.tags ?? [],
     cooling: device?.cooling ?? null,
     power_meter: device?.power_meter ?? null,
-    emulated: device?.emulated ?? false,
+    emulated: isEmulated(device ?? { emulated: false }, facts),
   };
 }

@@ -102,6 +102,7 @@ export class SshConnection implements Connection {
         const { timeoutMs } = options;
         if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
         const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);
+        started.once('flood', () => giveUp('was not started: the login shell floods; look what it runs for commands over SSH'));
         const stdout = collect(started, flood);
         const stderr = collect(channel.stderr, flood);
         ended.then(({ code, signal }) => {
@@ -238,7 +239,8 @@ export class SshConnection implements Connection {
 
   /** Ends a program and the children in its process group, and lets go of its channel. */
   async #kill({ channel, started, ended }: Running): Promise<void> {
-    if (started.pid === null) await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
+    if (started.pid === null && !started.flooded)
+      await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
     if (started.pid !== null) await this.#signal(channel, -started.pid, 'KILL');
     channel.close();
   }

@@ -32,6 +32,8 @@ const TIMEOUT = 900;
 const DAY = 86_400;
 /** Seconds to go on trying to reach a device that was lost before anything was begun there: the others wait for it. */
 const PATIENCE = 60;
+/** Cases of each kernel that are proved on an emulated processor. */
+const CASES = 20;
 /** How often a run is begun that cannot go on without us when the link is lost. */
 const ATTEMPTS = 3;
 
@@ -159,6 +161,7 @@ export class BenchDevice {
       ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, golden: GOLDEN, suite, threads },
       ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
       ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
+      ...(this.emulated && { cases: CASES }),
       ...(this.device.sensors && { sensors: this.device.sensors }),
       ...(this.device.meters?.length && { meters: true }),
       ...(this.device.lab !== undefined && { lab: this.device.lab }),

@@ -12,7 +12,7 @@ import { stored } from '../support/stored.ts';
 
 /**
  * Many devices benched at once from one controller: `npm run bench:fleet` takes 50, and writes what it cost to FLEET_TABLE. All of them share the
- * cores of this machine, so that their own figures mean nothing (their runs are flagged busy); the controller's mean something.
+ * cores of this machine, so that their own figures mean nothing, and are flagged so; the controller's mean something.
  */
 
 const COUNT = Number(process.env.FLEET_COUNT ?? 12);

@@ -2,7 +2,7 @@
 # arm64-root.sh FOLDER: a small Debian for arm64, with sshd and Node, in FOLDER. Packages are unpacked and nothing of them is run, so that no
 # emulator is needed, and apt keeps a state of its own beside it, so that this machine's packages are not touched. Needs apt, not root.
 set -eu
-root=$1
+root=$(realpath -m "$1")
 [ ! -e "$root" ] || exit 0
 state=$root.apt
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial"

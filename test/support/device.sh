@@ -6,6 +6,7 @@ echo "$pid"
 mount --make-rprivate /
 mount -t proc proc /proc
 hostname "$NAME"
+mount -t tmpfs -o size=1m,mode=700 home /root # what this machine does at a login is not the device's affair
 mount --bind "$DIR/boot_id" /proc/sys/kernel/random/boot_id
 [ -z "$DISK" ] || mount -t tmpfs -o "size=$DISK" disk "$DIR/work"
 for program in $HIDDEN; do mount --bind /dev/null "$program"; done

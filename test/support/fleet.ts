@@ -52,7 +52,7 @@ export interface FleetDevice {
   /** Of its keys, its log and its disk. */
   readonly folder: string;
   readonly workdir: string;
-  /** Writes devices/<id>.yaml. */
+  /** Writes devices/<id>.yaml. It says `emulated`: what many devices on the cores of one machine measure means no more than that. */
   declare(devices: string, more?: Record<string, unknown>): void;
   /** Command lines of everything that runs there, but for sshd and what keeps it running. */
   programs(): string[];
@@ -173,7 +173,7 @@ class Machine implements FleetDevice {
   }
 
   declare(devices: string, more: Record<string, unknown> = {}): void {
-    const device = { host: this.address, user: 'root', identity: this.#identity, workdir: this.workdir, ...more };
+    const device = { host: this.address, user: 'root', identity: this.#identity, workdir: this.workdir, emulated: true, ...more };
     writeFileSync(join(devices, `${this.id}.yaml`), stringify(device));
   }
 

@@ -102,7 +102,9 @@ export class SshConnection implements Connection {
         const { timeoutMs } = options;
         if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
         const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);
-        started.once('flood', () => giveUp('was not started: the login shell floods; look what it runs for commands over SSH'));
+        const flooded = () => giveUp('was not started: the login shell floods; look what it runs for commands over SSH');
+        if (started.flooded) flooded();
+        started.once('flood', flooded);
         const stdout = collect(started, flood);
         const stderr = collect(channel.stderr, flood);
         ended.then(({ code, signal }) => {
@@ -129,6 +131,7 @@ export class SshConnection implements Connection {
     const lines = new LineQueue(started, ended);
     const stderr = tailOf(channel.stderr);
     const pid = await this.#unlessLost<number>((resolve, reject) => {
+      if (started.pid !== null) return resolve(started.pid);
       started.once('started', () => resolve(started.pid as number));
       ended.then(({ code }) => reject(this.#error(`${argv[0]} could not be started: ${lastWords(stderr() || started.noise, code)}`)), reject);
     });
@@ -170,14 +173,9 @@ export class SshConnection implements Connection {
     for (;;) {
       await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
       try {
-        const channel = await this.#unlessLost<ClientChannel>((resolve, reject) => {
-          this.#link.client.exec(line, (error, opened) => (error ? reject(error) : resolve(opened)));
+        return await this.#unlessLost<Running>((resolve, reject) => {
+          this.#link.client.exec(line, (error, channel) => (error ? reject(error) : resolve(this.#watch(channel, lasting))));
         });
-        this.#channels.opened(lasting);
-        channel.once('close', () => this.#channels.closed(lasting));
-        channel.on('error', () => {});
-        const started = channel.pipe(new Started());
-        return { channel, started, ended: this.#ended(channel, started) };
       } catch (error) {
         if (this.#gone) throw this.#gone;
         const refused = /channel open failure/i.test(reason(error));
@@ -191,6 +189,15 @@ export class SshConnection implements Connection {
         throw this.#error(`${argv[0]} could not be started: ${reason(error)}; does its sshd allow more sessions (MaxSessions)?`);
       }
     }
+  }
+
+  /** To be called as soon as the channel is there: a quick program's whole life may have come in the same packet, and nothing is said twice. */
+  #watch(channel: ClientChannel, lasting: boolean): Running {
+    this.#channels.opened(lasting);
+    channel.once('close', () => this.#channels.closed(lasting));
+    channel.on('error', () => {});
+    const started = channel.pipe(new Started());
+    return { channel, started, ended: this.#ended(channel, started) };
   }
 
   #ended(channel: ClientChannel, started: Started): Running['ended'] {

@@ -49,8 +49,8 @@ test('Raspberry Pis that qemu plays: probed, built for, proved right, and never 
   const db = join(folder, 'fleet.db');
 
   const { code, stdout, stderr } = await cli(['bench', '-d', 'pis', '-c', TOOLCHAIN, '-s', 'smoke', '-t', '2', '--json'], options);
-  assert.equal(code, 0, stderr);
   const { runs } = JSON.parse(stdout) as { runs: RunSummary[] };
+  assert.equal(code, 0, `${stderr}${runs.map(({ message }) => message).join('\n')}`);
   assert.deepEqual(runs.map(({ device }) => device).sort(), boards.map(([id]) => id).sort());
   const store = openStore(db, { readonly: true });
   for (const summary of runs) {

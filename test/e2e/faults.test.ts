@@ -20,7 +20,10 @@ import { stored } from '../support/stored.ts';
  * what was recorded there can be counted against what is stored. FLEET_TABLE=FILE writes the table of what happened.
  */
 
-const REPETITIONS = 10;
+const REPETITIONS = 5;
+const PROMPTS = ['a', 'b', 'c', 'd', 'e'];
+/** Seconds between prompts: a run that lasts costs nobody anything, and the fault finds it running also on a busy machine. */
+const PAUSE = 2.5;
 const HEALTHY = ['calm-1', 'calm-2'];
 
 interface Row {
@@ -51,10 +54,10 @@ describe('faults', { skip: noNamespaces }, () => {
     execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
     mkdirSync(devices);
     appendFileSync(join(clientHome(), '.ssh/config'), 'Host *\n  ServerAliveInterval 1\n  ServerAliveCountMax 3\n');
-    const prompts = ['a', 'b'].map((id) => ({ id, random_tokens: 16, max_tokens: 150 }));
+    const prompts = PROMPTS.map((id) => ({ id, random_tokens: 16, max_tokens: 100 }));
     writeFileSync(
       suite,
-      JSON.stringify({ name: 'long', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 1, repetitions: REPETITIONS }),
+      JSON.stringify({ name: 'long', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 1, repetitions: REPETITIONS, cooldown: PAUSE }),
     );
     fleet = await Fleet.start();
     await fleet.add([...HEALTHY, 'killed-1', 'killed-2', 'wanted', 'away', 'full-1', 'full-2']);
@@ -77,8 +80,13 @@ describe('faults', { skip: noNamespaces }, () => {
   async function strike(fault: Fault, call: Started): Promise<void> {
     if (!fault.when || !fault.strike) return;
     await call.said(new RegExp(`^${fault.id}${fault.when.source}`, 'm'));
-    if (fault.midRun) keep(device(fault.id));
-    await fault.strike(device(fault.id));
+    const one = device(fault.id);
+    if (fault.midRun) {
+      one.signal('/trit serve', 'SIGSTOP'); // the run does not end while others are struck
+      keep(one);
+      one.signal('/trit serve', 'SIGCONT');
+    }
+    await fault.strike(one);
   }
 
   test('the fleet as a whole: one document, one row a run, nothing unfinished after the next call', () => {
@@ -106,8 +114,8 @@ describe('faults', { skip: noNamespaces }, () => {
       const one = device(fault.id);
       const runs = runsOf(db, fault.id);
       const last = runs.at(-1) as RunSummary;
-      assert.equal(last.status, fault.ends, `${last.message}\n${told.stderr}`);
-      if (fault.ends === 'ok') assertComplete(last);
+      assert.ok([fault.ends].flat().includes(last.status as 'ok'), `${last.status}: ${last.message}\n${told.stderr}`);
+      if (last.status === 'ok') assertComplete(last);
       if (fault.flag) assert.ok((last.flags as string[]).includes(fault.flag), last.flags.join());
       const said = [told.stderr, last.message ?? '', ...evidenceOf(db, last.id)].join('\n');
       assert.match(said, fault.says);
@@ -129,7 +137,7 @@ describe('faults', { skip: noNamespaces }, () => {
       const ids = ['killed-1', 'killed-2'];
       const call = bench(ids, file);
       await Promise.all(ids.map((id) => call.said(new RegExp(`^${id}: cc ×1: measuring a 1/`, 'm'))));
-      for (const id of ids) keep(device(id), file);
+      for (const id of ids) keep(device(id));
       call.child.kill('SIGKILL');
       await call.ended;
       const fetched = await cli(['runs', '--fetch', '--json'], options(file));
@@ -147,7 +155,7 @@ describe('faults', { skip: noNamespaces }, () => {
       const file = join(folder, 'away.db');
       const call = bench(['away', 'calm-2'], file);
       await call.said(/^away: cc ×1: measuring a 1\//m);
-      keep(device('away'), file);
+      keep(device('away'));
       device('away').setLink(false);
       await call.said(/^calm-2: cc ×1: ok/m);
       await call.said(/connecting again/);
@@ -169,7 +177,7 @@ describe('faults', { skip: noNamespaces }, () => {
     });
 
     test('disk of the controller full: the devices keep what could not be stored, the next call fetches it', async () => {
-      const holder = await smallDisk(join(folder, 'disk'), 2);
+      const holder = await smallDisk(join(folder, 'disk'), 16);
       const place = {
         ...options(join(folder, 'disk/fleet.db')),
         within: [...fleet.within, 'nsenter', '--target', String(holder.pid), '--mount', '--'],
@@ -179,14 +187,16 @@ describe('faults', { skip: noNamespaces }, () => {
         const ids = ['full-1', 'full-2'];
         const call = start(['bench', '-d', ids.join(), '-s', suite, '-t', '1', '--json'], place);
         await Promise.all(ids.map((id) => call.said(new RegExp(`^${id}: cc ×1: measuring a 1/`, 'm'))));
-        for (const id of ids) keep(device(id), `${seen}/fleet.db`);
+        for (const id of ids) keep(device(id));
         execFileSync('sh', ['-c', `cat /dev/zero > ${seen}/ballast 2>/dev/null || :`]);
         const { code, stderr } = await call.ended;
         assert.equal(code, 1, stderr);
         execFileSync('rm', [`${seen}/ballast`]);
         const fetched = await cli(['runs', '--fetch', '--json'], place);
         assert.equal(fetched.code, 0, fetched.stderr);
-        const file = `${seen}/fleet.db`;
+        const file = join(folder, 'full.db');
+        for (const end of ['', '-wal', '-shm'])
+          execFileSync('sh', ['-c', `[ ! -e "$1" ] || cp "$1" "$2"`, 'sh', `${seen}/fleet.db${end}`, `${file}${end}`]);
         for (const id of ids) assertComplete(runsOf(file, id)[0] as RunSummary, file);
         await settled(
           'disk of the controller full in the middle of two runs',
@@ -204,7 +214,7 @@ describe('faults', { skip: noNamespaces }, () => {
       const [first, second] = [join(folder, 'first.db'), join(folder, 'second.db')];
       const one = bench(['wanted'], first);
       await one.said(/^wanted: cc ×1: measuring a 1\//m);
-      keep(device('wanted'), first);
+      keep(device('wanted'));
       const other = await bench(['wanted', 'calm-1'], second).ended;
       assert.equal(other.code, 1, other.stderr);
       const [refused] = runsOf(second, 'wanted');
@@ -251,7 +261,7 @@ function assertComplete(run: RunSummary, file = join(folder, 'fleet.db')): void 
   const store = openStore(file, { readonly: true });
   const samples = store.run(run.id)?.samples ?? [];
   store.close();
-  for (const prompt of ['a', 'b']) {
+  for (const prompt of PROMPTS) {
     const measured = samples.filter((one) => one.metric === 'time_to_first_token' && one.prompt === prompt && !one.warmup);
     assert.deepEqual(
       measured.map(({ repetition }) => repetition),
@@ -266,14 +276,15 @@ function assertComplete(run: RunSummary, file = join(folder, 'fleet.db')): void 
 const besideOf = (device: FleetDevice) => join(ROOT, '.fleet/test', `kept-${device.id}-${process.pid}`);
 
 /** Gives the journal of the device's run a second name, which outlives the first. */
-function keep(device: FleetDevice, file = join(folder, 'fleet.db')): void {
-  const run = runsOf(file, device.id).at(-1)?.id ?? '';
-  const beside = join(ROOT, '.fleet/jobs', run, 'journal.ndjson');
-  if (!existsSync(beside)) device.run('ln', `${device.workdir}/jobs/${run}/journal.ndjson`, `${device.workdir}/kept`);
-  else {
-    mkdirSync(join(ROOT, '.fleet/test'), { recursive: true });
-    linkSync(beside, besideOf(device));
+function keep(device: FleetDevice): void {
+  const [run] = device.run('sh', '-c', 'ls "$1/jobs" 2>/dev/null || :', 'sh', device.workdir).split('\n');
+  if (run) {
+    device.run('ln', join(device.workdir, 'jobs', run, 'journal.ndjson'), join(device.workdir, 'kept'));
+    return;
   }
+  const id = runsOf(join(folder, 'fleet.db'), device.id).at(-1)?.id ?? '';
+  mkdirSync(join(ROOT, '.fleet/test'), { recursive: true });
+  linkSync(join(ROOT, '.fleet/jobs', id, 'journal.ndjson'), besideOf(device));
 }
 
 /** The text of the journal that was kept aside. */

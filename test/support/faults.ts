@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceOptions, Fleet, FleetDevice } from './fleet.ts';
 import { clientHome } from './sshd.ts';
 
+type End = 'ok' | 'failed' | 'interrupted';
+
 /** One thing that goes wrong on one device while a whole fleet is benched. */
 export interface Fault {
   /** Of its device. */
@@ -23,7 +25,7 @@ export interface Fault {
   midRun?: boolean;
   strike?(device: FleetDevice): Promise<void> | void;
   /** How its run ends; `ok` also where it is begun again. */
-  ends: 'ok' | 'failed' | 'interrupted';
+  ends: End | readonly End[];
   /** What the user is told: on stderr, or as the run's message. */
   says: RegExp;
   /** A flag of the run. */
@@ -72,9 +74,9 @@ export const FAULTS: readonly Fault[] = [
     says: /slow: cc ×1: ok/,
   },
   {
-    ...{ id: 'sshd', name: 'sshd and all its sessions killed, started again', ...running, ends: 'ok' },
+    ...{ id: 'server', name: 'sshd and all its sessions killed, started again', ...running, ends: 'ok' },
     strike: (device) => device.killSshd(),
-    says: /device sshd: the link to .* was lost: .*; connecting again/,
+    says: /device server: the link to .* was lost: .*; connecting again/,
   },
   {
     ...{ id: 'reboot', name: 'device rebooted: its agent is gone, its journal is left', ...running, ends: 'interrupted' },
@@ -87,24 +89,33 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ id: 'agent', name: 'agent killed (kill -9)', ...running, ends: 'interrupted', flag: 'interrupted' },
-    strike: (device) => void device.kill('agent.mjs run'),
+    strike: (device) => void device.signal('agent.mjs run'),
     says: /the run did not come to its end: its agent is gone/,
   },
   {
     ...{ id: 'engine', name: 'engine killed (kill -9)', ...running, ends: 'failed' },
-    strike: (device) => void device.kill('/trit serve'),
+    strike: (device) => void device.signal('/trit serve'),
     says: /trit serve was ended by SIGKILL/,
   },
   {
-    ...{ id: 'disk-upload', name: 'disk of the device full before the upload', options: { diskMiB: 4 }, ends: 'failed' },
-    prepare: (device) => void device.run('sh', '-c', `head -c 3900000 /dev/zero > ${device.workdir}/ballast`),
-    says: /the disk is full: .* make room there/,
+    ...{ id: 'disk-upload', name: 'disk of the device full in the middle of an upload', options: { diskMiB: 4 }, ends: 'failed' },
+    prepare: (device) => void device.run('sh', '-c', `head -c 2700000 /dev/zero > ${device.workdir}/ballast`),
+    says: /the disk is full: .* are to be sent, .* free; make room there/,
   },
   {
-    ...{ id: 'disk-run', name: 'disk of the device full in the middle of a run', options: { diskMiB: 64 }, ...running, ends: 'interrupted' },
-    strike: (device) => void device.run('sh', '-c', `cat /dev/zero > ${device.workdir}/ballast 2>/dev/null || :`),
-    says: /its agent is gone.*the disk that holds .* is full: make room there/,
-    flag: 'interrupted',
+    ...{
+      id: 'disk-run',
+      name: 'disk of the device full in the middle of a run',
+      options: { diskMiB: 64 },
+      ...running,
+      ends: ['failed', 'interrupted'],
+    },
+    strike(device) {
+      device.signal('/trit serve', 'SIGSTOP');
+      device.run('sh', '-c', `cat /dev/zero > ${device.workdir}/ballast 2>/dev/null || :`);
+      device.signal('/trit serve', 'SIGCONT');
+    },
+    says: /the disk .*is full: make room there/,
   },
   {
     ...{ id: 'host-key', name: 'changed host key', ends: 'failed' },

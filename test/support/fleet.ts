@@ -56,8 +56,8 @@ export interface FleetDevice {
   declare(devices: string, more?: Record<string, unknown>): void;
   /** Command lines of everything that runs there, but for sshd and what keeps it running. */
   programs(): string[];
-  /** kill -9 of all programs there whose command line holds the text; answers with how many there were. */
-  kill(text: string): number;
+  /** Sends a signal (kill -9) to all programs there whose command line holds the text; answers with how many there were. */
+  signal(text: string, signal?: NodeJS.Signals): number;
   /** kill -9 of sshd and every session; its init starts it again a second later. */
   killSshd(): void;
   /** Runs a command there, as root. */
@@ -130,6 +130,10 @@ export class Fleet {
     await ended;
   }
 }
+
+/** Command lines of sshd and its sessions, and of what keeps it running. */
+const SSHD = /^(\S*\/)?sshd(:|\s|$)/;
+const INIT = /^(\S*\/)?sh \S*\.sh$|^(\S*\/)?sleep 1$|^$/;
 
 class Machine implements FleetDevice {
   readonly id: string;
@@ -222,17 +226,17 @@ class Machine implements FleetDevice {
   programs(): string[] {
     return this.#processes()
       .map(({ command }) => command)
-      .filter((command) => !/^(\S*\/)?sshd\b|^(\S*\/)?sh \S*\.sh$|^(\S*\/)?sleep 1$|^$/.test(command));
+      .filter((command) => !SSHD.test(command) && !INIT.test(command));
   }
 
-  kill(text: string): number {
+  signal(text: string, signal: NodeJS.Signals = 'SIGKILL'): number {
     const found = this.#processes().filter(({ pid, command }) => pid !== this.#pid && command.includes(text));
-    for (const { pid } of found) process.kill(pid, 'SIGKILL');
+    for (const { pid } of found) process.kill(pid, signal);
     return found.length;
   }
 
   killSshd(): void {
-    for (const { pid } of this.#processes().filter(({ command }) => /^(\S*\/)?sshd\b/.test(command))) process.kill(pid, 'SIGKILL');
+    for (const { pid } of this.#processes().filter(({ command }) => SSHD.test(command))) process.kill(pid, 'SIGKILL');
   }
 
   changeHostKey(): void {

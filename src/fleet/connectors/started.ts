@@ -27,7 +27,7 @@ export class Started extends Transform {
 
   /** What came instead of a program's output, for the error message. */
   get noise(): string {
-    return this.#before.toString('utf8').trim().split('\n').at(-1) ?? '';
+    return (this.#before.toString('utf8').trim().split('\n').at(-1) ?? '').slice(0, 80);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

@@ -16,6 +16,7 @@ import { checkKernels, goldenTokens } from './proof.ts';
 import { type Sensed, sense } from './sensed.ts';
 import { causes, stateOf } from './state.ts';
 import { sustain } from './sustained.ts';
+import { tune } from './tune.ts';
 
 export const AGENT = 'fleet-agent 1';
 /** Evidence kept for one flag: the first few say it. */
@@ -63,6 +64,7 @@ async function phases(at: Context): Promise<void> {
   await provide(at);
   await checkKernels(at);
   await goldenTokens(at);
+  await tune(at);
   const sensed = await sense(at);
   await gate(at, sensed);
   const before = await stateOf(sensed.host);

@@ -85,7 +85,7 @@ static const char *settle_layout(const weights *w, const char *layout)
     model *m = w->m;
     if (strcmp(layout, "auto"))
         return layout;
-    bool large = bytes_needed(w, "t2", true) >= LARGE;
+    bool large = tune_matters(m->gguf);
     m->tuned = large && tune_find(m->gguf, m->ops, pool_threads(m->pool), &m->tuning);
     const char *chosen = m->tuned ? m->tuning.layout : large && m->ops->prefers_t5 ? "t5" : "t2";
     return fits_memory(w, chosen) || !fits_memory(w, "t5") ? chosen : "t5";

@@ -12,6 +12,11 @@
 /* How long a thread that waits stays awake: longer than the gaps between two matrices of a token, short enough to cost nothing. */
 enum { SPIN_NS = 100000, SPIN_BURST = 64, YIELDS = 4 };
 
+/* A thread's share of a task: neighbouring items, so that it reads weights in one stream. Whoever has done its own takes from the others'. */
+typedef struct {
+    _Alignas(64) atomic_uint_fast64_t ticket; /* which task, in the high half; the share's first item nobody has claimed, in the low half */
+} share;
+
 typedef struct { pool *p; int index; } member;
 
 struct pool {
@@ -24,14 +29,14 @@ struct pool {
     pthread_t *handles;
     member *members;
 
-    /* The task at hand. It is written while `ticket` is closed: a thread that reads a field of the next task too early also sees the
+    /* The task at hand. It is written while every ticket is closed: a thread that reads a field of the next task too early also sees the
        ticket closed (release and acquire), and its claim fails. */
     _Atomic pool_task task;
     _Atomic(void *) arg;
     atomic_size_t n, grain;
     atomic_bool stop;
 
-    _Alignas(64) atomic_uint_fast64_t ticket; /* which task, in the high half; its first item nobody has claimed, in the low half */
+    share *shares;                            /* of each thread; the first is opened last and says that a task has come */
     _Alignas(64) atomic_size_t finished;      /* items done; the task ends with the last one, whoever else never came to help */
     _Alignas(64) atomic_int sleepers;         /* threads in pthread_cond_wait */
     pthread_mutex_t lock;
@@ -49,7 +54,7 @@ static void relax(void)
 
 static uint32_t task_number(pool *p)
 {
-    return (uint32_t)(atomic_load(&p->ticket) >> 32);
+    return (uint32_t)(atomic_load(&p->shares[0].ticket) >> 32);
 }
 
 static bool task_arrived(pool *p, size_t seen)
@@ -97,25 +102,40 @@ static void wake(pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Claims and does slices of task `number` until none is left or the task is another. */
-static void work(pool *p, uint32_t number, int index)
+/* First item of thread i's share of n items, in whole slices. */
+static size_t share_begin(size_t n, size_t grain, size_t i, size_t threads)
 {
-    uint_fast64_t ticket = atomic_load(&p->ticket);
+    size_t slices = (n + grain - 1) / grain, begin = (slices * i + threads - 1) / threads * grain;
+    return begin < n ? begin : n;
+}
+
+/* Claims and does slices of share i of task `number` until none is left or the task is another. */
+static void work_share(pool *p, uint32_t number, size_t i, int index)
+{
+    atomic_uint_fast64_t *of = &p->shares[i].ticket;
+    uint_fast64_t ticket = atomic_load(of);
     while (ticket >> 32 == number) {
         pool_task task = atomic_load_explicit(&p->task, memory_order_acquire);
         void *arg = atomic_load_explicit(&p->arg, memory_order_acquire);
         size_t n = atomic_load_explicit(&p->n, memory_order_acquire), grain = atomic_load_explicit(&p->grain, memory_order_acquire);
-        size_t begin = (uint32_t)ticket;
-        if (begin >= n)
+        size_t begin = (uint32_t)ticket, last = share_begin(n, grain, i + 1, (size_t)p->threads);
+        if (begin >= last)
             return;
-        size_t end = n - begin < grain ? n : begin + grain;
-        if (!atomic_compare_exchange_weak(&p->ticket, &ticket, (uint_fast64_t)number << 32 | end))
+        size_t end = last - begin < grain ? last : begin + grain;
+        if (!atomic_compare_exchange_weak(of, &ticket, (uint_fast64_t)number << 32 | end))
             continue;
         task(arg, begin, end, index);
         if (atomic_fetch_add(&p->finished, end - begin) + (end - begin) == n)
             wake(p);
-        ticket = atomic_load(&p->ticket);
+        ticket = atomic_load(of);
     }
+}
+
+/* Its own share first, then what the others have left. */
+static void work(pool *p, uint32_t number, int index)
+{
+    for (int i = 0; i < p->threads; i++)
+        work_share(p, number, (size_t)((index + i) % p->threads), index);
 }
 
 static void pin_member(pool *p, int index)
@@ -183,7 +203,11 @@ pool *pool_new(int threads, const char *cpus, trit_error *e)
     p->threads = 1;
     p->handles = calloc((size_t)wanted, sizeof *p->handles);
     p->members = calloc((size_t)wanted, sizeof *p->members);
-    if (!p->handles || !p->members) {
+    if (posix_memalign((void **)&p->shares, 64, (size_t)wanted * sizeof *p->shares))
+        p->shares = NULL;
+    else
+        memset(p->shares, 0, (size_t)wanted * sizeof *p->shares);
+    if (!p->handles || !p->members || !p->shares) {
         pool_free(p);
         return fail(e, "there is no memory for %d threads", wanted), NULL;
     }
@@ -207,7 +231,8 @@ void pool_free(pool *p)
     if (!p)
         return;
     atomic_store(&p->stop, true);
-    atomic_fetch_add(&p->ticket, (uint_fast64_t)1 << 32);
+    if (p->shares)
+        atomic_fetch_add(&p->shares[0].ticket, (uint_fast64_t)1 << 32);
     wake(p);
     for (int i = 1; i < p->threads; i++)
         pthread_join(p->handles[i], NULL);
@@ -217,6 +242,7 @@ void pool_free(pool *p)
     pthread_cond_destroy(&p->changed);
     free(p->handles);
     free(p->members);
+    free(p->shares);
     free(p);
 }
 
@@ -241,13 +267,15 @@ void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
         return;
     }
     uint32_t number = task_number(p) + 1;
-    atomic_store(&p->ticket, (uint_fast64_t)(uint32_t)(number - 1) << 32 | UINT32_MAX); /* closed: beyond every item */
+    for (int i = 0; i < p->threads; i++)
+        atomic_store(&p->shares[i].ticket, (uint_fast64_t)(uint32_t)(number - 1) << 32 | UINT32_MAX); /* closed: beyond every item */
     atomic_store_explicit(&p->task, task, memory_order_release);
     atomic_store_explicit(&p->arg, arg, memory_order_release);
     atomic_store_explicit(&p->n, n, memory_order_release);
     atomic_store_explicit(&p->grain, grain, memory_order_release);
     atomic_store(&p->finished, 0);
-    atomic_store(&p->ticket, (uint_fast64_t)number << 32);
+    for (int i = p->threads; i-- > 0;)
+        atomic_store(&p->shares[i].ticket, (uint_fast64_t)number << 32 | share_begin(n, grain, (size_t)i, (size_t)p->threads));
     wake(p);
     work(p, number, 0);
     wait_for(p, task_finished, n);

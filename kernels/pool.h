@@ -14,7 +14,8 @@ void pool_free(pool *p);
 int pool_threads(const pool *p);
 /* CPU numbers the members are pinned to, "" where they are not. */
 const char *pool_cpus(const pool *p);
-/* Calls task on slices of [0, n) of at least `grain` items, claimed dynamically so that slow cores take fewer; returns when all are done.
+/* Calls task on slices of [0, n) of at least `grain` items: each thread has neighbouring ones, and takes from the others' when it has done
+   them, so that slow cores do fewer; returns when all are done.
    Slices never overlap; which thread takes which slice does not change results. */
 void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg);
 #endif

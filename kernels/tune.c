@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MATRICES = 16, MOST_PAIRS = 400, LEAST_PAIRS = 7, LEAST_BUFFER = 64 << 20, SPARE = 256 << 20 };
+enum { MOST_MATRICES = 16, MOST_PAIRS = 400, LEAST_PAIRS = 7, LEAST_BUFFER = 64 << 20, SPARE = 256 << 20, LEAST_WEIGHTS = 32 << 20 };
 static const double WORTH = 0.05; /* a change of less than this is none */
 
 /* The ternary matrices of one layer, to be gone through as decoding does. */
@@ -29,6 +29,17 @@ static const char *in_layer(const gguf_tensor *t, size_t layer, char *name, size
 {
     snprintf(name, size, "blk.%zu.%.*s", layer, (int)(t->name.len - 6), t->name.data + 6);
     return name;
+}
+
+bool tune_matters(const gguf *g)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < gguf_count(g); i++) {
+        const gguf_tensor *t = gguf_at(g, i);
+        if (type_is_ternary(t->type))
+            bytes += packed_bytes("t2", t->rows, t->ne[0]);
+    }
+    return bytes >= LEAST_WEIGHTS;
 }
 
 static bool open_stage(stage *s, const gguf *g, const trit_ops *ops, pool *p, trit_error *e)

@@ -20,6 +20,8 @@ typedef struct {
 bool tune_layout(const gguf *g, const trit_ops *ops, pool *p, double seconds, const tuning *former, tuning *out, trit_error *e);
 bool tune_load(const gguf *g, const cache *c, const trit_ops *ops, pool *p, double seconds, const tuning *former, tuning *out, trit_error *e);
 
+/* Whether `--layout auto` asks for a record at all: the file has enough ternary weights. */
+bool tune_matters(const gguf *g);
 /* The record a model was loaded by; NULL: none. */
 const tuning *model_tuning(const model *m);
 /* The record of this machine, build, kind of model and number of threads. False: there is none. */

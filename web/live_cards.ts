@@ -22,6 +22,7 @@ const DOING: Record<string, string> = {
   model: 'preparing the model',
   check: 'checking every kernel',
   golden: 'checking golden tokens',
+  tune: 'measuring which layout suits the processor',
   load: 'loading the model',
   warmup: 'warming up',
   measure: 'measuring',

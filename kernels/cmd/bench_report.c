@@ -137,8 +137,8 @@ static void put_fields(sink *s, const bench_setup *u, const bench_row *r)
     put_number(s, "n_batch", (double)u->batch, -1);
     put_number(s, "n_ubatch", (double)u->batch, -1);
     put_number(s, "n_threads", r->threads, -1);
-    put_text(s, "type_k", "f16");
-    put_text(s, "type_v", "f16");
+    put_text(s, "type_k", kv_name(u->loaded->kv));
+    put_text(s, "type_v", kv_name(u->loaded->kv));
     put_number(s, "n_gpu_layers", 0, -1);
     put_bool(s, "flash_attn", false);
     put_bool(s, "use_mmap", true);

@@ -39,8 +39,8 @@ static void print_json(const tuning *t, const char *path)
     json_end_line(&w);
 }
 
-/* One number of threads. Returns the exit status. */
-static int tune(const model_options *o, double seconds, bool json)
+/* One number of threads. missing: only where it would be asked for and is not known. Returns the exit status. */
+static int tune(const model_options *o, double seconds, bool missing, bool json)
 {
     trit_error e = { "" };
     loaded l;
@@ -55,7 +55,8 @@ static int tune(const model_options *o, double seconds, bool json)
     gguf *g = gguf_open(o->model, &e);
     pool *p = g ? pool_new((int)o->threads, o->cpus, &e) : NULL;
     const tuning *former = p && tune_find(g, l.ops, pool_threads(p), &record) ? &record : NULL;
-    bool ok = p && tune_layout(g, l.ops, p, seconds / 2, former, &t, &e);
+    bool skipped = missing && p && (former || !tune_matters(g));
+    bool ok = p && !skipped && tune_layout(g, l.ops, p, seconds / 2, former, &t, &e);
     int status = 1;
     if (ok) {
         first.layout = t.layout;
@@ -70,17 +71,20 @@ static int tune(const model_options *o, double seconds, bool json)
     }
     if (ok)
         (json ? print_json : print_text)(&t, path);
+    else if (skipped && !json)
+        printf("%d threads: nothing to do, %s\n", pool_threads(p), former ? "this was measured before" : "such a model is not tuned");
     else if (*e.text)
         status = complain(NULL, 1, "%s", e.text);
     pool_free(p);
     gguf_close(g);
-    return ok ? 0 : status;
+    return ok || skipped ? 0 : status;
 }
 
 int cmd_tune(int argc, char **argv)
 {
     model_options o = { 0 };
     const char *threads_text = NULL, *format = "text";
+    bool missing = false;
     double seconds = 3;
     const option table[] = {
         { "model", 'm', OPTION_TEXT, &o.model, "FILE", "GGUF model with ternary weights", 0, 0 },
@@ -89,6 +93,7 @@ int cmd_tune(int argc, char **argv)
         { "isa", 0, OPTION_TEXT, &o.isa, "NAME", "use kernels up to this ISA (auto)", 0, 0 },
         { "cache", 0, OPTION_TEXT, &o.cache, "DIR|off", "folder of the packed weights (beside the model, or ~/.cache/trit)", 0, 0 },
         { "seconds", 0, OPTION_FLOAT, &seconds, "S", "time for the measurements of each number of threads (3)", 0.01, 600 },
+        { "missing", 0, OPTION_FLAG, &missing, NULL, "measure nothing that is known, and no model too small to be tuned", 0, 0 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
     };
     int status = options_parse(argc, argv, table, sizeof table / sizeof *table, "-m FILE [-t 1,2] [--seconds 3] [-o json]",
@@ -107,7 +112,7 @@ int cmd_tune(int argc, char **argv)
     status = 0;
     for (size_t i = 0; status == 0 && i < (count ? count : 1); i++) {
         o.threads = count ? threads[i] : automatic;
-        status = tune(&o, seconds, json);
+        status = tune(&o, seconds, missing, json);
     }
     free(threads);
     return status;

@@ -182,6 +182,7 @@ const PHASES: Record<(JournalRecord & { kind: 'phase' })['phase'], string> = {
   model: 'making',
   check: 'checking every kernel',
   golden: 'checking golden tokens',
+  tune: 'measuring which layout suits the processor',
   load: 'loading',
   warmup: 'warming up',
   measure: 'measuring',

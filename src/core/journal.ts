@@ -18,7 +18,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('phase'),
-    phase: z.enum(['model', 'check', 'golden', 'load', 'warmup', 'measure', 'memory', 'wait', 'idle', 'power', 'sustained']),
+    phase: z.enum(['model', 'check', 'golden', 'tune', 'load', 'warmup', 'measure', 'memory', 'wait', 'idle', 'power', 'sustained']),
     detail: text.optional(),
     done: z.number().optional(),
     total: z.number().optional(),

@@ -29,7 +29,8 @@ test('a whole run: every phase, every metric of every repetition, and nothing le
   const list = await journalOfRun(job);
   assert.deepEqual(of(list, 'end').at(-1)?.message, null);
   assert.equal(list.at(-1)?.kind, 'end');
-  assert.deepEqual([...new Set(of(list, 'phase').map((r) => r.phase))], ['model', 'check', 'golden', 'load', 'warmup', 'measure', 'memory']);
+  assert.deepEqual([...new Set(of(list, 'phase').map((r) => r.phase))], ['model', 'check', 'golden', 'tune', 'load', 'warmup', 'measure', 'memory']);
+  assert.match(of(list, 'log')[0]?.text ?? '', /^tuned: layout t5 \(time of t5 by that of t2: 0\.91\), load mmap \(.*: not measured\)$/);
   const samples = of(list, 'sample');
   const count = (metric: string, warmup = false) => samples.filter((s) => s.metric === metric && s.warmup === warmup).length;
   for (const metric of [
@@ -92,8 +93,8 @@ test('a sustained run goes on for its duration, tells what became of the speed, 
 
 const FAULTS: [string, RegExp, { flag?: true; timeout?: number }][] = [
   ['crash', /^trit serve was ended by SIGSEGV while answering a request/, {}],
-  ['silent', /^trit serve was silent for 0\.5 s while answering a request/, { timeout: 0.5 }],
-  ['deaf', /^trit serve was silent for 0\.5 s while answering a request/, { timeout: 0.5 }],
+  ['silent', /^trit serve was silent for 2 s while answering a request/, { timeout: 2 }],
+  ['deaf', /^trit serve was silent for 2 s while answering a request/, { timeout: 2 }],
   ['garbage', /^trit serve wrote a line that is no event while answering a request: "Segmentation/, {}],
   ['endless', /^trit serve gave more than the 8 tokens asked for/, {}],
   ['fickle', /does not compute the same thing twice/, { flag: true }],
@@ -112,6 +113,12 @@ for (const [fault, sentence, { flag, timeout = 20 }] of FAULTS) {
     assert.deepEqual(processesWith(job.workdir), []);
   });
 }
+
+test('an engine that cannot be tuned is measured as it is, and the journal says why', async () => {
+  const list = await journalOfRun(doubleJob(temporaryFolder('job'), 'untunable'));
+  assert.equal(of(list, 'end')[0]?.status, 'ok');
+  assert.equal(of(list, 'log')[0]?.text, 'not tuned: trit tune: only 12 MB are available');
+});
 
 test('missing engine, missing model, unwritable folder: a sentence each', async () => {
   const dir = temporaryFolder('job');

@@ -151,11 +151,16 @@ describe('trit tune', () => {
     assert.equal(record.layout, result.layout);
     assert.match(record.for, /1 threads/);
     assert.equal(tune('--cache', 'off').status, 0);
+    assert.equal(tune('--missing').stdout, '1 threads: nothing to do, this was measured before\n');
+    assert.equal(tune('--missing', '-o', 'json').stdout, '');
 
     const dense = path.join(folder, 'dense.gguf');
     assert.equal(run(binary, ['quantize', '-i', model, '-o', dense, '--type', 'f16']).status, 0);
     const refused = run(binary, ['tune', '-m', dense]);
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /no ternary weights: there is nothing to tune/);
+    const passed = run(binary, ['tune', '-m', dense, '--missing', '-t', '1']);
+    assert.equal(passed.status, 0, passed.stderr);
+    assert.match(passed.stdout, /nothing to do, such a model is not tuned/);
   });
 });

@@ -16,7 +16,8 @@ const root = path.resolve(import.meta.dirname, '../..');
 const KERNELS = readFileSync(path.join(root, 'kernels/kernels.inc'), 'utf8').match(/^KERNEL\(/gm)?.length;
 const COMPILERS = ['gcc', 'clang-14', 'clang-19'];
 
-/** Machines that are emulated: the ISAs each CPU must prove, and the compilers that must get them right. */
+/** Machines that are emulated: the ISAs each CPU must prove, the best CPU last, and the compilers that must get them right. The first compiler's
+ * build is proved on every CPU, the others' on the best, which has every ISA. */
 const MACHINES = [
   {
     machine: 'arm64',
@@ -52,7 +53,7 @@ const MACHINES = [
     qemu: 'qemu-x86_64-static',
     linker: 'x86_64-linux-gnu-gcc',
     compilers: ['clang-19 --target=x86_64-linux-gnu'],
-    cpus: { core2duo: ['scalar', 'ssse3'], Haswell: ['scalar', 'ssse3', 'avx2'] },
+    cpus: { core2duo: ['scalar', 'ssse3'] }, // later ISAs are proved on real CPUs, and by check-x86_64 on an emulated one
     absent: { cpu: 'core2duo', isa: 'avx2' },
   },
 ];
@@ -145,10 +146,11 @@ describe('trit check', () => {
 
 for (const { machine, qemu, linker, compilers, cpus, absent } of MACHINES)
   describe(`trit check on ${machine}`, { skip: missing(qemu, linker) }, () => {
-    for (const compiler of compilers)
+    for (const [order, compiler] of compilers.entries())
       it(`is right on emulated CPUs as built by ${compiler}`, { skip: missing(compiler.split(' ')[0] ?? '') }, async () => {
         const binary = await build(`isa-${machine}-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
-        for (const [cpu, isas] of Object.entries(cpus)) assertProved(check(qemu, [binary, 'check', '--cases', '24'], { QEMU_CPU: cpu }), isas);
+        for (const [cpu, isas] of Object.entries(cpus).slice(order ? -1 : 0))
+          assertProved(check(qemu, [binary, 'check', '--cases', '24'], { QEMU_CPU: cpu }), isas);
         assert.ok(stripped(binary, linker.replace(/gcc$/, 'strip')) <= 1_700_000, 'small enough to send to a device over a slow line');
         const { status } = spawnSync(qemu, [binary, 'check', '--isa', absent.isa], { env: { ...process.env, QEMU_CPU: absent.cpu } });
         assert.equal(status, 2, `${absent.isa} must stay away from ${absent.cpu}, also when asked for`);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Speaks the protocol of `trit serve` (kernels/README.md) and misbehaves in ways a real engine does not. What it does wrong is in the name
-// it is called by: trit-crash, trit-silent, trit-garbage, trit-endless, trit-fickle, trit-wrong, trit-badcheck, trit-slow, trit-deaf.
+// it is called by: trit-crash, trit-silent, trit-garbage, trit-endless, trit-fickle, trit-wrong, trit-badcheck, trit-slow, trit-deaf, trit-untunable.
 // trit-lab does nothing wrong: it takes 5 s for a prompt and 20 ms for a token, so that power meters have something to see.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -73,6 +73,20 @@ if (command === 'synth') {
   const detail = ok ? '' : 'row 3 of 5 differs: 17 instead of 16';
   say({ seed: 7, isas: [{ isa: 'avx2', kernels: [{ kernel: 'gemv_t2i8', ok, cases: 1, detail }] }], ok });
   process.exitCode = ok ? 0 : 1;
+} else if (command === 'tune' && fault === 'untunable') {
+  process.stderr.write('trit tune: only 12 MB are available\n');
+  process.exitCode = 1;
+} else if (command === 'tune') {
+  say({
+    threads: 1,
+    layout: 't5',
+    load: 'mmap',
+    layout_ratio: 0.91,
+    load_ratio: null,
+    ns_per_weight: 0.1,
+    streamed_bytes: 1000,
+    record: '/tune/record',
+  });
 } else if (command === 'serve') {
   if (fault === 'deaf') {
     process.on('SIGTERM', () => {});

@@ -181,7 +181,7 @@ export class SshConnection implements Connection {
         const refused = /channel open failure/i.test(reason(error));
         if (!refused) this.#channels.leave();
         else if (this.#channels.refused()) continue;
-        else if (delay < 1000) {
+        else if (delay < 2000) {
           await sleep(delay); // a session that has just ended may still count
           delay *= 3;
           continue;

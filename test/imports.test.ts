@@ -18,9 +18,13 @@ const PARTS: Record<string, Part> = {
   'src/fleet': { may: ['src/core', 'src/data'], node: true },
   'src/store': { may: ['src/core'], node: true },
   'src/rivals': { may: ['src/core'], node: true },
+  'src/exchange': { may: ['src/core'], node: true },
   'src/report': { may: ['src/core'], node: false },
   'src/server': { may: ['src/core'], node: true },
-  'src/cli': { may: ['agents', 'src/core', 'src/data', 'src/fleet', 'src/report', 'src/rivals', 'src/server', 'src/store'], node: true },
+  'src/cli': {
+    may: ['agents', 'src/core', 'src/data', 'src/exchange', 'src/fleet', 'src/report', 'src/rivals', 'src/server', 'src/store'],
+    node: true,
+  },
   agents: { may: ['src/core'], node: true },
   web: { may: ['src/core'], node: false },
 };

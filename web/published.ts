@@ -1,6 +1,8 @@
 import { quantity } from '../src/core/format.ts';
 import { GRADES, type Grade } from '../src/core/grades.ts';
+import { METRICS } from '../src/core/metric.ts';
 import type { Published, PublishedRow } from '../src/core/published.ts';
+import { type PublishedGroup, publishedGroups, publishedText } from '../src/core/published_groups.ts';
 import { fill, h } from './dom.ts';
 import { figure, measured } from './numbers.ts';
 
@@ -25,7 +27,7 @@ export function drawPublished(place: HTMLElement, { rows, stories, retrieved }: 
           { class: 'published' },
           h('caption', { class: 'unseen' }, 'Numbers published by others, with source and grade'),
           h('thead', {}, h('tr', {}, ...HEADS.map(([title, looks]) => h('th', { scope: 'col', class: looks }, title)))),
-          h('tbody', {}, rows.map(row)),
+          h('tbody', {}, publishedGroups(rows.filter(({ story }) => story === null)).map(row)),
         ),
       ),
     ),
@@ -57,26 +59,32 @@ const HEADS: readonly (readonly [string, string])[] = [
   ['source', 'wide source'],
 ];
 
-function row({ device, engine, model, threads, metrics, grade, source, note }: PublishedRow): HTMLElement {
-  const { peak_rss, model_bytes, energy_per_token } = metrics;
-  const other = [
-    peak_rss !== undefined && `${measured(peak_rss, 'peak_rss')} RAM`,
-    model_bytes !== undefined && `${measured(model_bytes, 'model_bytes')} file`,
-    energy_per_token !== undefined && `${measured(energy_per_token, 'energy_per_token')} a token`,
-  ].filter((text) => text !== false);
+function row({ device, engine, model, threads, test, figures, grade, source, notes }: PublishedGroup): HTMLElement {
+  const { prefill_rate, decode_rate, ...rest } = figures;
+  const rate = (found: PublishedRow | undefined) => (found ? publishedText(found, figure) : figure(undefined));
+  const other = Object.values(rest).map((found) => `${titleOf(found)} ${publishedText(found, (value) => shown(found, value))}`);
+  const run = test === null ? engine : `${engine}, ${test}`;
   return h(
     'tr',
     {},
-    h('th', { scope: 'row' }, device, h('span', { class: 'range narrow' }, `${engine}, ${model}`), h('span', { class: 'range narrow' }, source)),
-    h('td', { class: 'wide' }, engine),
+    h('th', { scope: 'row' }, device, h('span', { class: 'range narrow' }, `${run}, ${model}`), h('span', { class: 'range narrow' }, source)),
+    h('td', { class: 'wide' }, run),
     h('td', { class: 'wide' }, model),
     h('td', { class: 'figure wide' }, threads ?? quantity(null, '')),
-    h('td', { class: 'figure' }, figure(metrics.prefill_rate)),
-    h('td', { class: 'figure' }, figure(metrics.decode_rate)),
+    h('td', { class: 'figure' }, rate(prefill_rate)),
+    h('td', { class: 'figure' }, rate(decode_rate)),
     h('td', { class: 'wide when' }, other.join(', ')),
     h('td', {}, gradeChip(grade)),
-    h('td', { class: 'wide source' }, source, note && h('span', { class: 'range' }, note)),
+    h('td', { class: 'wide source' }, source, notes.length > 0 && h('span', { class: 'range' }, notes.join('; '))),
   );
+}
+
+function titleOf({ metric }: PublishedRow): string {
+  return METRICS.find(({ name }) => name === metric)?.title ?? metric;
+}
+
+function shown({ metric }: PublishedRow, value: number): string {
+  return metric === 'perplexity' ? figure(value) : measured(value, metric);
 }
 
 function gradeChip(grade: Grade): HTMLElement {

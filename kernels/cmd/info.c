@@ -9,18 +9,21 @@
 #include "options.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A number from /sys, -1 where there is none. */
 static int64_t cpu_number(int cpu, const char *what)
 {
-    char path[128];
-    long long value = -1;
+    char path[128], line[32], *end = line;
+    int64_t value = -1;
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", cpu, what);
     FILE *f = fopen(path, "r");
     if (f) {
-        if (fscanf(f, "%lld", &value) != 1)
+        if (fgets(line, sizeof line, f))
+            value = strtoll(line, &end, 10);
+        if (end == line)
             value = -1;
         fclose(f);
     }

@@ -1,6 +1,7 @@
 #include "machine.h"
 #include "../clock.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,10 +34,10 @@ static size_t cache_of_linux(void)
         FILE *f = fopen(path, "r");
         if (!f)
             continue;
-        unsigned long size = 0;
-        char unit = 0;
-        if (fscanf(f, "%9lu%c", &size, &unit) == 2) {
-            size_t bytes = (size_t)size << (unit == 'M' ? 20 : unit == 'K' ? 10 : 0);
+        char line[32], *unit;
+        if (fgets(line, sizeof line, f)) {
+            size_t bytes = strtoul(line, &unit, 10);
+            bytes <<= *unit == 'M' ? 20 : *unit == 'K' ? 10 : 0;
             most = bytes > most ? bytes : most;
         }
         fclose(f);

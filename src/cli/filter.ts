@@ -14,6 +14,7 @@ interface FilterOptions {
   since?: number;
   valid?: boolean;
   invalid?: boolean;
+  imported?: boolean;
   limit?: number;
 }
 
@@ -28,12 +29,23 @@ export function addFilter(command: Command, limit?: number): Command {
     .addOption(new Option('--since <time>', 'begun since: 2026-11-21, or 90m, 12h, 7d ago').argParser(since))
     .addOption(new Option('--valid', 'only those that ended well, without an invalid flag').conflicts('invalid'))
     .option('--invalid', 'only the others')
+    .option('--imported', 'those that were imported, instead of those measured here')
     .addOption(new Option('-n, --limit <count>', 'the newest so many').argParser(whole(1, 1_000_000)).default(limit));
 }
 
-export function filterOf({ invalid, valid, ...rest }: FilterOptions): RunFilter {
+export function filterOf({ invalid, valid, imported, ...rest }: FilterOptions): RunFilter {
   const { device, toolchain, model, suite, status, since, limit } = rest;
-  return { device, toolchain, model, suite, status, since, limit, valid: valid ? true : invalid ? false : undefined };
+  return {
+    device,
+    toolchain,
+    model,
+    suite,
+    status,
+    since,
+    limit,
+    valid: valid ? true : invalid ? false : undefined,
+    measured: imported ? 'elsewhere' : undefined,
+  };
 }
 
 function states(text: string): RunStatus[] {

@@ -4,9 +4,12 @@ import { buildCommand } from './build.ts';
 import { compareCommand } from './compare.ts';
 import { completionCommand } from './completion.ts';
 import { devicesCommand } from './devices.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { modelCommand } from './model.ts';
 import { powerCommand } from './power.ts';
 import { probeCommand } from './probe.ts';
+import { publishedCommand } from './published.ts';
 import { reportCommand } from './report.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
@@ -21,6 +24,9 @@ const COMMANDS: readonly (() => Command)[] = [
   runsCommand,
   showCommand,
   reportCommand,
+  exportCommand,
+  importCommand,
+  publishedCommand,
   serveCommand,
   devicesCommand,
   probeCommand,

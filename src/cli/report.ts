@@ -1,44 +1,34 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { FleetError, reason } from '../core/errors.ts';
 import { contextOf } from './context.ts';
 import { addFilter, filterOf } from './filter.ts';
+import type { ReportOptions } from './report_file.ts';
+
+const NAMES = 'markdown, html, csv, json, jsonl, sqlite, bencher, github-bigger, github-smaller or prometheus';
 
 /** `fleet report`: runs as a document for other programs and people. */
 export function reportCommand(): Command {
-  return addFilter(new Command('report').description('write runs as markdown, csv, json or jsonl'))
-    .addOption(new Option('-f, --format <name>', 'markdown, csv, json or jsonl').default('markdown'))
-    .option('-o, --output <file>', 'write to a file (default: stdout)')
+  return addFilter(new Command('report').description('write runs as a document: a page with charts, a table, or what other programs read'))
+    .addOption(new Option('-f, --format <name>', NAMES).default('markdown'))
+    .option('-o, --output <file>', 'write to a file (default: stdout; sqlite needs one)')
     .option('--full', 'with every sample, trace and output (json, jsonl)')
+    .option('--no-published', 'without the rows that others published (html)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fleet report\n  $ fleet report --format csv -o runs.csv --valid\n  $ fleet report --format jsonl --full --since 1d > runs.jsonl',
-    )
-    .action(async (options: Parameters<typeof filterOf>[0] & { format: string; output?: string; full?: boolean }, command: Command) => {
-      const context = contextOf(command);
-      const { openStore } = await import('../store/store.ts');
-      const { render } = await import('../report/render.ts');
-      const format = context.json && command.getOptionValueSource('format') === 'default' ? 'json' : options.format;
-      render(format, []); // a wrong name is told before the database is read
-      const store = openStore(context.db, { readonly: true });
-      const runs = store.runs(filterOf(options));
-      const text = render(format, options.full ? runs.map((run) => store.run(run.id) ?? run) : runs);
-      store.close();
-      if (options.output !== undefined) {
-        await replace(options.output, text);
-        context.give(`${runs.length} runs are in ${options.output}.\n`, { file: options.output, format, runs: runs.length });
-      } else if (context.json && format !== 'json') {
-        context.give('', { format, text });
-      } else process.stdout.write(text);
-    });
-}
+      `
+html is one file without scripts that loads nothing: open it from a disk, put it on a server, send it in a mail.
 
-/** The whole file or none of it. */
-async function replace(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(`${file}.part`, text);
-    await rename(`${file}.part`, file);
-  } catch (error) {
-    throw new FleetError(`${file} cannot be written: ${reason(error)}`);
-  }
+Examples:
+  $ fleet report --format html -o report.html
+  $ fleet report -o report.md                       with report.svg beside it
+  $ fleet report --format csv -o runs.csv --valid
+  $ fleet report --format jsonl --full --since 1d > runs.jsonl
+  $ fleet report --format sqlite --device pi5 -o pi5.db
+  $ fleet report --format bencher | bencher run --adapter json --file /dev/stdin`,
+    )
+    .action(async (options: Parameters<typeof filterOf>[0] & ReportOptions, command: Command) => {
+      const context = contextOf(command);
+      const { report } = await import('./report_file.ts');
+      const given = command.getOptionValueSource('format') !== 'default';
+      await report(context, filterOf(options), { ...options, format: context.json && !given ? 'json' : options.format });
+    });
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { Published } from '../core/published.ts';
+import { publishedOf } from '../core/published.ts';
 import published from '../data/published.json' with { type: 'json' };
 import { loadInventory } from '../fleet/inventory.ts';
+import { prometheus } from '../report/prometheus.ts';
 import { startServer } from '../server/server.ts';
 import { openStore } from '../store/store.ts';
 import type { Context } from './context.ts';
@@ -15,7 +16,8 @@ export async function serve({ db, devices, root, give, say }: Context, address: 
       ...address,
       store,
       devices: async () => (await loadInventory(devices)).devices,
-      published: Published.parse(published),
+      published: publishedOf(published),
+      metrics: (runs) => prometheus({ runs }),
       webRoot: join(root, 'dist/web'),
     });
     const stopped = new Promise<void>((resolve) => {

@@ -237,6 +237,14 @@ export const METRICS = [
     title: 'Slowest clock',
     definition: 'Lowest sampled frequency of a used core while requests ran.',
   },
+  {
+    name: 'command_time',
+    unit: 's',
+    better: 'lower',
+    summary: 'median',
+    title: 'Whole command',
+    definition: 'Wall time of a whole command or test, as another program told it: in imported runs only.',
+  },
 ] as const satisfies readonly Metric[];
 
 export type MetricName = (typeof METRICS)[number]['name'];

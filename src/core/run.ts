@@ -53,6 +53,8 @@ export interface RunSummary {
   flags: FlagName[];
   started: number;
   ended: number | null;
+  /** Of imported runs: the fleet or file they come from. Absent where this fleet measured. */
+  origin?: string;
   /** Over all prompts of the suite. */
   metrics: Partial<Record<MetricName, MetricSummary>>;
   /** The same by prompt id. */

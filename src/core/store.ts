@@ -1,4 +1,5 @@
 import type { Build } from './build.ts';
+import type { BundleLine, Origin } from './bundle.ts';
 import type { NewComparison, Side, StoredComparison } from './comparison.ts';
 import type { Device } from './device.ts';
 import type { Facts } from './facts.ts';
@@ -99,6 +100,8 @@ export interface RunFilter {
   since?: number;
   /** true: status ok and no flag that makes it invalid; false: the others; absent: all. */
   valid?: boolean;
+  /** Where they were measured; without it and without ids only those of this fleet. */
+  measured?: 'here' | 'elsewhere' | 'anywhere';
   /** The newest so many. */
   limit?: number;
 }
@@ -135,6 +138,24 @@ export interface StoredDevice {
   lastRun: number | null; // started, ms since 1970
 }
 
+/** Where imported rows come from. */
+export interface StoredOrigin extends Origin {
+  /** What it was imported from last. */
+  file: string;
+  imported: number; // ms since 1970
+  runs: number;
+}
+
+/** What an import did. */
+export interface Imported {
+  /** Ids of the runs that are new here. */
+  runs: string[];
+  /** Those that were here already, with the same content. */
+  known: string[];
+  comparisons: string[];
+  origins: string[];
+}
+
 /** Where a run is, for live progress. */
 export interface RunProgress {
   id: string;
@@ -167,6 +188,12 @@ export interface StoreReader {
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
   devices(): StoredDevice[];
+  /** Where imported rows come from, by id. */
+  origins(): StoredOrigin[];
+  /** Gives the lines of an evidence bundle of these runs, all of one moment, but for those that close runs and file. */
+  bundle(runs: readonly string[], each: (line: BundleLine) => void): void;
+  /** Writes a copy of the whole database, or of these runs alone, to a file that does not exist yet. */
+  copyTo(file: string, runs?: readonly string[]): void;
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
   /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
@@ -201,6 +228,11 @@ export interface Store extends StoreReader {
   /** A run that was made for a comparison. */
   addLaunch(comparison: string, pair: number, side: Side, run: string): void;
   endComparison(comparison: string, status: Exclude<StoredComparison['status'], 'running'>, message: string | null): void;
+  /**
+   * Stores imported lines, all or none of them, marked with their origins. A run that is here already with the same content is passed over;
+   * with another content nothing is stored. `file` is told as the source.
+   */
+  importLines(lines: Iterable<BundleLine>, file: string): Imported;
   /** Runs that are queued or running, oldest first. */
   unfinished(): UnfinishedRun[];
 }

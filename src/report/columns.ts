@@ -51,7 +51,7 @@ const text = (pick: (run: RunSummary) => string) => (run: RunSummary) => plain(p
 export const COLUMNS: readonly Column[] = [
   { title: 'device', align: 'left', rank: 0, cell: text((run) => run.device) },
   { title: 'toolchain', align: 'left', rank: 0, cell: text((run) => run.toolchain) },
-  { title: 'threads', align: 'right', rank: 0, cell: (run) => (run.threads === 0 ? ABSENT : String(run.threads)) },
+  { title: 'threads', align: 'right', rank: 0, cell: (run) => (run.threads > 0 ? String(run.threads) : ABSENT) },
   { title: 'decode t/s', align: 'right', rank: 0, tone: 'strong', cell: rate('decode_rate') },
   { title: 'range', align: 'right', rank: 5, tone: 'faint', cell: range('decode_rate') },
   { title: 'prefill t/s', align: 'right', rank: 1, cell: rate('prefill_rate') },

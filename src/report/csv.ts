@@ -10,6 +10,7 @@ type Cell = string | number | null;
 const CONDITIONS: readonly (readonly [name: string, cell: (run: RunSummary) => Cell])[] = [
   ['id', (run) => run.id],
   ['device', (run) => run.device],
+  ['origin', (run) => run.origin ?? null],
   ['toolchain', (run) => run.toolchain],
   ['compiler', (run) => run.build.compiler],
   ['target', (run) => run.build.target],

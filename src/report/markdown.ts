@@ -1,11 +1,14 @@
 import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
 import { filledColumns, groups } from './columns.ts';
+import type { Material } from './material.ts';
 import { failures, flagMeanings, LEGEND } from './notes.ts';
 
-/** A section for each model and suite with its table of runs; then what failed and what the flags mean; then the builds. */
-export function markdown(runs: readonly RunSummary[]): string {
+/** A section for each model and suite with its table of runs; then what failed and what the flags mean; then the builds. The picture is another file. */
+export function markdown({ runs, picture }: Pick<Material, 'runs' | 'picture'>): string {
   const parts = ['# fleet report', runs.length === 0 ? 'No runs.' : LEGEND];
+  if (picture !== null)
+    parts.push(`![Decode rate by device](${encodeURIComponent(picture).replace(/[()]/g, (found) => (found === '(' ? '%28' : '%29'))})`);
   for (const group of groups(runs)) {
     parts.push(`## ${escaped(group.model)}, suite ${escaped(group.suite)}`, runTable(group.runs));
   }

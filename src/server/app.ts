@@ -13,6 +13,9 @@ import { BadRequest, CompareQuery, NoQuery, parameters, RunId, RunsQuery, type S
 /** Runs of one side of a comparison by conditions. */
 const SIDE_LIMIT = 1000;
 
+/** Newest runs that GET /metrics looks through for the newest of each setting. */
+const SCRAPED = 5000;
+
 /** What there is to serve. */
 export interface Served {
   /** An open store (readonly is enough); whoever opened it closes it. */
@@ -21,12 +24,14 @@ export interface Served {
   devices: () => Promise<readonly Device[]>;
   /** src/data/published.json, parsed by core/published.ts. */
   published: Published;
+  /** The text of GET /metrics, from the newest runs of this fleet; without it there is no such address. */
+  metrics?: (runs: readonly RunSummary[]) => Promise<string>;
   /** Folder of the bundled page: index.html, page.js, page.css, icon.svg (dist/web). */
   webRoot: string;
 }
 
 /** The application: guards, then the API, then the files of the page, then sentences for everything else. */
-export function makeApp({ store, devices, published, webRoot, host, live }: Served & { host: string; live: Live }): Express {
+export function makeApp({ store, devices, published, metrics, webRoot, host, live }: Served & { host: string; live: Live }): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple'); // no nested objects
@@ -70,6 +75,12 @@ export function makeApp({ store, devices, published, webRoot, host, live }: Serv
     parameters(NoQuery, query);
     response.json(published);
   });
+
+  if (metrics)
+    app.get('/metrics', async ({ query }, response) => {
+      parameters(NoQuery, query);
+      response.set('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics(store.runs({ limit: SCRAPED })));
+    });
 
   app.get('/api/live', (request, response) => {
     parameters(NoQuery, request.query);

@@ -43,6 +43,8 @@ export const RunsQuery = z.strictObject({
   id: words.pipe(z.array(RunId)).optional(),
   status: words.pipe(z.array(z.enum(STATES, `a status is one of ${STATES.join(', ')}`))).optional(),
   valid: flag.optional(),
+  /** Imported runs are in no list that does not ask for them. */
+  measured: z.enum(['here', 'elsewhere', 'anywhere'], 'write here, elsewhere or anywhere').optional(),
   limit: limit.default(DEFAULT_LIMIT),
   /** false leaves out what the metrics of each prompt were: a quarter of the size. */
   prompts: flag.default(true),

@@ -26,6 +26,7 @@ export function readComparisons(sql: Sql, filter: ComparisonFilter, runsOf: (ids
   const narrow = (['id', 'device', 'model', 'suite', 'threads', 'epoch'] as const).filter((field) => filter[field] !== undefined);
   const where = narrow.map((field) => `${field} IS ?`);
   if (filter.noise) where.push('baseline = candidate');
+  if (filter.id === undefined) where.push('device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)');
   const rows = sql.all<Row>(
     `SELECT * FROM comparisons ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY started DESC, id DESC LIMIT ?`,
     ...narrow.map((field) => filter[field]),

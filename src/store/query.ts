@@ -1,3 +1,4 @@
+import type { BundleLine } from '../core/bundle.ts';
 import type { StoredComparison } from '../core/comparison.ts';
 import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
@@ -12,12 +13,15 @@ import type {
   RunProgress,
   StoredDevice,
   StoredEvent,
+  StoredOrigin,
   StoredSample,
   StoredSeries,
   StoreReader,
 } from '../core/store.ts';
 import { INVALID_FLAGS } from '../core/validity.ts';
+import { readBundle } from './bundle.ts';
 import { readComparisons } from './comparisons.ts';
+import { copyDatabase } from './copy.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -26,7 +30,8 @@ import { unpackTrace } from './trace.ts';
 const EVENT_TAIL = 200;
 
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.json AS facts_json, facts.epoch
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, facts.json AS facts_json, facts.epoch,
+    (SELECT origin FROM devices WHERE devices.id = runs.device) AS origin
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
 export interface RunRow {
@@ -52,6 +57,7 @@ export interface RunRow {
   revision: number;
   facts_json: string | null;
   epoch: string | null;
+  origin: string | null;
 }
 
 /** The reading half of the store. */
@@ -108,10 +114,31 @@ export class Query implements StoreReader {
         `SELECT devices.id, title, json, epoch, time AS probed,
            (SELECT count(*) FROM runs WHERE device = devices.id) AS runs,
            (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun
-         FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id) ORDER BY devices.id`,
+         FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id)
+         WHERE devices.origin IS NULL ORDER BY devices.id`,
       ),
     );
     return rows.map(({ json, ...rest }) => ({ ...rest, facts: parse<Facts>(json) }));
+  }
+
+  origins(): StoredOrigin[] {
+    return this.sql.read('list of origins', () =>
+      this.sql.all<StoredOrigin>(
+        `SELECT id, format, title, sha256, file, imported,
+           (SELECT count(*) FROM runs WHERE device IN (SELECT id FROM devices WHERE origin = origins.id)) AS runs
+         FROM origins ORDER BY id`,
+      ),
+    );
+  }
+
+  bundle(runs: readonly string[], each: (line: BundleLine) => void): void {
+    this.sql.read('bundle', () => {
+      for (const line of readBundle(this.sql, runs)) each(line);
+    });
+  }
+
+  copyTo(file: string, runs?: readonly string[]): void {
+    copyDatabase(this.sql, file, runs);
   }
 
   comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
@@ -146,7 +173,8 @@ export class Query implements StoreReader {
     const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
     const raised = this.sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', id).map(({ name }) => name);
     const build = { sha256, compiler, flags, target };
-    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...this.#metrics(row) };
+    const origin = row.origin === null ? {} : { origin: row.origin };
+    return { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...origin, ...this.#metrics(row) };
   }
 
   #metrics({ id, revision }: RunRow): Pick<RunSummary, 'metrics' | 'prompts'> {
@@ -218,6 +246,8 @@ function conditions(filter: RunFilter): { where: string; values: unknown[] } {
     parts.push('runs.started >= ?');
     values.push(filter.since);
   }
+  const measured = filter.measured ?? (filter.id === undefined ? 'here' : 'anywhere');
+  if (measured !== 'anywhere') parts.push(`runs.device ${measured === 'here' ? 'NOT IN' : 'IN'} (SELECT id FROM devices WHERE origin IS NOT NULL)`);
   if (filter.valid !== undefined) {
     const valid = `(status = 'ok' AND NOT EXISTS (SELECT 1 FROM flags WHERE run = runs.id AND name IN (SELECT value FROM json_each(?))))`;
     parts.push(filter.valid ? valid : `NOT ${valid}`);

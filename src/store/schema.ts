@@ -174,4 +174,23 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE series ADD COLUMN source TEXT;
   ALTER TABLE series ADD COLUMN scope TEXT;
   `,
+  `
+  -- The name by which other fleets know this one, in the bundles it exports.
+  CREATE TABLE fleet (id TEXT NOT NULL) STRICT;
+  INSERT INTO fleet VALUES ('fleet-' || lower(hex(randomblob(6))));
+
+  -- Where rows come from that were not measured by this fleet: another one, or a file of another program. A device of such an origin has the
+  -- id name@origin, so that whatever groups by device never puts imported rows beside measured ones.
+  CREATE TABLE origins (
+    id       TEXT PRIMARY KEY,
+    format   TEXT NOT NULL,
+    title    TEXT,
+    sha256   TEXT,                   -- of another program's file
+    file     TEXT NOT NULL,          -- what it was imported from last, without its folder
+    imported REAL NOT NULL
+  ) STRICT;
+  ALTER TABLE devices ADD COLUMN origin TEXT REFERENCES origins(id);   -- null: measured here
+  ALTER TABLE devices ADD COLUMN name TEXT;                            -- its id at home
+  CREATE INDEX devices_origin ON devices(origin) WHERE origin IS NOT NULL;
+  `,
 ];

@@ -36,6 +36,11 @@ export class Sql {
     return this.#explained(doing, () => this.#db.transaction(action).deferred());
   }
 
+  /** A statement that no transaction can hold, such as VACUUM, or a PRAGMA. */
+  outside(doing: string, text: string, ...values: unknown[]): void {
+    this.#explained(doing, () => (values.length > 0 ? void this.#db.prepare(text).run(...values) : void this.#db.exec(text)));
+  }
+
   close(): void {
     this.#db.close();
   }

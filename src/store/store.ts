@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Build, Target } from '../core/build.ts';
+import type { BundleLine } from '../core/bundle.ts';
 import type { NewComparison, Side, StoredComparison } from '../core/comparison.ts';
 import type { Device } from '../core/device.ts';
 import { epochText } from '../core/epoch.ts';
@@ -8,8 +9,9 @@ import type { Facts } from '../core/facts.ts';
 import type { FlagName } from '../core/flags.ts';
 import type { JournalEntry, JournalRecord } from '../core/journal.ts';
 import type { NewRun, RunStatus } from '../core/run.ts';
-import type { Store, UnfinishedRun } from '../core/store.ts';
+import type { Imported, Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
+import { importLines } from './import.ts';
 import { Query, type RunRow } from './query.ts';
 import { insertRecord, raiseFlag } from './record.ts';
 import { Sql } from './sql.ts';
@@ -123,6 +125,10 @@ class FileStore extends Query implements Store {
     );
   }
 
+  importLines(lines: Iterable<BundleLine>, file: string): Imported {
+    return this.sql.write(`import of ${file}`, () => importLines(this.sql, lines, file));
+  }
+
   unfinished(): UnfinishedRun[] {
     const rows = this.sql.read('unfinished runs', () =>
       this.sql.all<RunRow & { status: 'queued' | 'running' }>(
@@ -177,7 +183,11 @@ class FileStore extends Query implements Store {
   }
 
   #device(id: string, title: string | undefined): void {
-    this.sql.run('INSERT INTO devices VALUES (?, ?) ON CONFLICT DO UPDATE SET title = coalesce(excluded.title, title)', id, title ?? null);
+    this.sql.run(
+      'INSERT INTO devices (id, title) VALUES (?, ?) ON CONFLICT DO UPDATE SET title = coalesce(excluded.title, title)',
+      id,
+      title ?? null,
+    );
   }
 
   /** The row of these facts: the device's last one where nothing differs, else a new one. */

@@ -42,7 +42,7 @@ const WRONG: readonly (readonly [args: string[], says: RegExp])[] = [
   [['runs', '--status', 'fine'], /states are/],
   [['runs', '--since', 'yesterday-ish'], /write a date/],
   [['runs', '--limit', '0'], /whole number/],
-  [['report', '--format', 'html'], /no report format "html"/],
+  [['report', '--format', 'pdf'], /no report format "pdf"/],
   [['build', '--target', 'z80'], /no target "z80"/],
   [['completion', 'tcsh'], /no completion for "tcsh"/],
   [['serve', '--port', '99999'], /whole number from 0 to 65535/],

@@ -213,9 +213,13 @@ describe('faults', { skip: noNamespaces }, () => {
     test('two controllers want one device: the second is told who has it, and measures its other device', async () => {
       const [first, second] = [join(folder, 'first.db'), join(folder, 'second.db')];
       const one = bench(['wanted'], first);
-      await one.said(/^wanted: cc ×1: measuring a 1\//m);
+      const hold = () => device('wanted').signal('/trit serve', 'SIGSTOP'); // until the other has come and gone
+      await until('the engine', () => hold() > 0, 120);
+      const holding = setInterval(hold, 100);
       keep(device('wanted'));
       const other = await bench(['wanted', 'calm-1'], second).ended;
+      clearInterval(holding);
+      device('wanted').signal('/trit serve', 'SIGCONT');
       assert.equal(other.code, 1, other.stderr);
       const [refused] = runsOf(second, 'wanted');
       assert.equal(refused?.status, 'failed');

@@ -151,7 +151,7 @@ for (const { machine, qemu, linker, compilers, cpus, absent } of MACHINES)
         const binary = await build(`isa-${machine}-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
         for (const [cpu, isas] of Object.entries(cpus).slice(order ? -1 : 0))
           assertProved(check(qemu, [binary, 'check', '--cases', '24'], { QEMU_CPU: cpu }), isas);
-        assert.ok(stripped(binary, linker.replace(/gcc$/, 'strip')) <= 1_700_000, 'small enough to send to a device over a slow line');
+        assert.ok(stripped(binary, linker.replace(/gcc$/, 'strip')) <= 1_500_000, 'small enough to send to a device over a slow line');
         const { status } = spawnSync(qemu, [binary, 'check', '--isa', absent.isa], { env: { ...process.env, QEMU_CPU: absent.cpu } });
         assert.equal(status, 2, `${absent.isa} must stay away from ${absent.cpu}, also when asked for`);
       });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Device } from '../../src/core/device.ts';
 import type { JournalRecord } from '../../src/core/journal.ts';
-import { Published } from '../../src/core/published.ts';
-import published from '../../src/data/published.json' with { type: 'json' };
+import { publishedOf } from '../../src/core/published.ts';
+import file from '../../src/data/published.json' with { type: 'json' };
 import { ask, dashboard } from '../support/dashboard.ts';
 import { end, FACTS, newRun, sample } from '../support/runs.ts';
 
@@ -137,11 +137,23 @@ test('a device file with a mistake becomes a sentence beside the measured device
   assert.equal(json.devices.length, 1);
 });
 
-test('the published rows are well formed, have a source and a grade, and are served as they are', async (t) => {
-  const checked = Published.parse(published);
-  assert.ok(checked.rows.length >= 15);
-  assert.equal(checked.stories.length, 4);
-  for (const row of checked.rows) assert.ok(row.source.length > 5 && Object.keys(row.metrics).length > 0, row.device);
-  const { url } = await dashboard(t, { published: checked });
-  assert.deepEqual((await ask(url, '/api/published')).json, published);
+test('the published rows are served one a figure, with source and grade', async (t) => {
+  const published = publishedOf(file);
+  const { url } = await dashboard(t, { published });
+  const { json } = await ask(url, '/api/published');
+  assert.deepEqual(json, published);
+  for (const row of json.rows) assert.ok(row.id && row.device && row.metric && row.source && /^[A-D]$/.test(row.grade), row.id);
+});
+
+test('GET /metrics is what Prometheus reads, of the runs measured here', async (t) => {
+  const { url, store } = await dashboard(t);
+  store.createRun(newRun({ id: 'a', device: 'pi' }));
+  store.appendMany('a', [sample(1, 'decode_rate', 9), end(2)]);
+  const { status, headers, text } = await ask(url, '/metrics');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  assert.match(text, /^# TYPE fleet_decode_rate_tokens_per_second gauge\nfleet_decode_rate_tokens_per_second\{device="pi",.*\} 9$/m);
+  assert.equal((await ask(url, '/metrics?x=1')).status, 400);
+  const { url: without } = await dashboard(t, { metrics: undefined });
+  assert.equal((await ask(without, '/metrics')).status, 404);
 });

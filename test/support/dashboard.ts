@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Published } from '../../src/core/published.ts';
 import type { Store } from '../../src/core/store.ts';
+import { prometheus } from '../../src/report/prometheus.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/store.ts';
 import { afterwards } from './afterwards.ts';
@@ -30,7 +31,16 @@ export async function dashboard(t: TestContext, options: Partial<ServerOptions> 
   const reader = openStore(path, { readonly: true });
   const webRoot = options.webRoot ?? folder(t);
   if (!options.webRoot) writeFileSync(join(webRoot, 'index.html'), '<!doctype html><title>page</title>');
-  const server = await startServer({ store: reader, devices: async () => [], published: PUBLISHED, port: 0, poll: 50, ...options, webRoot });
+  const server = await startServer({
+    store: reader,
+    devices: async () => [],
+    published: PUBLISHED,
+    metrics: (runs) => prometheus({ runs }),
+    port: 0,
+    poll: 50,
+    ...options,
+    webRoot,
+  });
   afterwards(t, async () => {
     await server.close();
     reader.close();

@@ -13,11 +13,12 @@ const LINK = 'javascript:window.pwned=1';
 const ALL = [IMAGE, SCRIPT, TURNED, COLOURED, LINK, '"><svg onload=window.pwned=1>', '{{constructor.constructor("window.pwned=1")()}}', '__proto__'];
 
 test('whatever devices and files say stays text', { skip: withoutBrowser, timeout: 60_000 }, async (t) => {
-  const row = { engine: SCRIPT, model: IMAGE, threads: 1, metrics: { decode_rate: 1 }, grade: 'D', note: TURNED } as const;
+  const row = { id: SCRIPT, engine: SCRIPT, model: IMAGE, threads: 1, test: TURNED, grade: 'D', note: TURNED, story: null } as const;
+  const figure = { metric: 'decode_rate', value: 1, until: null, unit: 'tokens/s', basis: 'stated' } as const;
   const published = {
     retrieved: IMAGE,
-    rows: [{ ...row, device: IMAGE, source: LINK }],
-    stories: [{ title: IMAGE, text: SCRIPT, grade: 'C', source: TURNED } as const],
+    rows: [{ ...row, ...figure, device: IMAGE, source: LINK }],
+    stories: [{ id: 'a', title: IMAGE, text: SCRIPT, grade: 'C', source: TURNED } as const],
   };
   const { url, store } = await dashboard(t, { webRoot: await bundledPage(t), published });
   ALL.forEach((evil, i) => {

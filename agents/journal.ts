@@ -45,7 +45,10 @@ export class Journal {
       for (let done = 0; done < data.length; ) done += writeSync(this.#file, data, done, data.length - done, this.#bytes + done);
     } catch (error) {
       this.#cutBack();
-      throw new Error(`${this.path} cannot be written: ${(error as Error).message}`, { cause: error });
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+      throw new Error(`${this.path} cannot be written: ${full ? 'the disk of the device is full: make room there' : (error as Error).message}`, {
+        cause: error,
+      });
     }
     this.#bytes += data.length;
     this.#seq += 1;

@@ -18,7 +18,8 @@ const Report = z.object({
 export async function checkKernels(at: Context): Promise<void> {
   const { host, job, journal, signal } = at;
   journal.write({ kind: 'phase', phase: 'check' });
-  const { code, stdout, stderr } = await host.exec([job.binary, 'check', '-o', 'json'], { timeoutMs: CHECK_TIME, signal });
+  const some = job.cases === undefined ? [] : ['--cases', String(job.cases)];
+  const { code, stdout, stderr } = await host.exec([job.binary, 'check', ...some, '-o', 'json'], { timeoutMs: CHECK_TIME, signal });
   const report = parseReport(stdout);
   journal.sync();
   if (code === 0 && report?.ok) return;

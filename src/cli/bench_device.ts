@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { runBeside } from '../../agents/beside.ts';
 import { wrongKernels } from '../../agents/proof.ts';
 import { type Build, type BuildSpec, nameOnDevice, specLabel } from '../core/build.ts';
-import type { Device } from '../core/device.ts';
-import { FleetError, reason } from '../core/errors.ts';
+import { type Device, isEmulated } from '../core/device.ts';
+import { FleetError, reason, StoreError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Job, ModelSource } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
 import { clip, plain } from '../core/plain.ts';
-import { newRunId } from '../core/run.ts';
+import { newRunId, type RunStatus } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
 import { build } from '../fleet/build.ts';
@@ -17,6 +17,7 @@ import type { Connection } from '../fleet/connection.ts';
 import { deploy } from '../fleet/deploy.ts';
 import { checkFeatures } from '../fleet/features.ts';
 import { GOLDEN } from '../fleet/golden.ts';
+import { Link, lossOf } from '../fleet/link.ts';
 import { isThere, type Model, sendModel } from '../fleet/model.ts';
 import { buildOnDevice } from '../fleet/on_device.ts';
 import { probe } from '../fleet/probe.ts';
@@ -27,10 +28,17 @@ import type { Context } from './context.ts';
 import { type Following, finish, finishEarlier, following } from './earlier.ts';
 import { metersOf, RunMeters, settleMeters } from './meters.ts';
 import { concerns, contextFor, fastCores, preflight } from './preflight.ts';
+import { storeUnbegun } from './unbegun.ts';
 
 /** Longest silence of the engine, in seconds: one step of a large model on a slow device. */
 const TIMEOUT = 900;
 const DAY = 86_400;
+/** Seconds to go on trying to reach a device that was lost before anything was begun there: the others wait for it. */
+const PATIENCE = 60;
+/** Cases of each kernel that are proved on an emulated processor. */
+const CASES = 20;
+/** How often a run is begun that cannot go on without us when the link is lost. */
+const ATTEMPTS = 3;
 
 /** A build that is wanted on a device. */
 export interface Wanted extends BuildSpec {
@@ -77,6 +85,8 @@ export class BenchDevice {
   #facts: Facts | null = null;
   #source: ModelSource | null = null;
   #parent: ModelSource | undefined;
+  /** Why the device was given up. */
+  #away: unknown = null;
 
   constructor(device: Device, bench: Bench) {
     this.device = device;
@@ -84,22 +94,26 @@ export class BenchDevice {
   }
 
   /**
-   * Everything before the first run. Runs that an earlier call left on the device are finished first. Returns what can be run, and a
-   * sentence for each toolchain that cannot. Throws where the device itself cannot be used.
+   * Everything before the first run, again where the link was lost meanwhile: what was sent is not sent twice. Runs that an earlier call
+   * left on the device are finished first. Returns what can be run, and a sentence for each toolchain that cannot. Throws where the device
+   * itself cannot be used.
    */
-  async prepare(): Promise<{ planned: Planned[]; failures: string[] }> {
+  async prepare(): Promise<{ planned: Planned[]; failures: { spec: BuildSpec; message: string }[] }> {
+    metersOf(this.device); // what they lack is told before anything is built
+    this.#bench.onStep(this.device.id, 'connecting');
+    return this.#link(await this.#connect()).retry((connection) => this.#prepare(connection));
+  }
+
+  async #prepare(connection: Connection): Promise<{ planned: Planned[]; failures: { spec: BuildSpec; message: string }[] }> {
     const { store, model, onStep, onConcern } = this.#bench;
     const { id } = this.device;
-    metersOf(this.device); // what they lack is told before anything is built
-    onStep(id, 'connecting');
-    const connection = await this.#connect();
     onStep(id, 'asking what it is');
     const facts = await probe(connection);
     this.#facts = facts;
     store.saveFacts(this.device, facts);
     await finishEarlier(connection, this.#following);
     const planned: Planned[] = [];
-    const failures: string[] = [];
+    const failures: { spec: BuildSpec; message: string }[] = [];
     const unfit = preflight(facts, { model: model.name, bytes: model.bytes, memory: model.memory, present: await isThere(connection, facts, model) });
     if (unfit) throw new FleetError(unfit);
     for (const sentence of concerns(facts, this.#bench.suite.gate)) onConcern(id, sentence);
@@ -108,8 +122,8 @@ export class BenchDevice {
       try {
         planned.push(...(await this.supply(spec)));
       } catch (error) {
-        if (!(error instanceof FleetError)) throw error;
-        failures.push(error.message);
+        if (!(error instanceof FleetError) || (await lossOf(connection)) !== null) throw error;
+        failures.push({ spec, message: error.message });
       }
     }
     if (planned.length > 0) {
@@ -169,8 +183,36 @@ export class BenchDevice {
     return { made, binary };
   }
 
-  /** One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. */
-  async run({ spec, build, binary, threads }: Planned): Promise<string> {
+  /** Rows for runs that will not begin, and why. Returns their ids. */
+  unbegun(specs: readonly BuildSpec[], message: string, threads = this.#bench.options.threads): string[] {
+    const { store, model, suite } = this.#bench;
+    const run = { store, device: this.device, facts: this.#facts, model: model.name, suite, threads, cpus: this.#cpus };
+    return specs.flatMap((spec) => storeUnbegun({ ...run, spec }, message));
+  }
+
+  /**
+   * One run, from its row in the store to its end. Returns its id; rejects where the device was lost, and the run goes on there. A run that
+   * cannot go on there is begun again; what the first one measured is kept.
+   */
+  async run(plan: Planned): Promise<string> {
+    const { signal, context, onBegin } = this.#bench;
+    for (let attempt = 1; ; attempt++) {
+      const beside = this.#facts?.node === null;
+      try {
+        if (this.#away !== null) throw this.#away;
+        if (beside) await this.#link(this.#connection as Connection).retry((connection) => connection.exec(['true']));
+      } catch (error) {
+        this.#away = error;
+        for (const id of this.unbegun([plan.spec], reason(error), [plan.threads])) onBegin(id, this.device.id, 'not begun');
+        throw error;
+      }
+      const { id, status } = await this.#run(plan);
+      if (!beside || status !== 'interrupted' || attempt === ATTEMPTS || signal.aborted) return id;
+      context.say(`${this.device.id}: run ${id} was cut off; it is begun again`);
+    }
+  }
+
+  async #run({ spec, build, binary, threads }: Planned): Promise<{ id: string; status: RunStatus }> {
     const { store, suite, model, options, context, signal } = this.#bench;
     const facts = this.#facts as Facts;
     const id = newRunId();
@@ -178,6 +220,7 @@ export class BenchDevice {
       ...{ id, binary, workdir: facts.workdir, model: this.#source as ModelSource, parent: this.#parent, golden: GOLDEN, suite, threads },
       ...{ cpus: this.#cpus, isa: options.isa ?? null, context: contextFor(suite, model.context), timeout: TIMEOUT },
       ...(options.wait === undefined ? {} : { wait: options.wait === true ? DAY : options.wait }),
+      ...(this.emulated && { cases: CASES }),
       ...(this.device.sensors && { sensors: this.device.sensors }),
       ...(this.device.meters?.length && { meters: true }),
       ...(this.device.lab !== undefined && { lab: this.device.lab }),
@@ -185,7 +228,7 @@ export class BenchDevice {
     const home = join(context.root, '.fleet/jobs');
     store.createRun({
       ...{ id, device: this.device.id, toolchain: build.toolchain, build, model: model.name, suite: suite.name, suiteVersion: suite.version },
-      ...{ threads, cpus: job.cpus, emulated: this.device.emulated, facts, journal: journalOf(job, facts, home), started: Date.now() },
+      ...{ threads, cpus: job.cpus, emulated: this.emulated, facts, journal: journalOf(job, facts, home), started: Date.now() },
     });
     this.#bench.onBegin(id, this.device.id, `${nameOf(spec)} ×${threads}`);
     const connection = this.#connection as Connection;
@@ -204,13 +247,23 @@ export class BenchDevice {
       await meters?.end(this.#connection as Connection);
       settleMeters(store, id);
       finish(store, id, outcome.status, outcome.message);
+      return { id, status: outcome.status };
     } catch (error) {
       await meters?.end(this.#connection as Connection);
-      // A lost device goes on measuring: the row stays unfinished, and a later call fetches it. Any other failure ends the run.
-      if (await isLost(this.#connection as Connection)) throw error;
+      // A lost device goes on measuring, and keeps what we could not store: the row stays unfinished, and a later call fetches it.
+      if (error instanceof StoreError) throw error;
+      if ((await lossOf(this.#connection as Connection)) !== null) {
+        this.#away = error;
+        throw error;
+      }
       store.finish(id, 'failed', reason(error));
+      return { id, status: 'failed' };
     }
-    return id;
+  }
+
+  /** Timings on it mean nothing. */
+  get emulated(): boolean {
+    return isEmulated(this.device, this.#facts);
   }
 
   async close(): Promise<void> {
@@ -229,6 +282,15 @@ export class BenchDevice {
     return connection;
   }
 
+  /** For work that is nothing yet when the link is lost. */
+  #link(connection: Connection): Link {
+    const { context, signal } = this.#bench;
+    return new Link(connection, {
+      ...{ reconnect: () => this.#connect(), patience: PATIENCE, otherwise: 'nothing was begun there', signal },
+      onStatus: (sentence) => context.say(plain(sentence)),
+    });
+  }
+
   get #following(): Following {
     const { store, context, onRecord, signal } = this.#bench;
     return { store, device: this.device.id, signal, reconnect: () => this.#connect(), say: (sentence) => context.say(plain(sentence)), onRecord };
@@ -237,13 +299,4 @@ export class BenchDevice {
 
 function nameOf(spec: Wanted): string {
   return spec.name ?? specLabel(spec);
-}
-
-/** A call on a dying link may reject a moment before the link itself is declared lost. */
-async function isLost(connection: Connection): Promise<boolean> {
-  const lost = connection.lost.then(
-    () => true,
-    () => true,
-  );
-  return Promise.race([lost, new Promise<boolean>((resolve) => setTimeout(resolve, 500, false))]);
 }

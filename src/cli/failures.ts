@@ -12,11 +12,13 @@ export class Failures {
     this.#context = context;
   }
 
-  add(device: string, error: unknown): void {
+  /** Returns the sentence. */
+  add(device: string, error: unknown): string {
     const sentence = error instanceof FleetError ? error.message : failureOf(error).sentence;
     const message = sentence.replace(`device ${device}: `, '');
     if (!(error instanceof FleetError)) this.#debug(error);
     if (!this.list.some((known) => known.device === device && known.message === message)) this.list.push({ device, message });
+    return message;
   }
 
   #debug(error: unknown): void {

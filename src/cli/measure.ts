@@ -1,5 +1,5 @@
-import { nameOnDevice, TARGETS } from '../core/build.ts';
-import { FleetError } from '../core/errors.ts';
+import { type BuildSpec, nameOnDevice, TARGETS } from '../core/build.ts';
+import { FleetError, StoreError } from '../core/errors.ts';
 import { plain } from '../core/plain.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
@@ -76,7 +76,7 @@ export async function measure(context: Context, options: Bench['options'], work:
   const lanes = devices.map((device) => new BenchDevice(device, shared));
   try {
     // Nothing is timed while compilers run here: first all devices are prepared, then all are measured.
-    const ready = await interrupt.race(prepareAll(lanes, failures, signal));
+    const ready = await interrupt.race(prepareAll(lanes, { failures, ids, builds: work.builds, signal }));
     const tasks = ready.flatMap((one) => work.tasksOn(one, { store, signal }));
     if (tasks.length > 0) {
       progress.begin(new Map(ready.map((one) => [one.lane.device.id, work.runsOn(one)])));
@@ -92,16 +92,28 @@ export async function measure(context: Context, options: Bench['options'], work:
   return { store, ids, failures: failures.list, concerns, stopped: signal.aborted };
 }
 
-async function prepareAll(lanes: readonly BenchDevice[], failures: Failures, signal: AbortSignal): Promise<Ready[]> {
+interface Preparing {
+  failures: Failures;
+  /** Takes the ids of the runs that will not begin. */
+  ids: string[];
+  builds: readonly BuildSpec[];
+  signal: AbortSignal;
+}
+
+async function prepareAll(lanes: readonly BenchDevice[], { failures, ids, builds, signal }: Preparing): Promise<Ready[]> {
   const outcomes = await schedule(
     lanes.map((lane) => ({ device: lane.device.id, run: async () => ({ lane, ...(await lane.prepare()) }) })),
     { signal },
   );
   return outcomes.flatMap((outcome, index) => {
-    const { id } = (lanes[index] as BenchDevice).device;
-    if (outcome.status === 'failed') failures.add(id, outcome.error);
+    const lane = lanes[index] as BenchDevice;
+    const failed = (error: unknown, specs: readonly BuildSpec[]) => {
+      const message = failures.add(lane.device.id, error);
+      if (!(error instanceof StoreError) && !signal.aborted) ids.push(...lane.unbegun(specs, message));
+    };
+    if (outcome.status === 'failed') failed(outcome.error, builds);
     if (outcome.status !== 'done') return [];
-    for (const sentence of outcome.value.failures) failures.add(id, new FleetError(sentence));
+    for (const { spec, message } of outcome.value.failures) failed(new FleetError(message), [spec]);
     return [outcome.value];
   });
 }

@@ -31,6 +31,11 @@ export function specLabel({ toolchain, flags }: BuildSpec): string {
   return chosen ? `${toolchain}:${chosen}` : toolchain;
 }
 
+/** Stands for the binary of a run that never had one, because its device could not be reached or its compiler failed. */
+export function unbuilt({ flags }: BuildSpec, target: Target | null): { sha256: ''; compiler: ''; flags: string; target: Target | '' } {
+  return { sha256: '', compiler: '', flags, target: target ?? '' };
+}
+
 /** One binary. */
 export interface Build {
   /** Content hash of sources + target + toolchain version + flags: the key of the cache. */

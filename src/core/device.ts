@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Facts } from './facts.ts';
 import { Meter } from './meter.ts';
 import { SensorSettings } from './sensor_settings.ts';
 
@@ -65,3 +66,8 @@ export const Device = z.strictObject({
   emulated: z.boolean().default(false),
 });
 export type Device = z.infer<typeof Device>;
+
+/** Whether timings on a device mean nothing: its file says so, or the device itself when it was probed. */
+export function isEmulated(device: Pick<Device, 'emulated'>, facts: Pick<Facts, 'emulator'> | null): boolean {
+  return device.emulated || (facts?.emulator ?? null) !== null;
+}

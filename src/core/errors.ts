@@ -17,6 +17,11 @@ export class UsageError extends FleetError {
   }
 }
 
+/** The database cannot be used, which no device is to blame for: what devices have recorded is still theirs to give. */
+export class StoreError extends FleetError {
+  override name = 'StoreError';
+}
+
 /** One line of any thrown value, for messages. */
 export function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

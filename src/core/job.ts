@@ -39,6 +39,8 @@ export const Job = z.strictObject({
   timeout: z.number().positive(),
   /** Seconds to wait for a device that is busy with another run; without it a busy device fails the run at once. */
   wait: z.number().nonnegative().optional(),
+  /** Most cases of each kernel to prove; without it all. For emulated processors, which take long and time nothing. */
+  cases: z.int().positive().optional(),
   /** What the device's file tells of its sensors. */
   sensors: SensorSettings.optional(),
   /** The controller reads meters beside the device: the device then idles for them even where it has no sensor of its own. */

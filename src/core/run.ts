@@ -11,10 +11,11 @@ export interface NewRun {
   id: string;
   device: string;
   toolchain: string;
-  build: Pick<Build, 'sha256' | 'compiler' | 'flags' | 'target'>;
+  build: Pick<Build, 'sha256' | 'compiler' | 'flags'> & { target: string };
   model: string;
   suite: string;
   suiteVersion: number;
+  /** 0: never known, for the device was never reached. */
   threads: number;
   cpus: string | null;
   emulated: boolean;

@@ -8,3 +8,11 @@ export const INVALID_FLAGS: readonly FlagName[] = FLAGS.filter((flag) => flag.in
 export function isValid(run: { status: RunStatus; flags: readonly FlagName[] }): boolean {
   return run.status === 'ok' && !run.flags.some((flag) => INVALID_FLAGS.includes(flag));
 }
+
+/** Flags of runs in which nothing real was timed: no chart shows them, also where invalid runs are asked for. */
+const UNREAL: readonly FlagName[] = ['emulated', 'lab'];
+
+/** Are the figures of this run those of a real machine, valid or not? */
+export function isReal({ flags }: { flags: readonly FlagName[] }): boolean {
+  return !flags.some((flag) => UNREAL.includes(flag));
+}

@@ -7,24 +7,22 @@ export interface LinkOptions {
   reconnect?: () => Promise<Connection>;
   /** Seconds to go on trying once the link is lost. */
   patience?: number;
+  /** What becomes of the work when the device stays away; default: that of a run, which goes on there. */
+  otherwise?: string;
   onStatus(sentence: string): void;
   signal?: AbortSignal;
 }
+
+const GOES_ON = 'a run begun there goes on by itself; the next fleet command fetches it';
 
 /** A connection that is made again when it is lost. */
 export class Link {
   readonly #options: LinkOptions;
   #connection: Connection;
-  #lost: Promise<unknown>;
 
   constructor(connection: Connection, options: LinkOptions) {
     this.#options = options;
     this.#connection = connection;
-    this.#lost = lostReason(connection);
-  }
-
-  get device(): string {
-    return this.#connection.device.id;
   }
 
   /** Does the work, and again from its beginning on a new connection whenever the link was lost under it. Other failures are thrown. */
@@ -33,38 +31,35 @@ export class Link {
       try {
         return await work(this.#connection);
       } catch (error) {
-        // A call on a dying link may reject a moment before the link itself is declared lost.
-        const lost = await Promise.race([this.#lost, sleep(500, null)]);
+        const lost = await lossOf(this.#connection);
         if (lost === null) throw error;
         await this.#again(lost);
       }
     }
   }
 
-  async #again(lost: unknown): Promise<void> {
-    const { reconnect, patience = 600, onStatus, signal } = this.#options;
-    const left = `device ${this.device}: ${reason(lost)}`;
-    const goesOn = 'a run begun there goes on by itself; the next fleet command fetches it';
-    if (!reconnect) throw new FleetError(`${left}; ${goesOn}`);
-    onStatus(`${left}; connecting again`);
+  async #again(lost: string): Promise<void> {
+    const { reconnect, patience = 600, otherwise = GOES_ON, onStatus, signal } = this.#options;
+    if (!reconnect) throw new FleetError(`${lost}; ${otherwise}`);
+    onStatus(`${lost}; connecting again`);
     const deadline = performance.now() + patience * 1000;
     for (let wait = 250; ; wait = Math.min(wait * 2, 30_000)) {
       try {
         this.#connection = await reconnect();
-        this.#lost = lostReason(this.#connection);
-        onStatus(`device ${this.device}: connected again`);
+        onStatus(`device ${this.#connection.device.id}: connected again`);
         return;
       } catch (error) {
-        if (performance.now() + wait > deadline) throw new FleetError(`${left}, and it could not be reached again (${reason(error)}); ${goesOn}`);
+        if (performance.now() + wait > deadline) throw new FleetError(`${lost}, and it could not be reached again (${reason(error)}); ${otherwise}`);
       }
       await sleep(wait, undefined, { signal }).catch(() => {
-        throw new FleetError(`${left}; stopped before it could be reached again; ${goesOn}`);
+        throw new FleetError(`${lost}; stopped before it could be reached again; ${otherwise}`);
       });
     }
   }
 }
 
-/** Resolves with the sentence of the loss; the promise never rejects, so that nobody has to watch it. */
-function lostReason(connection: Connection): Promise<unknown> {
-  return connection.lost.catch((error: unknown) => error ?? 'the link was lost');
+/** Why the link is lost, or null where it is not. A call on a dying link may reject a moment before the link itself is declared lost. */
+export function lossOf(connection: Connection): Promise<string | null> {
+  const lost = connection.lost.catch((error: unknown) => reason(error) || 'the link was lost');
+  return Promise.race([lost, sleep(500, null)]);
 }

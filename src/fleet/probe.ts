@@ -11,6 +11,7 @@ import {
   cpuOf,
   diskFreeOf,
   distributionOf,
+  emulatorOf,
   featuresOf,
   libcOf,
   memoryOf,
@@ -75,6 +76,7 @@ export function factsOf(id: string, sections: ReadonlyMap<string, string[]>, clo
     compilers: [...new Set(get('compilers').flatMap((line) => clean(line) ?? []))],
     sensors: [...new Set(get('sensors').flatMap((line) => clean(line) ?? []))].slice(0, 200),
     board: boardOf(get('board')) ?? mac.board,
+    emulator: emulatorOf(get('emulator')),
     clock_offset: clockOffset,
     workdir,
   });

@@ -36,6 +36,8 @@ probe() {
   done
   say supply
   for d in /sys/class/power_supply/*; do [ -r "$d/uevent" ] && { echo "$(basename "$d"):"; cat "$d/uevent"; }; done
+  # What emulates the processor shows itself to other processes only.
+  say emulator; cat "/proc/$$/cmdline" | tr '\000' '\n' | head -n 1
   say load; cat /proc/loadavg || sysctl -n vm.loadavg
   say governor; cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor
   say board

@@ -188,3 +188,9 @@ export function boardOf(lines: readonly string[]): string | null {
   const name = clean(lines[0]);
   return name && !/to be filled|default string|system product|not specified|^unknown|^none$/i.test(name) ? name : null;
 }
+
+/** Name of the program that runs the shell's machine code, where that is not the processor. */
+export function emulatorOf(lines: readonly string[]): string | null {
+  const name = /^(?:.*\/)?(qemu-\w+|box64|box86|FEXInterpreter)(?:-static)?$/.exec(lines[0] ?? '')?.[1];
+  return name ?? null;
+}

@@ -6,6 +6,7 @@ import { FleetError } from '../core/errors.ts';
 import type { ExecResult } from '../core/host.ts';
 import type { RunStatus } from '../core/run.ts';
 import type { Connection } from './connection.ts';
+import { freeBytes } from './disk.ts';
 import { BadJournal, JournalReader, type ReaderOptions } from './journal-reader.ts';
 import { Link, type LinkOptions } from './link.ts';
 
@@ -22,6 +23,9 @@ export interface RunOutcome {
   status: Exclude<RunStatus, 'queued' | 'running'>;
   message: string | null;
 }
+
+/** Bytes free on a disk, below which an agent that is gone could not write its journal. */
+const FULL = 256 * 1024;
 
 /** Marks a journal that lies beside the controller, because its device has no Node. */
 export const BESIDE = 'beside:';
@@ -72,7 +76,9 @@ export async function followRun(link: Link, run: string, journal: string, option
 
 async function followOnce(connection: Connection, folder: string, reader: JournalReader, options: FollowOptions): Promise<RunOutcome> {
   const state = async (): Promise<string> => (await shell(connection, LOOK, folder)).stdout.trim();
-  if ((await state()) === 'gone') return interrupted(connection, folder, 'nothing of it is left on the device');
+  const found = await state();
+  if (found === 'gone') return interrupted(connection, folder, 'nothing of it is left on the device');
+  if (found === 'dead') return endOfDead(connection, folder, reader);
   const tail = await connection.spawn(['sh', '-c', FOLLOW, 'sh', folder, String(reader.offset)]);
   tail.exited.catch(() => {});
   const over = new AbortController();
@@ -113,7 +119,7 @@ async function followOnce(connection: Connection, folder: string, reader: Journa
       await sleep(1000);
       return await followOnce(connection, folder, reader, options);
     }
-    if (!reader.end) await readRest(connection, folder, reader);
+    if (!reader.end) return await endOfDead(connection, folder, reader);
   } catch (error) {
     reader.cut();
     throw error;
@@ -122,22 +128,28 @@ async function followOnce(connection: Connection, folder: string, reader: Journa
     tail.end();
     reading.catch(() => {});
   }
-  return reader.end ? { status: reader.end.status, message: reader.end.message } : interrupted(connection, folder, 'its agent is gone');
+  return { status: reader.end.status, message: reader.end.message };
 }
 
-/** What a dead agent left. */
-async function readRest(connection: Connection, folder: string, reader: JournalReader): Promise<void> {
+/** What a dead agent left: the end of its run, or no more than a part of it. */
+async function endOfDead(connection: Connection, folder: string, reader: JournalReader): Promise<RunOutcome> {
   const rest = await connection.spawn(['sh', '-c', REST, 'sh', folder, String(reader.offset)]);
   rest.end();
   rest.exited.catch(() => {});
-  for await (const line of rest.lines) reader.take(line);
-  reader.cut(); // its last line may be torn
+  try {
+    for await (const line of rest.lines) reader.take(line);
+  } finally {
+    reader.cut(); // its last line may be torn
+  }
+  return reader.end ? { status: reader.end.status, message: reader.end.message } : interrupted(connection, folder, 'its agent is gone');
 }
 
 async function interrupted(connection: Connection, folder: string, why: string): Promise<RunOutcome> {
   const log = await connection.exec(['tail', '-n', '1', `${folder}/agent.log`]).catch(() => null);
   const last = log?.code === 0 ? log.stdout.trim() : '';
-  return { status: 'interrupted', message: `the run did not come to its end: ${why}${last ? ` (its log ends: ${last.slice(0, 200)})` : ''}` };
+  const free = await freeBytes(connection, folder).catch(() => null);
+  const full = free !== null && free < FULL ? `; the disk that holds ${folder} is full: make room there` : '';
+  return { status: 'interrupted', message: `the run did not come to its end: ${why}${last ? ` (its log ends: ${last.slice(0, 200)})` : ''}${full}` };
 }
 
 /** The journal of a run whose controller was its agent: all of it is here. */

@@ -4,10 +4,11 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Host } from '../core/host.ts';
 import type { Job } from '../core/job.ts';
+import type { JournalRecord } from '../core/journal.ts';
 import { sha256Of, sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { JournalReader } from './journal-reader.ts';
-import { Link } from './link.ts';
+import { Link, lossOf } from './link.ts';
 import { BESIDE, type FollowOptions, followRun, type RunOutcome } from './resume.ts';
 
 /** The agent for devices without Node: it runs in this process and reaches the device through the connection. */
@@ -71,7 +72,14 @@ async function runBeside(connection: Connection, job: Job, options: RunOptions):
   if (!options.beside)
     throw new FleetError(`device ${connection.device.id} has no Node >= 18; install it there, or run the agent beside the controller`);
   const folder = resolve(options.home ?? '.fleet/jobs', job.id);
-  const reader = new JournalReader(job.id, options.afterSeq ?? 0, options);
+  let failed: JournalRecord | null = null; // where the link was lost, the run did not fail: it was cut off
+  const reader = new JournalReader(job.id, options.afterSeq ?? 0, {
+    ...options,
+    onRecord(record) {
+      if (record.kind === 'end' && record.status === 'failed') failed = record;
+      else options.onRecord(record);
+    },
+  });
   const stop = new AbortController();
   const forward = () => stop.abort();
   options.signal?.addEventListener('abort', forward, { once: true });
@@ -92,6 +100,9 @@ async function runBeside(connection: Connection, job: Job, options: RunOptions):
   }
   if (failure !== null) throw failure;
   if (!reader.end) return { status: 'interrupted', message: `the run did not come to its end; what it left is in ${join(folder, 'journal.ndjson')}` };
+  const lost = failed && (await lossOf(connection));
+  if (failed && lost === null) options.onRecord(failed);
   await rm(folder, { recursive: true, force: true });
-  return { status: reader.end.status, message: reader.end.message };
+  if (lost === null) return { status: reader.end.status, message: reader.end.message };
+  return { status: 'interrupted', message: `${lost}; the device has no Node, so nothing there could go on with the run` };
 }

@@ -31,10 +31,12 @@ function runTable(runs: readonly RunSummary[]): string {
 
 function buildTable(runs: readonly RunSummary[]): string {
   const rows = new Map(
-    runs.map(({ toolchain, build }) => [
-      JSON.stringify([toolchain, build]),
-      [toolchain, build.compiler, build.target, build.flags, build.sha256.slice(0, 12)],
-    ]),
+    runs
+      .filter(({ build }) => build.sha256 !== '')
+      .map(({ toolchain, build }) => [
+        JSON.stringify([toolchain, build]),
+        [toolchain, build.compiler, build.target, build.flags, build.sha256.slice(0, 12)],
+      ]),
   );
   const titles = ['toolchain', 'compiler', 'target', 'flags', 'sha256'];
   return markdownTable(

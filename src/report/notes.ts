@@ -21,6 +21,6 @@ export function failures(runs: readonly RunSummary[]): { run: RunSummary; senten
 }
 
 export function threads(run: RunSummary): string {
-  if (run.threads === 0) return 'threads not told'; // another program's run
+  if (run.threads === 0) return 'threads unknown'; // another program's run, or a device that was never reached
   return run.threads === 1 ? '1 thread' : `${run.threads} threads`;
 }

@@ -1,6 +1,6 @@
 import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
-import { isValid } from '../core/validity.ts';
+import { isReal, isValid } from '../core/validity.ts';
 import { card } from './card.ts';
 import { type Colours, colours as coloursOf, resultColour } from './colour.ts';
 import { type Column, filledColumns, groups, ID } from './columns.ts';
@@ -60,7 +60,7 @@ const BAR = 12;
 
 /** Decode rates side by side from zero, where there are at least two to compare: eighths of a character. */
 function bars(runs: readonly RunSummary[], colours: Colours): GridColumn[] {
-  const rates = runs.map((run) => run.metrics.decode_rate?.median ?? 0);
+  const rates = runs.map((run) => (isReal(run) ? (run.metrics.decode_rate?.median ?? 0) : 0));
   const most = Math.max(...rates);
   if (rates.filter((rate) => rate > 0).length < 2 || !Number.isFinite(most)) return [];
   const cells = rates.map((rate) => {

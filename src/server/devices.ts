@@ -1,4 +1,4 @@
-import type { Device, Profile } from '../core/device.ts';
+import { type Device, isEmulated, type Profile } from '../core/device.ts';
 import { reason } from '../core/errors.ts';
 import type { ShownDevice } from '../core/shown_device.ts';
 import type { StoredDevice, StoreReader } from '../core/store.ts';
@@ -38,7 +38,7 @@ function shown(stored: StoredDevice, device?: Device, profile?: Profile): ShownD
     tags: device?.tags ?? [],
     cooling: device?.cooling ?? null,
     power_meter: device?.power_meter ?? null,
-    emulated: device?.emulated ?? false,
+    emulated: isEmulated(device ?? { emulated: false }, facts),
     bandwidth: profile?.bandwidth ?? null,
   };
 }

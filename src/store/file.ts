@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
-import { FleetError, reason } from '../core/errors.ts';
+import { FleetError, reason, StoreError } from '../core/errors.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 
 /** Longest wait for another process's transaction, in ms. Ours last milliseconds. */
@@ -98,10 +98,11 @@ const SENTENCES: readonly (readonly [code: RegExp, what: string, next: string])[
   [/^SQLITE_CONSTRAINT/, 'refused a row', 'this is a defect of what sent it, nothing was stored of it'],
 ];
 
-/** A FleetError with a sentence for an error of SQLite; any other error as it is. `doing` names the run or device concerned. */
+/** A StoreError (for a refused row: a FleetError) with a sentence for an error of SQLite; any other error as it is. `doing` names the run or device concerned. */
 export function explain(error: unknown, file: string, doing = ''): unknown {
   const found = code(error);
   if (error instanceof FleetError || !found.startsWith('SQLITE')) return error;
   const [, what, next] = SENTENCES.find(([pattern]) => pattern.test(found)) ?? [null, 'could not be used', 'see the reason given'];
-  return new FleetError(`${file} ${what}${doing && ` (${doing})`}: ${next}. [${found}: ${reason(error)}]`, { cause: error });
+  const Kind = found.startsWith('SQLITE_CONSTRAINT') ? FleetError : StoreError;
+  return new Kind(`${file} ${what}${doing && ` (${doing})`}: ${next}. [${found}: ${reason(error)}]`, { cause: error });
 }

@@ -4,7 +4,7 @@ import type { MetricSummary, RunStatus, RunSummary } from '../core/run.ts';
 import { oneScope, type Scope } from '../core/scope.ts';
 import type { SettingFilter, Standing, StoredSetting } from '../core/setting.ts';
 import { headline, median } from '../core/stats.ts';
-import { isValid } from '../core/validity.ts';
+import { isReal, isValid } from '../core/validity.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 
@@ -56,8 +56,12 @@ function rollRun(sql: Sql, run: string): Set<number> {
   return moved;
 }
 
+/** What all runs of a setting are; where nothing real was timed no chart shows them. */
+const [UNREAL, INVALID, VALID] = [-1, 0, 1];
+
 function place(sql: Sql, run: string, row: Row): number {
-  const setting = settingOf(sql, row, isValid({ status: row.status, flags: flagsOf(sql, run) }));
+  const flags = flagsOf(sql, run);
+  const setting = settingOf(sql, row, !isReal({ flags }) ? UNREAL : isValid({ status: row.status, flags }) ? VALID : INVALID);
   for (const [name, found] of Object.entries(summariseRun(sql, run).metrics) as [MetricName, MetricSummary][]) {
     const { median: middle, p95, min, max, n, source = null, scope = null } = found;
     sql.run('INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', setting, run, name, middle, p95, min, max, n, source, scope);
@@ -66,8 +70,8 @@ function place(sql: Sql, run: string, row: Row): number {
   return setting;
 }
 
-function settingOf(sql: Sql, { device, build, model, suite, threads }: Row, valid: boolean): number {
-  const key = [device, build, model, suite, threads, valid ? 1 : 0];
+function settingOf(sql: Sql, { device, build, model, suite, threads }: Row, valid: number): number {
+  const key = [device, build, model, suite, threads, valid];
   sql.run('INSERT INTO settings (device, build, model, suite, threads, valid) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', ...key);
   return sql.get<{ id: number }>(
     'SELECT id FROM settings WHERE device = ? AND build = ? AND model = ? AND suite = ? AND threads = ? AND valid = ?',
@@ -143,7 +147,7 @@ export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
     `WITH chosen AS MATERIALIZED (
        SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, newest
        FROM settings JOIN builds ON builds.id = settings.build
-       WHERE newest > 0 AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
+       WHERE newest > 0 AND valid <> ${UNREAL} AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
        ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
        ORDER BY newest DESC, settings.id DESC LIMIT ?)
      SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen CROSS JOIN standings ON standings.setting = chosen.id
@@ -154,7 +158,7 @@ export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
   );
   const settings = new Map<number, StoredSetting>();
   for (const { metric: name, value, low, high, runs, n, scope, run, valid, newest: _newest, ...of } of rows) {
-    const setting = settings.get(of.id) ?? { ...of, valid: valid === 1, metrics: {} };
+    const setting = settings.get(of.id) ?? { ...of, valid: valid === VALID, metrics: {} };
     settings.set(of.id, setting);
     setting.metrics[name] = { value, low, high, runs, n, scope, run };
   }

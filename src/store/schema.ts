@@ -222,7 +222,7 @@ export const MIGRATIONS: readonly string[] = [
     model   TEXT NOT NULL,
     suite   TEXT NOT NULL,
     threads INTEGER NOT NULL,
-    valid   INTEGER NOT NULL,        -- its runs are all valid, or all not
+    valid   INTEGER NOT NULL,        -- 1: its runs are all valid, 0: all not, -1: nothing real was timed
     newest  REAL NOT NULL DEFAULT 0, -- when its last run began
     UNIQUE (device, build, model, suite, threads, valid)
   ) STRICT;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Build } from '../core/build.ts';
+import type { Build, Target } from '../core/build.ts';
 import type { BundleLine } from '../core/bundle.ts';
 import type { NewComparison, Side, StoredComparison } from '../core/comparison.ts';
 import type { Device } from '../core/device.ts';
@@ -41,7 +41,9 @@ class FileStore extends Query implements Store {
         ...[run.id, run.device, build, facts, run.model, run.suite, run.suiteVersion, run.threads],
         ...[run.cpus, run.emulated ? 1 : 0, run.journal, run.started],
       );
-      if (run.emulated) raiseFlag(this.sql, run.id, 'emulated', 'the device is declared emulated');
+      const emulator = run.facts?.emulator;
+      if (run.emulated)
+        raiseFlag(this.sql, run.id, 'emulated', emulator ? `its processor is played by ${emulator}` : 'the device is declared emulated');
       this.#touch(run.id);
     });
   }
@@ -110,7 +112,7 @@ class FileStore extends Query implements Store {
     this.sql.write(`comparison ${comparison.id}`, () => {
       this.#device(comparison.device, undefined);
       const [baseline, candidate] = [comparison.baseline, comparison.candidate].map((build) =>
-        this.#build({ ...build, target: build.target as Build['target'], bytes: null }),
+        this.#build({ ...build, target: build.target as Target, bytes: null }),
       ) as [number, number];
       insertComparison(this.sql, comparison, baseline, candidate);
     });
@@ -158,7 +160,7 @@ class FileStore extends Query implements Store {
     );
     return rows.map((row) => ({
       ...{ id: row.id, device: row.device, toolchain: row.toolchain, model: row.model, suite: row.suite, suiteVersion: row.suite_version },
-      build: { sha256: row.sha256, compiler: row.compiler, flags: row.flags, target: row.target as Build['target'] },
+      build: { sha256: row.sha256, compiler: row.compiler, flags: row.flags, target: row.target as Target },
       ...{ threads: row.threads, cpus: row.cpus, emulated: row.emulated === 1, journal: row.journal, started: row.started },
       facts: row.facts_json === null ? null : (JSON.parse(row.facts_json) as Facts),
       ...{ status: row.status, lastSeq: row.last_seq },
@@ -223,7 +225,7 @@ class FileStore extends Query implements Store {
     return { id: made?.id as number, epoch };
   }
 
-  #build(build: Omit<Build, 'id' | 'path' | 'bytes'> & { bytes: number | null }): number {
+  #build(build: Omit<Build, 'id' | 'path' | 'bytes' | 'target'> & { target: string; bytes: number | null }): number {
     const { sha256, toolchain, compiler, target, flags, bytes, code } = build;
     const row = this.sql.get<{ id: number }>(
       `INSERT INTO builds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)

@@ -92,14 +92,15 @@ test('two devices, two thread counts: every combination, side by side; same toke
   for (const other of hashes) assert.deepEqual(new Set(other), new Set(hashes[0]));
 });
 
-test('a device that cannot be reached stays its own failure', async () => {
+test('a device that cannot be reached stays its own failure, and has its row', async () => {
   const { code, stdout } = await cli(['bench', '-d', 'gone,local', '-s', 'smoke', '--json'], options());
   assert.equal(code, 1);
   const { runs, errors } = JSON.parse(stdout) as Result;
-  assert.deepEqual(
-    runs.map(({ device, status }) => [device, status]),
-    [['local', 'ok']],
-  );
+  assert.deepEqual(runs.map(({ device, toolchain, status }) => [device, toolchain, status]).sort(), [
+    ['gone', 'cc', 'failed'],
+    ['local', 'cc', 'ok'],
+  ]);
+  assert.match(runs.find(({ device }) => device === 'gone')?.message ?? '', /cannot be reached: nothing listens on that port/);
   assert.deepEqual(
     errors.map(({ device }) => device),
     ['gone'],

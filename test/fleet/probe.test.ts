@@ -17,6 +17,7 @@ import {
   cpuOf,
   diskFreeOf,
   distributionOf,
+  emulatorOf,
   featuresOf,
   libcOf,
   memoryOf,
@@ -28,6 +29,12 @@ import { targetOf } from '../../src/fleet/target.ts';
 
 const recording = fileURLToPath(new URL('../../devices/recordings/debian-x86_64-vm.json', import.meta.url));
 const linux = platform() === 'linux' ? false : 'the probe is checked against /proc, which only Linux has';
+
+it('an emulator shows itself in the command line of the shell', () => {
+  assert.equal(emulatorOf(['/usr/bin/qemu-aarch64-static']), 'qemu-aarch64');
+  assert.equal(emulatorOf(['box64']), 'box64');
+  for (const lines of [['sh'], ['/bin/dash'], ['/home/qemu-fan/bin/sh'], ['']]) assert.equal(emulatorOf(lines), null);
+});
 
 describe('probe of this machine', { skip: linux }, () => {
   let folder: string;
@@ -50,6 +57,7 @@ describe('probe of this machine', { skip: linux }, () => {
     assert.equal(facts.workdir, workdir);
     assert.ok((await stat(workdir)).isDirectory());
     assert.ok(Math.abs(facts.clock_offset ?? 9) < 1);
+    assert.equal(facts.emulator, null);
     const flags =
       /^(?:flags|Features)\s*:(.*)$/m
         .exec(await readFile('/proc/cpuinfo', 'utf8'))?.[1]

@@ -165,7 +165,7 @@ test('devices, facts and builds: the epoch changes with what changes speed and w
   const [pi] = store.devices();
   assert.deepEqual([pi?.id, pi?.title, pi?.runs, pi?.lastRun], ['pi', 'Pi on the shelf', 1, 1_700_000_000_000]);
   const { build, toolchain } = newRun();
-  store.saveBuild({ ...build, toolchain, id: 'key', path: 'trit', bytes: 4096, code: null });
+  store.saveBuild({ ...build, target: 'x86_64-linux', toolchain, id: 'key', path: 'trit', bytes: 4096, code: null });
   store.createRun(newRun({ id: 'run-2', device: 'pi' }));
   assert.deepEqual(store.run('run-2')?.build, build);
   store.close();

@@ -22,6 +22,8 @@ export interface Started {
 export interface CliOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** A command that becomes the program it is given, such as nsenter: where the command line runs. */
+  within?: readonly string[];
 }
 
 /** A new folder that is removed when this process ends. */
@@ -30,9 +32,10 @@ export function scratch(): string {
 }
 
 /** Starts the command line from its sources. */
-export function start(args: readonly string[], { cwd = ROOT, env = {} }: CliOptions = {}): Started {
+export function start(args: readonly string[], { cwd = ROOT, env = {}, within = [] }: CliOptions = {}): Started {
   const loader = import.meta.resolve('tsx');
-  const child = spawn(process.execPath, ['--import', loader, MAIN, ...args], {
+  const [program = '', ...rest] = [...within, process.execPath, '--import', loader, MAIN, ...args];
+  const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, NO_COLOR: '1', FLEET_DB: '', FLEET_DEVICES: '', NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

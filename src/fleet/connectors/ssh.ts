@@ -103,6 +103,9 @@ export class SshConnection implements Connection {
         const { timeoutMs } = options;
         if (timeoutMs) timer = setTimeout(() => giveUp(`did not end within ${timeoutMs / 1000} s and was stopped`), timeoutMs);
         const flood = () => giveUp(`wrote more than ${OUTPUT_LIMIT / 2 ** 20} MiB and was stopped`);
+        const flooded = () => giveUp('was not started: the login shell floods; look what it runs for commands over SSH');
+        if (started.flooded) flooded();
+        started.once('flood', flooded);
         const stdout = collect(started, flood);
         const stderr = collect(channel.stderr, flood);
         ended.then(({ code, signal }) => {
@@ -172,15 +175,7 @@ export class SshConnection implements Connection {
       await this.#unlessLost<void>((resolve) => void this.#channels.enter().then(resolve));
       try {
         return await this.#unlessLost<Running>((resolve, reject) => {
-          this.#link.client.exec(line, (error, channel) => {
-            if (error) return reject(error);
-            // Here and now: the end of a quick program may have come in the same packet, and is told before a promise resolves.
-            this.#channels.opened(lasting);
-            channel.once('close', () => this.#channels.closed(lasting));
-            channel.on('error', () => {});
-            const started = channel.pipe(new Started());
-            resolve({ channel, started, ended: this.#ended(channel, started) });
-          });
+          this.#link.client.exec(line, (error, channel) => (error ? reject(error) : resolve(this.#watch(channel, lasting))));
         });
       } catch (error) {
         if (this.#gone) throw this.#gone;
@@ -195,6 +190,15 @@ export class SshConnection implements Connection {
         throw this.#error(`${argv[0]} could not be started: ${reason(error)}; does its sshd allow more sessions (MaxSessions)?`);
       }
     }
+  }
+
+  /** To be called as soon as the channel is there: a quick program's whole life may have come in the same packet, and nothing is said twice. */
+  #watch(channel: ClientChannel, lasting: boolean): Running {
+    this.#channels.opened(lasting);
+    channel.once('close', () => this.#channels.closed(lasting));
+    channel.on('error', () => {});
+    const started = channel.pipe(new Started());
+    return { channel, started, ended: this.#ended(channel, started) };
   }
 
   #ended(channel: ClientChannel, started: Started): Running['ended'] {
@@ -243,7 +247,8 @@ export class SshConnection implements Connection {
 
   /** Ends a program and the children in its process group, and lets go of its channel. */
   async #kill({ channel, started, ended }: Running): Promise<void> {
-    if (started.pid === null) await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
+    if (started.pid === null && !started.flooded)
+      await Promise.race([once(started, 'started'), ended, sleep(5000, null, { ref: false })]).catch(() => {}); // a slow login shell
     if (started.pid !== null) await this.#signal(channel, -started.pid, 'KILL');
     channel.close();
   }

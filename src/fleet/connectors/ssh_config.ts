@@ -15,6 +15,8 @@ export interface Endpoint extends Required<Address> {
   identitiesOnly: boolean;
   /** known_hosts files; new keys go to the first. */
   knownHosts: string[];
+  /** Seconds between two looks whether the server still answers, and looks in vain after which the link counts as lost. */
+  beat: { seconds: number; count: number };
   /** Servers to pass through, nearest first. */
   jumps: Endpoint[];
 }
@@ -26,10 +28,11 @@ export interface Wish extends Address {
 }
 
 const DEEPEST = 8;
+const BEAT = { seconds: 5, count: 3 };
 
 /**
  * Resolves a host or an alias of ~/.ssh/config. HostName, Port, User, IdentityFile, IdentitiesOnly, HostKeyAlias, UserKnownHostsFile,
- * ProxyJump and Include are honoured; StrictHostKeyChecking is not, since checking is always strict; `Match exec` never matches, since
+ * ServerAliveInterval, ServerAliveCountMax, ProxyJump and Include are honoured; StrictHostKeyChecking is not, since checking is always strict; `Match exec` never matches, since
  * looking up a host must not run programs.
  */
 export async function resolveEndpoint(wish: Wish, depth = 0): Promise<Endpoint> {
@@ -57,8 +60,15 @@ export async function resolveEndpoint(wish: Wish, depth = 0): Promise<Endpoint> 
     identities: wish.identity === undefined ? options.all('identityfile').map(expand) : [expand(wish.identity)],
     identitiesOnly: options.one('identitiesonly')?.toLowerCase() === 'yes',
     knownHosts: knownHosts.length ? knownHosts : [join(homedir(), '.ssh/known_hosts'), join(homedir(), '.ssh/known_hosts2')],
+    beat: { seconds: wholeOr(options.one('serveraliveinterval'), BEAT.seconds), count: wholeOr(options.one('serveralivecountmax'), BEAT.count) },
     jumps: jump === undefined || jump.toLowerCase() === 'none' ? [] : await resolveJumps(jump, depth),
   };
+}
+
+/** A whole number from 1 on; anything else, also the 0 that turns ssh's own looking off, is the default. */
+function wholeOr(text: string | undefined, otherwise: number): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : otherwise;
 }
 
 /** Only the first step of a list may have jumps of its own: the others are reached through it. */

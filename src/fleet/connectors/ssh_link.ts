@@ -16,8 +16,6 @@ export interface LinkOptions {
 }
 
 const HANDSHAKE_MS = 15_000; // for TCP, then for the key exchange, then for each way in
-const BEAT_MS = 5_000;
-const SILENT_BEATS = 3; // beats without a byte until the link counts as lost
 
 /** An SSH client that is let in, and through which servers. */
 export interface OpenLink {
@@ -159,7 +157,7 @@ async function enter(endpoint: Endpoint, socket: Duplex, options: LinkOptions): 
       clearTimeout(timer);
       client.off('error', onError);
       client.off('close', onClose);
-      resolve(watch(client, socket, name));
+      resolve(watch(client, socket, name, endpoint.beat));
     });
     client.connect({
       sock: socket as Socket,
@@ -168,7 +166,7 @@ async function enter(endpoint: Endpoint, socket: Duplex, options: LinkOptions): 
       hostVerifier,
       algorithms: { serverHostKey: hostKeyAlgorithms(known, endpoint.keyName) as never },
       readyTimeout: 0,
-      keepaliveInterval: BEAT_MS,
+      keepaliveInterval: endpoint.beat.seconds * 1000,
       keepaliveCountMax: Number.POSITIVE_INFINITY, // silence is judged by bytes, see watch()
     });
   });
@@ -188,10 +186,10 @@ async function store(endpoint: Endpoint, key: Buffer, name: string, options: Lin
 }
 
 /**
- * A link is lost when its socket closes, or stays silent for three beats although a keepalive was sent at each. Any byte counts, not
+ * A link is lost when its socket closes, or stays silent for some beats although a keepalive was sent at each. Any byte counts, not
  * only the answer to the keepalive: behind a long upload over a slow line that answer comes late.
  */
-function watch(client: Client, socket: Duplex, name: string): OpenLink {
+function watch(client: Client, socket: Duplex, name: string, { seconds, count }: Endpoint['beat']): OpenLink {
   let silent = 0;
   let ended = false;
   socket.on('data', () => {
@@ -205,8 +203,8 @@ function watch(client: Client, socket: Duplex, name: string): OpenLink {
       socket.destroy();
     };
     const beat = setInterval(() => {
-      if (++silent > SILENT_BEATS) lose(`no byte from it for ${(SILENT_BEATS * BEAT_MS) / 1000} s`);
-    }, BEAT_MS);
+      if (++silent > count) lose(`no byte from it for ${count * seconds} s`);
+    }, seconds * 1000);
     client.on('error', (error) => lose(reason(error)));
     client.once('close', () => lose('the connection was closed'));
   });

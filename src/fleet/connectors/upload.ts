@@ -4,6 +4,7 @@ import { type Readable, Transform } from 'node:stream';
 import { FleetError, reason } from '../../core/errors.ts';
 import type { ExecResult, Host } from '../../core/host.ts';
 import { sha256Of, sha256On } from '../checksum.ts';
+import { freeBytes } from '../disk.ts';
 import { lastWords } from './output.ts';
 
 /** What a program is given to read: text, or a stream that may fail. */
@@ -78,12 +79,6 @@ async function send(link: Carrier, local: string, part: string, offset: number, 
     part,
     `the disk is full: ${mib(total)} are to be sent${free === null ? '' : `, ${mib(free)} are free`}; make room there, or set \`workdir:\` to another disk`,
   );
-}
-
-async function freeBytes(link: Carrier, path: string): Promise<number | null> {
-  const { stdout } = await link.exec(['df', '-Pk', '--', path]);
-  const blocks = Number(stdout.trim().split('\n').at(-1)?.split(/\s+/)[3]);
-  return Number.isFinite(blocks) ? blocks * 1024 : null;
 }
 
 function failed(link: Carrier, path: string, why: string): FleetError {

@@ -65,7 +65,7 @@ test('where no copy can be written, a sentence and no file', (t) => {
   const store = openStore(path);
   afterwards(t, () => store.close());
   const folder = join(dirname(path), 'none');
-  assert.throws(() => store.copyTo(join(folder, 'x.db')), { name: 'FleetError', message: /x\.db/ });
+  assert.throws(() => store.copyTo(join(folder, 'x.db')), { name: 'StoreError', message: /x\.db/ });
   writeFileSync(join(dirname(path), 'there.db'), 'mine');
   assert.throws(() => store.copyTo(join(dirname(path), 'there.db')), { name: 'FleetError', message: /exists already/ });
   assert.ok(!existsSync(folder));

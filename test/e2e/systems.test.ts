@@ -121,7 +121,7 @@ describe('a recorded probe', () => {
 
   it('what does not fit or would spoil the figures is said before anything is sent', async () => {
     writeFileSync(join(devices, 'pi3.yaml'), stringify({ connector: 'replay', recording: fixture('debian9-pi3') }));
-    const big = await cli(['bench', '-d', 'pi3', '-m', 'bitnet-2b-4t', '--json'], options());
+    const big = await cli(['bench', '-d', 'pi3', '-m', 'falcon3-7b', '--json'], options());
     assert.equal(big.code, 1);
     assert.match(JSON.parse(big.stdout).errors[0].message, /the device has 970 MB in all: it does not fit, or take a smaller model: --model tiny/);
     assert.doesNotMatch(big.stderr, /building|sending/);

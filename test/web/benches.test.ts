@@ -39,8 +39,8 @@ test('a bench that is started on the page appears, moves and ends; a second one 
   await page.waitForSelector('.job-waiting');
   await page.click('.job:has(.job-waiting) button');
   await page.waitForSelector('.job-stopped');
-  await page.waitForSelector('.live-card', { timeout: 300_000 });
-  await page.waitForSelector('.job-done', { timeout: 300_000 });
+  await page.waitForSelector('.live-card, .job-failed', { timeout: 300_000 });
+  await page.waitForSelector('.job-done, .job-failed', { timeout: 300_000 });
   const [run] = store.runs();
   assert.deepEqual([run?.status, run?.suite, run?.threads], ['ok', 'smoke', 1]);
 });

@@ -59,7 +59,7 @@ function prompt({ id, text, messages, random_tokens, max_tokens }: Prompt): Chil
       `${id}: ${random_tokens === undefined ? 'text' : plural(random_tokens, 'random token')}, up to ${plural(max_tokens, 'token')} generated`,
     ),
     text !== undefined && block(text, `Prompt ${id}`),
-    messages?.map(({ role, content }) => [h('p', { class: 'note' }, role), block(content, `${role} of ${id}`)]),
+    messages?.map(({ role, content }, i) => [h('p', { class: 'note' }, role), block(content, `message ${i + 1} of ${id}, ${role}`)]),
     random_tokens !== undefined &&
       h('p', { class: 'note' }, `${plural(random_tokens, 'token')} drawn from the seed, as llama-bench's pp${random_tokens}.`),
   );

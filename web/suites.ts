@@ -28,7 +28,7 @@ export function drawSuites(place: HTMLElement, suites: readonly Suite[], setting
         ),
         h('p', {}, suite.title),
         h('p', { class: 'note' }, facts(suite)),
-        suite.prompts.map(prompt),
+        suite.prompts.map((one) => prompt(suite.name, one)),
       );
     }),
   );
@@ -49,7 +49,7 @@ function facts({ model, warmup, repetitions, launches, cooldown, seed, duration:
     .join(' · ');
 }
 
-function prompt({ id, text, messages, random_tokens, max_tokens }: Prompt): Child {
+function prompt(suite: string, { id, text, messages, random_tokens, max_tokens }: Prompt): Child {
   return h(
     'details',
     {},
@@ -58,8 +58,8 @@ function prompt({ id, text, messages, random_tokens, max_tokens }: Prompt): Chil
       {},
       `${id}: ${random_tokens === undefined ? 'text' : plural(random_tokens, 'random token')}, up to ${plural(max_tokens, 'token')} generated`,
     ),
-    text !== undefined && block(text, `Prompt ${id}`),
-    messages?.map(({ role, content }, i) => [h('p', { class: 'note' }, role), block(content, `message ${i + 1} of ${id}, ${role}`)]),
+    text !== undefined && block(text, `Prompt ${id} of ${suite}`),
+    messages?.map(({ role, content }, i) => [h('p', { class: 'note' }, role), block(content, `Message ${i + 1} of ${id} of ${suite}, ${role}`)]),
     random_tokens !== undefined &&
       h('p', { class: 'note' }, `${plural(random_tokens, 'token')} drawn from the seed, as llama-bench's pp${random_tokens}.`),
   );

@@ -101,7 +101,12 @@ test('both ends are built and proved before anything is measured: equal code, a 
     assert.match(stdout, sentence);
   }
   const store = openStore(join(folder, 'fleet.db'), { readonly: true });
-  assert.deepEqual(store.runs(), []);
+  const runs = store.runs();
+  assert.deepEqual(
+    runs.map(({ status, build, message }) => [status, build.sha256, /did not build the engine/.test(message ?? '')]),
+    [['failed', '', true]],
+    'nothing was measured; the side that could not be built has its row',
+  );
   store.close();
 });
 

@@ -9,6 +9,7 @@ import type { CheckRow } from '../../src/core/check.ts';
 import type { Facts } from '../../src/core/facts.ts';
 import type { HistorySeries } from '../../src/core/history.ts';
 import type { RunSummary } from '../../src/core/run.ts';
+import { loadSuite } from '../../src/fleet/suite.ts';
 import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { around, storeRuns } from '../support/history.ts';
@@ -37,7 +38,15 @@ test('history --confirm runs the same binary once more, and the change is confir
   const [made] = builds;
   const random = seeded(1);
   const store = openStore(join(folder, 'fleet.db'));
-  const conditions = { build: made, toolchain: made.toolchain, facts, model: 'tiny', suite: 'smoke', suiteVersion: 1, threads: 1 };
+  const conditions = {
+    build: made,
+    toolchain: made.toolchain,
+    facts,
+    model: 'tiny',
+    suite: 'smoke',
+    suiteVersion: loadSuite('smoke').version,
+    threads: 1,
+  };
   // decode fell by half to what it really is, prefill doubled from what it really is
   storeRuns(store, [...around(2 * decode, 12, random), ...around(decode, 6, random)], conditions);
   storeRuns(store, [...around(prefill, 12, random), ...around(2 * prefill, 6, random)], { ...conditions, id: 'prefill' }, 'prefill_rate');

@@ -31,6 +31,9 @@ export async function uploadThrough(link: Carrier, local: string, remote: string
     },
   );
   let offset = await beginning(link, local, part, total);
+  const mode = options.mode ?? 0o644;
+  // The session of the cut link may still hold the part open, and a program that somebody may write cannot be started (ETXTBSY): a copy of it can.
+  const copied = offset > 0 && (mode & 0o111) !== 0;
   for (;;) {
     const size = await send(link, local, part, offset, total, options.onProgress);
     if (size === total) break;
@@ -38,8 +41,8 @@ export async function uploadThrough(link: Carrier, local: string, remote: string
     if (offset === 0) throw failed(link, remote, `${size} of ${total} bytes are there; is somebody else sending the same file?`);
     offset = 0;
   }
-  const script = 'chmod "$2" "$1.part" && mv -f -- "$1.part" "$1"';
-  const { code, stderr } = await link.exec(['sh', '-c', script, 'sh', remote, (options.mode ?? 0o644).toString(8)]);
+  const script = `${copied ? 'cp -- "$1.part" "$1.copy" && mv -f -- "$1.copy" "$1.part" && ' : ''}chmod "$2" "$1.part" && mv -f -- "$1.part" "$1"`;
+  const { code, stderr } = await link.exec(['sh', '-c', script, 'sh', remote, mode.toString(8)]);
   if (code !== 0) throw failed(link, remote, lastWords(stderr, code));
 }
 

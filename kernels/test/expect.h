@@ -3,6 +3,15 @@
 #define TRIT_TEST_EXPECT_H
 #include <stdio.h>
 
+/* Whether the thread sanitizer looks on: slow, and with a shadow of four times all memory, which counts as resident. */
+enum { WATCHED_THREADS =
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+       1 +
+#endif
+#endif
+       0 };
+
 static int expect_failures;
 #define EXPECT(condition, ...)                                                                                              \
     do {                                                                                                                    \

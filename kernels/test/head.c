@@ -218,7 +218,7 @@ int main(void)
     for (size_t i = 0; i < isa_count(); i++)
         if (isa_at(i).available)
             best = i;
-    for (kind of = NORMAL; of < KINDS; of++) {
+    for (kind of = NORMAL; of < (WATCHED_THREADS ? OUTLIER_COLUMNS : KINDS); of++) { /* threads share their work in the same way for all kinds */
         draw_head(of, w);
         if (of == NORMAL)
             check_blobs(w);

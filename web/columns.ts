@@ -5,7 +5,7 @@ import { headline } from '../src/core/stats.ts';
 import { flagChip, statusChip } from './chips.ts';
 import { type Child, h } from './dom.ts';
 import { follow } from './links.ts';
-import { ago, dateAndTime, figure, measured, plural } from './numbers.ts';
+import { ago, dateAndTime, figure, measured, threadsOf } from './numbers.ts';
 
 /** One column of the table of runs: a row here adds one. */
 export interface Column {
@@ -47,15 +47,15 @@ export const COLUMNS: readonly Column[] = [
     value: (run) => run.device,
     cell: (run) => [
       h('a', { href: `?run=${encodeURIComponent(run.id)}`, onclick: follow({ run: run.id }) }, run.device),
-      h('span', { class: 'range narrow' }, `${run.toolchain} · ${plural(run.threads, 'thread')}`),
+      h('span', { class: 'range narrow' }, `${run.toolchain} · ${threadsOf(run)}`),
       h('span', { class: 'range narrow' }, run.model),
     ],
   },
   word('toolchain', 'wide'),
   {
     ...{ key: 'threads', title: 'thr.', hint: 'Sort by number of threads', looks: 'figure wide', first: 'up' },
-    value: (run) => run.threads,
-    cell: (run) => run.threads,
+    value: (run) => run.threads || null,
+    cell: (run) => run.threads || 'unknown',
   },
   word('model', 'wide'),
   word('suite', 'widest'),

@@ -38,8 +38,8 @@ export function drawFilters(runs: readonly RunSummary[], settings: readonly Stor
   for (const [name, select] of selects) {
     const measured = name === 'status' ? [] : name === 'device' ? devices : settings.map((setting) => String(setting[name]));
     const values = [...new Set([...measured, ...runs.map((run) => String(run[name])), state[name]])]
-      .filter((value) => value !== '')
-      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+      .filter((value) => value !== '' && !(name === 'threads' && value === '0')) // 0: unknown
+      .sort(inOrder.compare);
     const wanted = ['', ...values];
     const have = [...select.options].map(({ value }) => value);
     if (wanted.join('\n') !== have.join('\n'))

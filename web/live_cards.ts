@@ -2,7 +2,7 @@ import type { RunSummary } from '../src/core/run.ts';
 import type { RunProgress } from '../src/core/store.ts';
 import { byId, fill, h } from './dom.ts';
 import { follow } from './links.ts';
-import { ago, figure, plural } from './numbers.ts';
+import { ago, figure, threadsOf } from './numbers.ts';
 import { current } from './state.ts';
 
 /** Rates drawn behind the newest one. */
@@ -82,7 +82,7 @@ function drawCard({ progress, rates, element }: Card, run: RunSummary | undefine
       'div',
       { class: 'live-what' },
       h('a', { href: `?run=${encodeURIComponent(id)}`, onclick: follow({ run: id }) }, device),
-      run && h('span', { class: 'note' }, `${run.model} · ${run.toolchain} · ${plural(run.threads, 'thread')}`),
+      run && h('span', { class: 'note' }, `${run.model} · ${run.toolchain} · ${threadsOf(run)}`),
     ),
     h('div', { class: 'live-rate' }, decodeRate === null ? '' : [h('strong', {}, figure(decodeRate)), ' tokens/s'], trail(rates)),
     h(

@@ -76,4 +76,9 @@ function localised(text: string): string {
     const digits = found.split('.')[1]?.length ?? 0;
     return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(Number(found));
   });
+/** "4 threads"; of a device that was never reached nobody knows how many. */
+export function threadsOf({ threads }: { threads: number }): string {
+  return threads > 0 ? plural(threads, 'thread') : 'threads unknown';
+}
+
 }

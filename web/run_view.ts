@@ -8,7 +8,7 @@ import { commandOf } from './command.ts';
 import { conditions } from './conditions.ts';
 import { block, byId, type Child, fill, h } from './dom.ts';
 import { memory } from './memory.ts';
-import { ago, dateAndTime, measured, plural, range } from './numbers.ts';
+import { ago, dateAndTime, measured, range, threadsOf } from './numbers.ts';
 import { journalTail, outputs } from './outputs.ts';
 import { power } from './power.ts';
 import { current, go } from './state.ts';
@@ -34,7 +34,7 @@ export function drawRun(run: RunDetail): void {
     byId('run'),
     back(),
     h('div', { class: 'run-head' }, h('h2', { id: 'run-title', tabindex: -1 }, run.device), statusChip(run.status), run.flags.map(flagChip)),
-    h('p', { class: 'run-what' }, [run.model, run.suite, run.toolchain, plural(run.threads, 'thread')].join(' · ')),
+    h('p', { class: 'run-what' }, [run.model, run.suite, run.toolchain, threadsOf(run)].join(' · ')),
     h(
       'p',
       { class: 'note' },

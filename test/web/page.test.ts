@@ -5,6 +5,7 @@ import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
+import { newRun } from '../support/runs.ts';
 
 const browser = { skip: withoutBrowser, timeout: 60_000 };
 
@@ -202,4 +203,21 @@ test('dark colours are applied, and charts follow when the scheme changes', brow
   await page.waitForFunction((was) => (document.querySelector('canvas[data-chart="left"]') as HTMLCanvasElement).toDataURL() !== was, light[1] ?? '');
   assert.equal(light[0], 'rgb(246, 246, 243)');
   assert.equal(await background(), 'rgb(16, 20, 23)');
+});
+
+test('of a device that was never reached the number of threads is unknown, and no time of a wild clock breaks the page', browser, async (t) => {
+  const { url, store } = await dashboard(t, { webRoot: await bundledPage(t) });
+  store.createRun(newRun({ id: 'unreached', device: 'pi', threads: 0 }));
+  store.finish('unreached', 'failed', 'device pi could not be reached', ['interrupted']);
+  store.createRun(newRun({ id: 'wild', device: 'wild' }));
+  store.appendMany('wild', [{ seq: 1, wall: -1e300, mono: 1, kind: 'phase', phase: 'limits' }]);
+  const page = await openPage(t);
+  await page.goto(url);
+  await page.waitForSelector('.live-card');
+  assert.equal(await page.locator('tr[data-run="unreached"] td').nth(1).textContent(), 'unknown');
+  assert.match((await page.locator('tr[data-run="unreached"] th').textContent()) ?? '', /threads unknown/);
+  assert.deepEqual(await page.locator('#filter-threads option').allTextContents(), ['all', '2']);
+  await page.click('tr[data-run="unreached"] a');
+  await page.waitForSelector('#run-title');
+  assert.match((await page.locator('.run-what').textContent()) ?? '', /threads unknown$/);
 });

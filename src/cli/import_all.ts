@@ -67,10 +67,11 @@ async function read(file: string): Promise<Pick<Incoming, 'name' | 'bytes' | 'mo
 
 /** What is in the lines, each of them gone through. */
 function checked(lines: Iterable<BundleLine>): Imported {
-  const found: Imported = { runs: [], known: [], comparisons: [], origins: [] };
+  const found: Imported = { runs: [], known: [], comparisons: [], baselines: [], origins: [] };
   for (const line of lines) {
     if (line.line === 'run') found.runs.push(line.id);
     if (line.line === 'comparison') found.comparisons.push(line.id);
+    if (line.line === 'baseline') found.baselines.push(`${line.name}@${line.origin}`);
     if (line.line === 'origin') found.origins.push(line.id);
   }
   return found;
@@ -86,11 +87,12 @@ function listed(db: string): StoredOrigin[] {
 }
 
 function textOf(rows: readonly Row[], origins: readonly StoredOrigin[] | undefined, dry: boolean): string {
-  const told = rows.flatMap(({ file, format, error, runs = [], known = [], comparisons = [], origins: from = [] }) => {
+  const told = rows.flatMap(({ file, format, error, runs = [], known = [], comparisons = [], baselines = [], origins: from = [] }) => {
     if (error !== undefined) return [];
     const already = known.length > 0 ? `, ${known.length} were here already` : '';
     const pairs = comparisons.length > 0 ? `, ${comparisons.length} comparisons` : '';
-    return [`${plain(file)} (${format}): ${runs.length} runs${pairs}${already}, of ${from.join(', ')}${dry ? '; nothing was stored' : ''}.`];
+    const names = baselines.length > 0 ? `, baseline ${baselines.map(plain).join(', ')}` : '';
+    return [`${plain(file)} (${format}): ${runs.length} runs${pairs}${names}${already}, of ${from.join(', ')}${dry ? '; nothing was stored' : ''}.`];
   });
   const list = origins?.map(({ id, title, file, imported, runs }) => {
     return `${id}  ${runs} runs  ${new Date(imported).toISOString().slice(0, 16)}  ${plain(title ?? file)}`;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BASELINE_NAME } from './baseline.ts';
 import { SIDES } from './comparison.ts';
 import { Facts } from './facts.ts';
 import { FLAG_NAMES } from './flags.ts';
@@ -11,7 +12,7 @@ import { METRIC_NAMES } from './metric.ts';
  * line has that of all lines before it. Nothing in it depends on row numbers, file names or the time of export: the same runs give the same
  * bytes in every fleet that has them. Files of other programs are brought into the same lines before they are stored.
  */
-export const BUNDLE_VERSION = 1;
+export const BUNDLE_VERSION = 2;
 
 /** What rows can come from: another fleet, or a file of another program. */
 export const ORIGIN_FORMATS = ['fleet', 'llama-bench', 'hyperfine'] as const;
@@ -70,6 +71,16 @@ const BundleLine = z.discriminatedUnion('line', [
     ...{ status: z.enum(['ok', 'failed', 'cancelled']), message: z.string().max(65536).nullable() },
     launches: z.array(z.tuple([count, z.enum(SIDES), runId])).max(100_000),
   }),
+  /** `name` is what it is called at home; `runs` in the order of their ids. */
+  z.strictObject({
+    line: z.literal('baseline'),
+    origin: OriginId,
+    name: z.string().regex(BASELINE_NAME),
+    made: time,
+    runs: z.array(runId).max(100_000),
+  }),
+  /** The run was made to confirm a change of the metric. */
+  z.strictObject({ line: z.literal('rerun'), run: runId, metric: z.enum(METRIC_NAMES) }),
   z.strictObject({ line: z.literal('end'), lines: count, sha256 }),
 ]);
 export type BundleLine = z.infer<typeof BundleLine>;

@@ -169,6 +169,8 @@ export interface Imported {
 }
 
 /** Where a run is, for live progress. */
+  /** As they are called here. */
+  baselines: string[];
 export interface RunProgress {
   id: string;
   device: string;

@@ -8,6 +8,9 @@ import type { Incoming } from './incoming.ts';
 /** Bytes of text that a bundle may hold: it is made and read in memory. */
 const MOST = 512 * 2 ** 20;
 
+/** Lines that are of no run: the one before them is whole. */
+const BETWEEN: readonly BundleLine['line'][] = ['run', 'rerun', 'comparison', 'baseline'];
+
 /** Puts lines together as a file: what closes runs and the whole is added here. */
 export class BundleWriter {
   readonly #parts: Buffer[] = [];
@@ -18,7 +21,7 @@ export class BundleWriter {
 
   /** Throws a FleetError where the file would be too large to be read back. */
   add(line: BundleLine): void {
-    if (line.line === 'run' || line.line === 'comparison') this.#close();
+    if (BETWEEN.includes(line.line)) this.#close();
     if (line.line === 'run') this.#run = { id: line.id, lines: 0, hash: createHash('sha256') };
     const text = this.#write(line);
     if (!this.#run) return;

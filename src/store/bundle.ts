@@ -28,7 +28,7 @@ export function fleetId(sql: Sql): string {
 
 /**
  * The lines of these runs but for the closing ones of the runs and of the file, one after the other, in the same order in every fleet.
- * Comparisons come along whose launches are all among them. Runs that are under way are left out. Call it in a transaction that reads.
+ * Comparisons and baselines come along whose runs are all among them. Runs that are under way are left out. Call it in a transaction that reads.
  */
 export function* readBundle(sql: Sql, runs: readonly string[]): Generator<BundleLine> {
   const wanted: Wanted = { wanted: JSON.stringify(runs) };
@@ -39,7 +39,8 @@ export function* readBundle(sql: Sql, runs: readonly string[]): Generator<Bundle
     `SELECT DISTINCT origin FROM devices WHERE id IN (SELECT device FROM runs WHERE id IN (${among})) ORDER BY origin`,
     wanted,
   );
-  const origins = [...new Set(used.map(({ origin }) => origin ?? home))].sort();
+  const baselines = baselinesOf(sql, among, wanted, home);
+  const origins = [...new Set([...used.map(({ origin }) => origin ?? home), ...baselines.map(({ origin }) => origin)])].sort();
   for (const id of origins) yield line({ line: 'origin', ...originOf(sql, id) });
   for (const [kind, rows] of [
     ['device', devicesOf(sql, among, wanted, home)],
@@ -50,7 +51,10 @@ export function* readBundle(sql: Sql, runs: readonly string[]): Generator<Bundle
     yield* lines.sort((a, b) => ('key' in a && 'key' in b && a.key < b.key ? -1 : 1));
   }
   for (const { id } of sql.all<{ id: string }>(`${among} ORDER BY started, id`, wanted)) yield* readRun(sql, id);
+  for (const rerun of sql.all<object>(`SELECT run, metric FROM reruns WHERE run IN (${among}) ORDER BY run, metric`, wanted))
+    yield line({ line: 'rerun', ...rerun });
   yield* comparisonsOf(sql, among, wanted, home);
+  for (const baseline of baselines) yield line({ line: 'baseline', ...baseline });
 }
 
 /** One run with its records and flags. */
@@ -230,6 +234,21 @@ function* comparisonsOf(sql: Sql, among: string, wanted: Wanted, home: string): 
       ...{ baseline: build(baseline), candidate: build(candidate), launches: launches.map(({ pair, side, run }) => [pair, side, run]) },
     });
   }
+}
+
+/** Baselines all of whose runs are among them; of one without runs there is nothing to tell. */
+function baselinesOf(sql: Sql, among: string, wanted: Wanted, home: string) {
+  const rows = sql.all<{ id: string; origin: string | null; name: string; made: number }>(
+    `SELECT name AS id, origin, coalesce(title, name) AS name, made FROM baselines
+     WHERE EXISTS (SELECT 1 FROM baseline_runs WHERE baseline = baselines.name)
+       AND NOT EXISTS (SELECT 1 FROM baseline_runs WHERE baseline = baselines.name AND run NOT IN (${among}))`,
+    wanted,
+  );
+  const told = rows.map(({ id, origin, name, made }) => {
+    const runs = sql.all<{ run: string }>('SELECT run FROM baseline_runs WHERE baseline = ? ORDER BY run', id).map(({ run }) => run);
+    return { origin: origin ?? home, name, made, runs };
+  });
+  return told.sort((a, b) => (a.origin + a.name < b.origin + b.name ? -1 : 1));
 }
 
 /** Checked as whoever imports it will check it. */

@@ -5,8 +5,8 @@ import { rollUpMissing } from './rollup.ts';
 import { Sql } from './sql.ts';
 
 /**
- * A copy of the database in one file, compact and consistent, whoever writes to it meanwhile. With `runs` only these and the comparisons all
- * of whose launches they are; devices, facts and builds stay. The file must not exist yet. Throws FleetError, and then there is no file.
+ * A copy of the database in one file, compact and consistent, whoever writes to it meanwhile. With `runs` only these, and the comparisons and
+ * baselines all of whose runs they are; devices, facts and builds stay. The file must not exist yet. Throws FleetError, and then there is no file.
  */
 export function copyDatabase(sql: Sql, file: string, runs?: readonly string[]): void {
   const place = resolve(file);
@@ -33,6 +33,7 @@ function keepOnly(file: string, runs: readonly string[]): void {
         ['comparisons', 'id'],
       ])
         copy.run(`DELETE FROM ${table} WHERE ${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(broken.map(({ id }) => id)));
+      copy.run(`DELETE FROM baselines WHERE name IN (SELECT baseline FROM baseline_runs WHERE ${other('run')})`, kept);
       const tables = copy.all<{ name: string }>(
         `SELECT schema.name FROM sqlite_schema AS schema JOIN pragma_table_info(schema.name) AS column ON column.name = 'run' WHERE schema.type = 'table'`,
       );

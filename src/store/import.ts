@@ -1,7 +1,7 @@
 import type { BundleLine, LineOf } from '../core/bundle.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Imported } from '../core/store.ts';
-import { buildKey, deviceKey, factsKey, readRun } from './bundle.ts';
+import { buildKey, deviceKey, factsKey, fleetId, readRun } from './bundle.ts';
 import { insertRecord, raiseFlag } from './record.ts';
 import { rollUp } from './rollup.ts';
 import type { Sql } from './sql.ts';
@@ -30,10 +30,12 @@ class Import {
   readonly #sql: Sql;
   readonly #file: string;
   readonly #now = Date.now();
-  readonly #done: Imported = { runs: [], known: [], comparisons: [], origins: [] };
+  readonly #done: Imported = { runs: [], known: [], comparisons: [], baselines: [], origins: [] };
   readonly #devices = new Map<string, Row<string>>();
   readonly #builds = new Map<string, Row<number>>();
   readonly #facts = new Map<string, Row<number>>();
+  /** Runs that were read whole. */
+  readonly #held = new Set<string>();
   #run: Current | null = null;
 
   constructor(sql: Sql, file: string) {
@@ -49,7 +51,9 @@ class Import {
     else if (line.line === 'run') this.#begin(line);
     else if (line.line === 'record' || line.line === 'flag') this.#part(line);
     else if (line.line === 'done') this.#close(line);
+    else if (line.line === 'rerun') this.#rerun(line);
     else if (line.line === 'comparison') this.#comparison(line);
+    else if (line.line === 'baseline') this.#baseline(line);
   }
 
   end(): Imported {
@@ -130,6 +134,7 @@ class Import {
     const current = this.#run;
     if (current?.id !== run) throw this.#refusal(`run ${run} is closed, but not open`);
     this.#run = null;
+    this.#held.add(run);
     if (!current.here) {
       rollUp(this.#sql, run);
       this.#done.runs.push(run);
@@ -145,9 +150,7 @@ class Import {
     const device = this.#find(this.#devices, line.device, 'device');
     const [baseline, candidate] = [line.baseline, line.candidate].map((key) => this.#find(this.#builds, key, 'build').id);
     if (this.#sql.get('SELECT 1 FROM comparisons WHERE id = ?', line.id) !== undefined) return;
-    const all = new Set([...this.#done.runs, ...this.#done.known]);
-    const missing = line.launches.find(([, , run]) => !all.has(run));
-    if (missing) throw this.#refusal(`comparison ${line.id} has run ${missing[2]}, which is not in it`);
+    for (const [, , run] of line.launches) this.#mustHold(run, `comparison ${line.id}`);
     const { id, model, suite, suite_version, threads, metrics, seed, epoch, started, ended, status, message } = line;
     this.#sql.run(
       `INSERT INTO comparisons (id, device, baseline, candidate, model, suite, suite_version, threads, metrics, seed, epoch, started, ended, status, message)
@@ -174,6 +177,29 @@ class Import {
       if (this.#sql.run('INSERT INTO launches VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING', id, pair, side, run) === 0)
         throw this.#refusal(`comparison ${id} has two launches of pair ${pair}, ${side}`);
     this.#done.comparisons.push(id);
+  }
+
+  #rerun({ run, metric }: LineOf<'rerun'>): void {
+    this.#mustHold(run, 'the rerun of a change');
+    this.#sql.run('INSERT INTO reruns VALUES (?, ?) ON CONFLICT DO NOTHING', run, metric);
+  }
+
+  /** Where this fleet made it itself it has its own name, and one of that name that is here stays: it is newer. Else the newer one counts. */
+  #baseline({ origin, name, made, runs }: LineOf<'baseline'>): void {
+    if (!this.#done.origins.includes(origin)) throw this.#refusal(`baseline ${name} is of the origin ${origin}, of which it says nothing`);
+    for (const run of runs) this.#mustHold(run, `baseline ${name}`);
+    const own = origin === fleetId(this.#sql);
+    const id = own ? name : `${name}@${origin}`;
+    const here = this.#sql.get<{ made: number }>('SELECT made FROM baselines WHERE name = ?', id);
+    if (here && (own || here.made >= made)) return;
+    this.#sql.run('DELETE FROM baselines WHERE name = ?', id);
+    this.#sql.run('INSERT INTO baselines VALUES (?, ?, ?, ?)', id, made, own ? null : origin, own ? null : name);
+    for (const run of new Set(runs)) this.#sql.run('INSERT INTO baseline_runs VALUES (?, ?)', id, run);
+    this.#done.baselines.push(id);
+  }
+
+  #mustHold(run: string, what: string): void {
+    if (!this.#held.has(run)) throw this.#refusal(`${what} has run ${run}, which is not in it`);
   }
 
   #find<Id>(rows: Map<string, Row<Id>>, key: string, kind: string): Row<Id> {

@@ -269,4 +269,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX runs_suite ON runs(suite, started);
   CREATE INDEX runs_status ON runs(status, started);
   `,
+  `
+  -- A list of settings, newest first, narrowed by anything, out of the index alone.
+  DROP INDEX settings_newest;
+  CREATE INDEX settings_listed ON settings(newest, valid, device, build, model, suite, threads);
+  `,
+  `
+  -- A baseline of another fleet is called name@origin here, as its devices are.
+  ALTER TABLE baselines ADD COLUMN origin TEXT REFERENCES origins(id);   -- null: made here
+  ALTER TABLE baselines ADD COLUMN title TEXT;                           -- its name at home
+  `,
 ];

@@ -132,7 +132,7 @@ class FileStore extends Query implements Store {
   setBaseline(name: string, runs: readonly string[]): boolean {
     return this.sql.write(`baseline ${name}`, () => {
       const replaced = this.sql.run('DELETE FROM baselines WHERE name = ?', name) === 1;
-      this.sql.run('INSERT INTO baselines VALUES (?, ?)', name, Date.now());
+      this.sql.run('INSERT INTO baselines (name, made) VALUES (?, ?)', name, Date.now());
       for (const run of new Set(runs)) this.sql.run('INSERT INTO baseline_runs VALUES (?, ?)', name, run);
       return replaced;
     });

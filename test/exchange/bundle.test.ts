@@ -107,6 +107,8 @@ function fill(path: string): string {
     store.addLaunch('pairs', pair, side, id);
   }
   store.endComparison('pairs', 'ok', null);
+  store.setBaseline('pi/v1', ['pair-1-baseline', 'pair-0-baseline']);
+  store.addRerun('pair-1-candidate', 'decode_rate');
   store.close();
   return path;
 }
@@ -135,6 +137,36 @@ test('export, import, export: the same bytes, and every run is what it was', (t)
     comparison?.launches.map(({ pair, side, run }) => [pair, side, run.id]),
     ours.comparisons({ id: 'pairs' })[0]?.launches.map(({ pair, side, run }) => [pair, side, run.id]),
   );
+});
+
+test('baselines and reruns come along, under names that meet none of ours; the newer one of a name counts', (t) => {
+  const [ours, theirs] = [full(t), fresh(t)];
+  const bytes = exported(ours);
+  const told = (store: Store) =>
+    store.baselines().map(({ name, made, runs }) => ({ name, made, runs: runs.map(({ id }) => id).sort() }));
+  const [mine] = told(ours);
+  theirs.createRun(newRun({ id: 'own' }));
+  theirs.appendMany('own', [sample(1, 'decode_rate', 3), end(2)]);
+  theirs.setBaseline('pi/v1', ['own']);
+  const done = imported(theirs, bytes);
+  const [origin] = theirs.origins();
+  assert.deepEqual(done.baselines, [`pi/v1@${origin?.id}`]);
+  assert.deepEqual(told(theirs)[1], { ...mine, name: `pi/v1@${origin?.id}` });
+  assert.deepEqual(told(theirs)[0]?.runs, ['own'], 'ours is what it was');
+  assert.deepEqual(theirs.history({ id: 'pair-1-candidate' })[0]?.rerunOf, ['decode_rate']);
+
+  ours.setBaseline('pi/v1', ['pair-0-baseline']);
+  assert.deepEqual(imported(theirs, exported(ours)).baselines, [`pi/v1@${origin?.id}`]);
+  assert.deepEqual(imported(theirs, bytes).baselines, [], 'an older one changes nothing');
+  assert.deepEqual(told(theirs)[1]?.runs, ['pair-0-baseline']);
+  assert.deepEqual(imported(ours, bytes).baselines, [], 'nor does our own of before');
+  ours.removeBaseline('pi/v1');
+  assert.deepEqual(imported(ours, bytes).baselines, ['pi/v1'], 'one that was forgotten comes back under its own name');
+  assert.deepEqual(told(ours)[0], mine);
+
+  const lines: string[] = [];
+  ours.bundle(['pair-0-baseline'], ({ line }) => lines.push(line));
+  assert.ok(!lines.includes('baseline') && !lines.includes('rerun'), 'not without all of its runs');
 });
 
 test('a third fleet has the same from the second as from the first', (t) => {
@@ -235,7 +267,7 @@ test('what is cut off, changed or does not fit together is refused with a senten
     'no first line': [Buffer.from(lines.slice(1).join('\n')), /begins with one line/],
     nothing: [Buffer.from(''), /its end is missing/],
     'a bomb': [Buffer.concat(Array(33).fill(gzipSync(Buffer.alloc(16 * 2 ** 20)))), /unpacks to more than 512 MiB/],
-    'a newer version': [swap('bundle', { version: 2 }), /newer fleet \(bundle version 2.*update fleet/],
+    'a newer version': [swap('bundle', { version: 3 }), /newer fleet \(bundle version 3.*update fleet/],
     'an unknown kind of line': [swap('origin', { line: 'shell' }), /line 2: /],
     'a field that is none': [swap('build', { path: '/etc/passwd' }), /path|Unrecognized/i],
     'an id that is a path': [swap('run', { id: '../../etc' }), /id: letters, digits/],
@@ -255,6 +287,10 @@ test('what is cut off, changed or does not fit together is refused with a senten
     'a run that is not closed': [forged(bytes, (line) => (line.line === 'done' ? null : line)), /is not closed before run|is not whole/],
     'a record twice': [twice, /two records with the number/],
     'a comparison of other runs': [swap('comparison', { launches: [[1, 'baseline', 'nobody']] }), /has run nobody, which is not in it/],
+    'a baseline of other runs': [swap('baseline', { runs: ['nobody'] }), /baseline pi\/v1 has run nobody, which is not in it/],
+    'a baseline of another origin': [swap('baseline', { origin: 'fleet-000000000000' }), /baseline pi\/v1 is of the origin .*says nothing/],
+    'a baseline called otherwise': [swap('baseline', { name: 'v1@here' }), /name/],
+    'a rerun of another run': [swap('rerun', { run: 'nobody' }), /has run nobody, which is not in it/],
   };
   for (const [name, [evil, sentence]] of Object.entries(cases)) {
     assert.throws(() => imported(theirs, evil), { name: 'FleetError', message: sentence }, name);

@@ -6,6 +6,7 @@ import { engineClock } from './engine_clock.ts';
 import { gate } from './gate.ts';
 import type { Journal } from './journal.ts';
 import { type Context, type Launch, sample } from './launch.ts';
+import { measureLimits } from './limits.ts';
 import { Busy, Lock } from './lock.ts';
 import { measure } from './measure.ts';
 import { memoryPass } from './memory.ts';
@@ -71,6 +72,7 @@ async function phases(at: Context): Promise<void> {
   if (at.job.suite.evaluation) return evaluate(at, at.job.suite.evaluation);
   await fitSystem(at);
   await tune(at);
+  await measureLimits(at);
   const sensed = await sense(at);
   await gate(at, sensed);
   const before = await stateOf(sensed.host);

@@ -46,7 +46,7 @@ function wanted({ page, left, right, metric, x, y, size }: State): MetricName[] 
     case 'pareto':
       return ['decode_rate', x, y, ...(size ? [size] : [])];
     case 'roofline':
-      return ['decode_rate', 'prefill_rate', 'bytes_per_token'];
+      return ['decode_rate', 'prefill_rate', 'bytes_per_token', 'read_bandwidth'];
     default:
       return ['decode_rate'];
   }

@@ -23,6 +23,7 @@ const DOING: Record<string, string> = {
   check: 'checking every kernel',
   golden: 'checking golden tokens',
   tune: 'measuring which layout suits the processor',
+  limits: 'measuring what its memory delivers',
   load: 'loading the model',
   warmup: 'warming up',
   measure: 'measuring',

@@ -4,7 +4,7 @@ import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } f
 import { type Child, fill, h } from './dom.ts';
 import { link } from './links.ts';
 import { amount, figure, percent, plural, tick } from './numbers.ts';
-import { type Place, type Roof, roofsOf } from './roofs.ts';
+import { type Origin, type Place, type Roof, roofsOf } from './roofs.ts';
 import { go } from './state.ts';
 
 /**
@@ -47,21 +47,30 @@ export function drawRoofline(
           h(
             'p',
             { class: 'note' },
-            'Limits: "expected" is of the device\'s profile; "highest seen" is the most that any run has read from its memory, so the best setting reaches 100 % of it by definition.',
+            'Limit of the memory: "measured" (solid) is what trit reads from it in order in runs of models above 64 MiB; "expected" (dashed) is the data sheet\'s, by the device\'s profile; "highest seen" (dashed) is the most that any run has read, so the best setting reaches 100 % of it by definition. Limit of arithmetic: reached by the best prefill.',
           ),
         ),
   );
   if (roofs.length > 0) drawRoofs(place.querySelector('canvas') as HTMLCanvasElement, roofs, names);
 }
 
-function row({ bandwidth, origin, compute }: Roof, { setting, bytes, rate, share }: Place): Child[] {
+const SOURCE: Record<Origin, string> = { measured: 'measured', profile: 'expected', seen: 'highest seen' };
+
+function limitText({ bandwidth, origin, expected }: Roof): string {
+  if (bandwidth === null) return 'unknown';
+  const sheet = origin === 'measured' && expected !== null ? ` (${amount(expected, 'B/s')} expected)` : '';
+  return `${amount(bandwidth, 'B/s')} ${SOURCE[origin]}${sheet}`;
+}
+
+function row(roof: Roof, { setting, bytes, rate, share }: Place): Child[] {
+  const { compute } = roof;
   const { device, model, toolchain, threads, metrics } = setting;
   return [
     [device, model, toolchain, plural(threads, 'thread')].join(' · '),
     amount(bytes, 'B'),
     `${figure(rate)} tokens/s`,
     amount(bytes * rate, 'B/s'),
-    bandwidth === null ? 'unknown' : `${amount(bandwidth, 'B/s')} ${origin === 'profile' ? 'expected' : 'highest seen'}`,
+    limitText(roof),
     share === null ? '–' : percent(share).replace('+', ''),
     compute === null ? '–' : `${figure(compute / bytes)} tokens/s`,
     link({ run: metrics.decode_rate?.run ?? '' }, 'run'),
@@ -92,7 +101,7 @@ function drawRoofs(picture: HTMLCanvasElement, roofs: readonly Roof[], names: re
           pointHoverRadius: 8,
         },
         ...roofs.flatMap(({ device, bandwidth, compute, origin }) => [
-          ...(bandwidth === null ? [] : [line(device, bandwidth, 2, origin === 'seen' ? [6, 4] : [])]),
+          ...(bandwidth === null ? [] : [line(device, bandwidth, 2, origin === 'measured' ? [] : [6, 4])]),
           ...(compute === null ? [] : [line(device, compute, 1.25, [1.5, 3])]),
         ]),
       ],

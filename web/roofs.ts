@@ -1,8 +1,8 @@
 import type { StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 
-/** Where the limit of a device's memory comes from. */
-type Origin = 'profile' | 'seen';
+/** Where the limit of a device's memory comes from, the best first: read by trit, of its data sheet, or what decode reached. */
+export type Origin = 'measured' | 'profile' | 'seen';
 
 /** One device: its limits, and what was reached below them. */
 export interface Roof {
@@ -10,6 +10,8 @@ export interface Roof {
   /** Bytes a second. */
   bandwidth: number | null;
   origin: Origin;
+  /** By its profile, which has it from a data sheet. */
+  expected: number | null;
   /** Bytes of weights a second that its best prefill works through: there each weight read serves many tokens, so arithmetic is the limit. */
   compute: number | null;
   points: Place[];
@@ -34,7 +36,9 @@ export function roofsOf(settings: readonly StoredSetting[], devices: readonly Pi
   return [...byDevice].map(([device, own]) => {
     const expected = devices.find(({ id }) => id === device)?.bandwidth ?? null;
     const seen = Math.max(...own.map(reached));
-    const bandwidth = expected ?? (seen > 0 ? seen : null);
+    const measured = Math.max(...own.map(({ metrics }) => metrics.read_bandwidth?.value ?? 0));
+    const origin = measured > 0 ? 'measured' : expected === null ? 'seen' : 'profile';
+    const bandwidth = { measured, profile: expected, seen: seen > 0 ? seen : null }[origin];
     const prefills = own.flatMap(({ metrics }) => (metrics.prefill_rate?.value ?? 0) * (metrics.bytes_per_token?.value ?? 0) || []);
     const best = new Map<string, StoredSetting>();
     for (const setting of own) {
@@ -45,7 +49,7 @@ export function roofsOf(settings: readonly StoredSetting[], devices: readonly Pi
       const bytes = setting.metrics.bytes_per_token?.value as number;
       return { setting, bytes, rate: rateOf(setting), share: bandwidth === null ? null : reached(setting) / bandwidth };
     });
-    return { device, bandwidth, origin: expected === null ? 'seen' : 'profile', compute: prefills.length > 0 ? Math.max(...prefills) : null, points };
+    return { device, bandwidth, origin, expected, compute: prefills.length > 0 ? Math.max(...prefills) : null, points };
   });
 }
 

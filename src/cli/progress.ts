@@ -183,6 +183,7 @@ const PHASES: Record<(JournalRecord & { kind: 'phase' })['phase'], string> = {
   check: 'checking every kernel',
   golden: 'checking golden tokens',
   tune: 'measuring which layout suits the processor',
+  limits: 'measuring what its memory delivers',
   load: 'loading',
   warmup: 'warming up',
   measure: 'measuring',

@@ -20,7 +20,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     kind: z.literal('phase'),
     phase: z.enum([
       ...(['model', 'check', 'golden', 'tune', 'load', 'warmup', 'measure', 'memory', 'wait', 'idle', 'power', 'sustained'] as const),
-      ...(['cache', 'parallel', 'quality'] as const),
+      ...(['cache', 'parallel', 'quality', 'limits'] as const),
     ]),
     detail: text.optional(),
     done: z.number().optional(),

@@ -176,6 +176,14 @@ export const METRICS = [
   { name: 'bandwidth', unit: 'B/s', better: 'higher', summary: 'median', title: 'Bandwidth', definition: 'Bytes a token times decode rate.' },
   {
     name: 'major_faults',
+  {
+    name: 'read_bandwidth',
+    unit: 'B/s',
+    better: 'neither',
+    summary: 'median',
+    title: 'Memory limit',
+    definition: 'What memory delivers to as many threads when trit reads it in order, before the requests; of models larger than 64 MiB.',
+  },
     unit: 'count',
     better: 'lower',
     summary: 'max',

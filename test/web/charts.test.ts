@@ -43,7 +43,34 @@ test('energies of two scopes are not drawn together, and an invalid setting is n
   assert.deepEqual([points.length, apart, scope], [2, 1, 'wall_ac']);
 });
 
-test('a roof is the bandwidth of the profile, else the most that was seen; a share is of that', () => {
+test('quality is that of the model, in the suite that most models were evaluated in', () => {
+  const standing = (value: number) => ({ value, low: value, high: value, runs: 1, n: 1, run: 'q', scope: null });
+  const quality = [
+    { model: 'a', suite: 'eval', metrics: { perplexity: standing(10), kl_divergence: standing(0.1) } },
+    { model: 'b', suite: 'eval', metrics: { perplexity: standing(20) } },
+    { model: 'c', suite: 'eval-other', metrics: { perplexity: standing(1) } },
+  ];
+  const settings = [
+    having({ decode_rate: 1 }, { model: 'a', device: 'pi' }),
+    having({ decode_rate: 2 }, { model: 'a', device: 'desktop' }),
+    having({ decode_rate: 3 }, { model: 'b' }),
+    having({ decode_rate: 4 }, { model: 'c' }),
+  ];
+  const of = withQuality(settings, quality, ['decode_rate', 'perplexity', '']);
+  assert.deepEqual([...of.suites], [['perplexity', 'eval']]);
+  const { points } = pointsOf(of.settings, 'decode_rate', 'perplexity');
+  assert.deepEqual(
+    points.map(({ x, y, best }) => [x.value, y.value, best]),
+    [
+      [1, 10, false],
+      [2, 10, true],
+      [3, 20, true],
+    ],
+  );
+  assert.equal(settings[0]?.metrics.perplexity, undefined, 'what was given is not changed');
+});
+
+test('a roof is the bandwidth that was measured, else that of the profile, else the most that was seen; a share is of that', () => {
   const settings = [
     having({ decode_rate: 10, bytes_per_token: 1e9, prefill_rate: 50 }, { device: 'pi', model: 'a' }),
     having({ decode_rate: 8, bytes_per_token: 1e9, prefill_rate: 90 }, { device: 'pi', model: 'a', threads: 1 }),
@@ -51,11 +78,15 @@ test('a roof is the bandwidth of the profile, else the most that was seen; a sha
     having({ decode_rate: 10, bytes_per_token: 1e9 }, { device: 'old' }),
     having({ decode_rate: 10 }, { device: 'dumb' }),
     having({ decode_rate: 99, bytes_per_token: 1e9 }, { device: 'old', valid: false }),
+    having({ decode_rate: 6, bytes_per_token: 1e9, read_bandwidth: 8e9 }, { device: 'read' }),
+    having({ decode_rate: 5, bytes_per_token: 1e9, read_bandwidth: 5e9 }, { device: 'read', threads: 1 }),
   ];
-  const [pi, old, ...more] = roofsOf(settings, [
+  const [pi, old, read, ...more] = roofsOf(settings, [
     { id: 'pi', bandwidth: 2e10 },
     { id: 'old', bandwidth: null },
+    { id: 'read', bandwidth: 1e10 },
   ]);
+  assert.deepEqual([read?.bandwidth, read?.origin, read?.expected, read?.points[0]?.share], [8e9, 'measured', 1e10, 0.75]);
   assert.equal(more.length, 0);
   assert.deepEqual([pi?.device, pi?.bandwidth, pi?.origin, pi?.compute], ['pi', 2e10, 'profile', 90e9]);
   assert.deepEqual(

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { type Context, sample } from './launch.ts';
+
+/** Longest time of one measurement, in ms: a second or two, but slow devices are slow. */
+const LONGEST = 120_000;
+/** Bytes of a model below which memory is not what limits it: it may lie in a cache. */
+const SMALL = 64 * 2 ** 20;
+/** Megabytes that are read first: little enough to push nothing out of the memory of a small device. */
+const FIRST = 64;
+
+/** `trit kernels --kernel none -o json`. */
+const Report = z.object({
+  cache_bytes: z.number(),
+  exceeds_cache: z.boolean(),
+  bandwidth: z.array(z.object({ threads: z.int(), gb_per_s: z.number().positive() })).min(1),
+});
+type Report = z.infer<typeof Report>;
+
+/**
+ * What memory delivers to as many threads as the run has, read in order by trit itself: the limit below which decode of a large model stands.
+ * Where it cannot be measured the run goes on without it, and its journal says why.
+ */
+export async function measureLimits(at: Context): Promise<void> {
+  const { host, job, journal, signal } = at;
+  const { stdout: size } = await host.exec(['stat', '-L', '-c', '%s', job.model.path]);
+  if (!(Number(size) > SMALL) || job.cases !== undefined) return; // an emulated processor has no memory of its own
+  journal.write({ kind: 'phase', phase: 'limits' });
+  let report = await read(at, FIRST);
+  // three times the largest cache, of which little is left when its turn comes again
+  if (typeof report !== 'string' && 3 * report.cache_bytes > FIRST * 2 ** 20) report = await read(at, 0);
+  signal.throwIfAborted();
+  if (typeof report === 'string' || !report.exceeds_cache)
+    journal.write({
+      kind: 'log',
+      text: `memory not measured: ${typeof report === 'string' ? report : 'trit cannot tell what of it came out of a cache'}`,
+    });
+  else {
+    const { gb_per_s: rate } =
+      report.bandwidth.find(({ threads }) => threads === job.threads) ?? (report.bandwidth.at(-1) as Report['bandwidth'][number]);
+    sample(at, 'read_bandwidth', rate * 1e9, { prompt: null, launch: 0, repetition: 0, warmup: false });
+  }
+  journal.sync();
+}
+
+/** Gives a sentence where it failed. */
+async function read(at: Context, megabytes: number): Promise<Report | string> {
+  const { host, job, signal } = at;
+  const argv = [job.binary, 'kernels', '--kernel', 'none', '--rounds', '3', '--megabytes', String(megabytes), '-o', 'json'];
+  argv.push('-t', String(job.threads), ...(job.cpus ? ['--cpus', job.cpus] : []), ...(job.isa ? ['--isa', job.isa] : []));
+  const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
+  if (code !== 0) return stderr.trim().split('\n').pop()?.slice(0, 500) || `trit kernels ended with status ${code}`;
+  try {
+    return Report.parse(JSON.parse(stdout));
+  } catch {
+    return 'trit kernels told nothing that could be read';
+  }
+}

@@ -4,7 +4,7 @@ import type { JudgedRow } from '../src/core/judged.ts';
 import type { MetricName } from '../src/core/metric.ts';
 import type { Published } from '../src/core/published.ts';
 import type { RunSummary } from '../src/core/run.ts';
-import type { StoredSetting } from '../src/core/setting.ts';
+import type { StoredQuality, StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import type { Suite } from '../src/core/suite.ts';
@@ -37,6 +37,10 @@ export function fetchSettings(
 
 export async function fetchComparisons(): Promise<JudgedRow[]> {
   return (await get<{ comparisons: JudgedRow[] }>('api/compare?limit=100')).comparisons;
+}
+
+export async function fetchQuality(): Promise<StoredQuality[]> {
+  return (await get<{ quality: StoredQuality[] }>('api/quality')).quality;
 }
 
 export async function fetchHistory(filter: Record<string, string>): Promise<HistorySeries[]> {

@@ -3,11 +3,21 @@ import type { JudgedRow } from '../src/core/judged.ts';
 import type { MetricName } from '../src/core/metric.ts';
 import type { Published } from '../src/core/published.ts';
 import type { RunSummary } from '../src/core/run.ts';
-import type { StoredSetting } from '../src/core/setting.ts';
+import type { StoredQuality, StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import type { Suite } from '../src/core/suite.ts';
-import { fetchComparisons, fetchDevices, fetchHistory, fetchPublished, fetchRuns, fetchSettings, fetchSuites, MOST_RUNS } from './api.ts';
+import {
+  fetchComparisons,
+  fetchDevices,
+  fetchHistory,
+  fetchPublished,
+  fetchQuality,
+  fetchRuns,
+  fetchSettings,
+  fetchSuites,
+  MOST_RUNS,
+} from './api.ts';
 import { current, FILTERS, type State } from './state.ts';
 
 const UNFILTERED = JSON.stringify({});
@@ -26,6 +36,7 @@ export const data = {
   metrics: new Set<MetricName>(),
   /** Metrics that any setting has. */
   known: [] as MetricName[],
+  quality: null as StoredQuality[] | null,
   judged: null as JudgedRow[] | null,
   suites: null as Suite[] | null,
   published: null as Published | null,
@@ -66,6 +77,7 @@ export async function need(): Promise<boolean> {
   if (missing.length > 0) work.push(needSettings(missing));
   if (state.page === 'overview' && state.run === '') work.push(...needRuns(state));
   if (state.page === 'compare' && !data.judged) work.push(put('judged', fetchComparisons()));
+  if (state.page === 'pareto' && !data.quality) work.push(put('quality', fetchQuality()));
   if (state.page === 'suites' && !data.suites) work.push(put('suites', fetchSuites()));
   if (state.page === 'published' && !data.published) work.push(put('published', fetchPublished()));
   if (state.page === 'trends') work.push(...needHistory(state));
@@ -138,6 +150,7 @@ export async function fetchAgain(): Promise<void> {
     data.known = found.known;
   }
   data.judged = null;
+  data.quality = null;
   data.history = { of: '', series: [] };
 }
 

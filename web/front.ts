@@ -1,6 +1,6 @@
 import { type MetricName, metric } from '../src/core/metric.ts';
 import { oneScope } from '../src/core/scope.ts';
-import type { Standing, StoredSetting } from '../src/core/setting.ts';
+import type { Standing, StoredQuality, StoredSetting } from '../src/core/setting.ts';
 
 /** A setting where two metrics of it meet. */
 export interface Point {
@@ -29,6 +29,27 @@ export function pointsOf(settings: readonly StoredSetting[], a: MetricName, b: M
     top = y;
   }
   return { points: kept.map((point): Point => ({ ...point, best: best.has(point.setting) })), apart: others, scope };
+}
+
+/**
+ * Settings with these metrics of their models beside their own. Only figures of one suite stand side by side: of a metric the one in which the
+ * most models have it; `suites` tells them.
+ */
+export function withQuality(settings: readonly StoredSetting[], quality: readonly StoredQuality[], names: readonly (MetricName | '')[]) {
+  const suites = new Map<MetricName, string>();
+  let all = [...settings];
+  for (const name of new Set(names)) {
+    if (name === '' || !metric(name).ofModel) continue;
+    const having = quality.filter(({ metrics }) => metrics[name]);
+    const models = new Map<string, number>();
+    for (const { suite } of having) models.set(suite, (models.get(suite) ?? 0) + 1);
+    const [suite] = [...models].sort(([, m], [, n]) => n - m)[0] ?? [];
+    if (suite === undefined) continue;
+    suites.set(name, suite);
+    const of = new Map(having.filter((one) => one.suite === suite).map(({ model, metrics }) => [model, metrics[name]]));
+    all = all.map((setting) => ({ ...setting, metrics: { ...setting.metrics, [name]: of.get(setting.model) } }));
+  }
+  return { settings: all, suites };
 }
 
 /** Negative where the first is better. */

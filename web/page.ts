@@ -47,7 +47,7 @@ function drawOverview(again: boolean): void {
 const DRAW: Partial<Record<PageName, (place: HTMLElement) => void>> = {
   compare: (place) => drawCompare(place, charted([...data.settings.values()]), data.judged ?? [], data.known),
   trends: (place) => drawTrends(place, data.history.series, data.known),
-  pareto: (place) => drawPareto(place, charted([...data.settings.values()]), namesOf('device'), data.known),
+  pareto: (place) => drawPareto(place, charted([...data.settings.values()]), data.quality ?? [], namesOf('device'), data.known),
   roofline: (place) => drawRoofline(place, charted([...data.settings.values()]), data.devices, namesOf('device')),
   devices: (place) => drawDevices(place, data.devices),
   suites: (place) => drawSuites(place, data.suites ?? [], [...data.settings.values()]),

@@ -9,6 +9,8 @@ export interface Metric {
   readonly summary: Summary;
   /** Least relative change that counts in a comparison. */
   readonly threshold?: number;
+  /** It is the model's, whichever device, build and suite of speed it stands beside. */
+  readonly ofModel?: true;
   readonly title: string;
   /** One sentence: what is measured, from when to when. */
   readonly definition: string;
@@ -175,8 +177,6 @@ export const METRICS = [
   },
   { name: 'bandwidth', unit: 'B/s', better: 'higher', summary: 'median', title: 'Bandwidth', definition: 'Bytes a token times decode rate.' },
   {
-    name: 'major_faults',
-  {
     name: 'read_bandwidth',
     unit: 'B/s',
     better: 'neither',
@@ -184,6 +184,8 @@ export const METRICS = [
     title: 'Memory limit',
     definition: 'What memory delivers to as many threads when trit reads it in order, before the requests; of models larger than 64 MiB.',
   },
+  {
+    name: 'major_faults',
     unit: 'count',
     better: 'lower',
     summary: 'max',
@@ -300,6 +302,7 @@ export const METRICS = [
     unit: '',
     better: 'lower',
     summary: 'median',
+    ofModel: true,
     threshold: 0.003,
     title: 'Perplexity',
     definition: "e to the mean negative log likelihood a token of the suite's documents, each on its own, the first token not counted.",
@@ -309,6 +312,7 @@ export const METRICS = [
     unit: 'ratio',
     better: 'higher',
     summary: 'median',
+    ofModel: true,
     title: 'Same first choice',
     definition: "Share of the positions at which the most likely token is the parent's.",
   },
@@ -317,6 +321,7 @@ export const METRICS = [
     unit: 'nat',
     better: 'lower',
     summary: 'median',
+    ofModel: true,
     title: 'KL from parent',
     definition: "Mean Kullback-Leibler divergence of the next token's probabilities from those of the parent.",
   },
@@ -325,6 +330,7 @@ export const METRICS = [
     unit: 'ratio',
     better: 'higher',
     summary: 'median',
+    ofModel: true,
     title: 'Right choices',
     definition: 'Share of the multiple-choice questions whose right ending has the highest likelihood a token.',
   },
@@ -339,6 +345,9 @@ export const METRICS = [
 ] as const satisfies readonly Metric[];
 
 export type MetricName = (typeof METRICS)[number]['name'];
+
+/** What says how good a model is. */
+export const QUALITY = METRICS.filter((row: Metric) => row.ofModel).map(({ name }) => name);
 
 /** Of a metric whose row names no threshold. */
 export const THRESHOLD = 0.05;

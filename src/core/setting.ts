@@ -44,3 +44,10 @@ export interface SettingFilter {
   /** The so many that were measured last. */
   limit?: number;
 }
+
+/** How good a model is, by the newest valid run of a suite on any device of this fleet. */
+export interface StoredQuality {
+  model: string;
+  suite: string;
+  metrics: Partial<Record<MetricName, Standing>>;
+}

@@ -11,7 +11,7 @@ import type { JournalEntry, JournalRecord } from './journal.ts';
 import type { MetricName } from './metric.ts';
 import type { NewRun, RunStatus, RunSummary } from './run.ts';
 import type { Scope } from './scope.ts';
-import type { SettingFilter, StoredSetting } from './setting.ts';
+import type { SettingFilter, StoredQuality, StoredSetting } from './setting.ts';
 
 /** One raw value, exactly as it was measured, in the base unit of its metric. */
 export interface StoredSample {
@@ -208,6 +208,8 @@ export interface StoreReader {
   metrics(): MetricName[];
   /** Newest first, with the environment and the code of each. */
   history(filter?: RunFilter): HistoryRun[];
+  /** How good each model is, by suite. */
+  quality(): StoredQuality[];
   /** By name. */
   baselines(): Baseline[];
   /** Where imported rows come from, by id. */

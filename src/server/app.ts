@@ -94,6 +94,11 @@ export function makeApp(served: Served & { host: string; token: string | null; l
     response.json({ settings: settings.slice(0, limit), more: settings.length > limit, known: store.metrics() });
   });
 
+  app.get('/api/quality', ({ query }, response) => {
+    parameters(NoQuery, query);
+    response.json({ quality: store.quality() });
+  });
+
   app.get('/api/history', ({ query }, response) => {
     const { metric, across, points, ...filter } = parameters(HistoryQuery, query);
     const series = histories(store.history({ ...filter, valid: true }), { metrics: metric, across });
@@ -132,7 +137,7 @@ export function makeApp(served: Served & { host: string; token: string | null; l
     refuse(
       response,
       404,
-      'There is no such address in the API: try /api/runs, /api/settings, /api/devices, /api/compare, /api/history, /api/published, /api/suites, /api/benches or /api/live.',
+      'There is no such address in the API: try /api/runs, /api/settings, /api/devices, /api/compare, /api/history, /api/quality, /api/published, /api/suites, /api/benches or /api/live.',
     ),
   );
   app.use(express.static(webRoot, { dotfiles: 'ignore', redirect: false, cacheControl: false }));

@@ -6,7 +6,7 @@ import type { HistoryRun } from '../core/history.ts';
 import type { Marker } from '../core/joules.ts';
 import { METRIC_NAMES, type MetricName } from '../core/metric.ts';
 import type { RunStatus, RunSummary } from '../core/run.ts';
-import type { SettingFilter, StoredSetting } from '../core/setting.ts';
+import type { SettingFilter, StoredQuality, StoredSetting } from '../core/setting.ts';
 import type {
   Changes,
   ComparisonFilter,
@@ -26,7 +26,7 @@ import { readBundle } from './bundle.ts';
 import { readComparisons } from './comparisons.ts';
 import { copyDatabase } from './copy.ts';
 import { placesInTime, readBaselines } from './history.ts';
-import { flagsOf, readFigures, readSettings } from './rollup.ts';
+import { flagsOf, flagsOfRuns, readFigures, readQuality, readSettings } from './rollup.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -147,6 +147,10 @@ export class Query implements StoreReader {
   }
 
   settings(filter: SettingFilter = {}): StoredSetting[] {
+  quality(): StoredQuality[] {
+    return this.sql.read('quality of models', () => readQuality(this.sql));
+  }
+
     return this.sql.read('list of settings', () => readSettings(this.sql, filter));
   }
 

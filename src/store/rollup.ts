@@ -1,8 +1,8 @@
 import type { FlagName } from '../core/flags.ts';
-import { METRIC_NAMES, type MetricName, metric } from '../core/metric.ts';
+import { METRIC_NAMES, type MetricName, metric, QUALITY } from '../core/metric.ts';
 import type { MetricSummary, RunStatus, RunSummary } from '../core/run.ts';
 import { oneScope, type Scope } from '../core/scope.ts';
-import type { SettingFilter, Standing, StoredSetting } from '../core/setting.ts';
+import type { SettingFilter, Standing, StoredQuality, StoredSetting } from '../core/setting.ts';
 import { headline, median } from '../core/stats.ts';
 import { isReal, isValid } from '../core/validity.ts';
 import type { Sql } from './sql.ts';
@@ -156,11 +156,28 @@ export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
     filter.limit ?? -1, // SQLite: no limit
     ...(filter.metrics ? [JSON.stringify(filter.metrics)] : []),
   );
-  const settings = new Map<number, StoredSetting>();
-  for (const { metric: name, value, low, high, runs, n, scope, run, valid, newest: _newest, ...of } of rows) {
-    const setting = settings.get(of.id) ?? { ...of, valid: valid === VALID, metrics: {} };
-    settings.set(of.id, setting);
-    setting.metrics[name] = { value, low, high, runs, n, scope, run };
+  for (const { setting, metric: name, ...standing } of standings) (settings.get(setting) as StoredSetting).metrics[name] = standing;
+  return [...settings.values()].filter(({ metrics }) => Object.keys(metrics).length > 0);
+}
+
+/** Models in one answer. */
+const MOST_MODELS = 2000;
+
+/** What was measured last in each suite of each model; of this fleet alone. */
+export function readQuality(sql: Sql): StoredQuality[] {
+  const found = new Map<string, StoredQuality>();
+  const rows = sql.all<Standing & { model: string; suite: string; metric: MetricName; newest: number }>(
+    `SELECT model, suite, metric, value, low, high, runs, n, scope, run, max(newest) AS newest
+     FROM standings CROSS JOIN settings ON settings.id = setting
+     WHERE metric IN (SELECT value FROM json_each(?)) AND valid = ${VALID} AND device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
+     GROUP BY model, suite, metric ORDER BY newest DESC, model, suite LIMIT ${MOST_MODELS}`,
+    JSON.stringify(QUALITY),
+  );
+  for (const { model, suite, metric: name, newest: _newest, ...standing } of rows) {
+    const key = JSON.stringify([model, suite]);
+    const known = found.get(key) ?? { model, suite, metrics: {} };
+    found.set(key, known);
+    known.metrics[name] = standing;
   }
   return [...settings.values()];
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoredSetting } from '../../src/core/setting.ts';
-import { pointsOf } from '../../web/front.ts';
+import { pointsOf, withQuality } from '../../web/front.ts';
 import { roofsOf } from '../../web/roofs.ts';
 import { seeded } from '../support/random.ts';
 import { setting } from '../support/settings.ts';

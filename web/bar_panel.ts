@@ -14,6 +14,8 @@ export interface Names {
 }
 
 const ROW = 19; // height of a bar, px
+/** Groups in the chart; the table has all of them. */
+const DRAWN = 24;
 
 /** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. */
 export function barPanel(
@@ -30,12 +32,14 @@ export function barPanel(
   const { categories, series, cell } = bars(kept, by, (setting) => setting[inner], name);
   const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
   const picture = canvas(label, side);
-  const fullest = Math.max(1, ...categories.map((category) => series.filter((of) => cell(category, of)).length));
-  const height = Math.max(120, categories.length * (fullest * ROW + 14) + 44);
+  const drawn = categories.slice(0, DRAWN);
+  const rest = categories.length > DRAWN ? ` The first ${DRAWN} of ${categories.length} are drawn.` : '';
+  const fullest = Math.max(1, ...drawn.map((category) => series.filter((of) => cell(category, of)).length));
+  const height = Math.max(120, drawn.length * (fullest * ROW + 14) + 44);
   fill(
     place,
     h('div', { class: 'panel-head' }, h('h3', {}, `${title} by ${by}`), metricSelect(side, name, known)),
-    h('p', { class: 'note' }, `${definition}${scope === null ? '' : scopeNote(scope, apart)}`),
+    h('p', { class: 'note' }, `${definition}${scope === null ? '' : scopeNote(scope, apart)}${rest}`),
     categories.length === 0
       ? h('p', { class: 'empty' }, `No run here has ${title}.`)
       : [
@@ -44,7 +48,7 @@ export function barPanel(
           tableBelow(label, [by, inner, ...others(by, inner), title, 'lowest', 'highest', 'n'], tableRows(categories, series, cell, name, by, inner)),
         ],
   );
-  if (categories.length > 0) drawBars(picture, { name, unit, by, inner, categories, series, cell, names });
+  if (categories.length > 0) drawBars(picture, { name, unit, by, inner, categories: drawn, series, cell, names });
 }
 
 /** What these figures cover, and how many are left out because they cover something else. */

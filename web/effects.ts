@@ -144,11 +144,17 @@ export function likelySides(settings: readonly StoredSetting[], judged: readonly
   if (row && (by === 'toolchain' || by === 'flags')) return [row.sides.baseline[by], row.sides.candidate[by]];
   const having = settings.filter((setting) => setting.valid && setting.metrics[metric]);
   const values = valuesOf(having, by).slice(0, 12);
+  const groups = new Map<string, Set<string>>();
+  for (const setting of having) {
+    const key = JSON.stringify([heldOf(setting, by), setting.metrics[metric]?.scope]);
+    groups.set(key, (groups.get(key) ?? new Set<string>()).add(VALUES[by](setting)));
+  }
+  const alike = [...groups.values()].filter(({ size }) => size > 1);
   let best: [string, string] = [values[0] ?? '', values[1] ?? values[0] ?? ''];
   let most = 0;
   for (const [i, base] of values.entries())
     for (const candidate of values.slice(i + 1)) {
-      const found = told(having, { by, base, candidate, metric }, () => null).length;
+      const found = alike.filter((group) => group.has(base) && group.has(candidate)).length;
       if (found > most) [most, best] = [found, [base, candidate]];
     }
   return best;

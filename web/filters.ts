@@ -4,6 +4,8 @@ import { byId, fill, h } from './dom.ts';
 import { option } from './pick.ts';
 import { AXES, current, FILTERS, type FilterName, go } from './state.ts';
 
+/** 2 threads before 16. */
+const inOrder = new Intl.Collator('en', { numeric: true });
 const selects = new Map<FilterName, HTMLSelectElement>();
 const invalid = h('input', { type: 'checkbox', id: 'invalid', onchange: () => go({ invalid: invalid.checked }) });
 const clear = h(

@@ -1,5 +1,24 @@
-import { duration as inWords, number, quantity } from '../src/core/format.ts';
+import { ABSENT, duration as inWords, number, quantity } from '../src/core/format.ts';
 import { type MetricName, metric } from '../src/core/metric.ts';
+
+/** Formats of the reader's locale by their options: making one takes longer than a thousand uses of it. */
+const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+function inNumbers(value: number, options: Intl.NumberFormatOptions = {}): string {
+  return kept(`n${JSON.stringify(options)}`, () => new Intl.NumberFormat(undefined, options)).format(value);
+}
+
+/** A device's clock may say anything. */
+function inDates(ms: number, options: Intl.DateTimeFormatOptions): string {
+  if (Number.isNaN(new Date(ms).getTime())) return ABSENT;
+  return kept(`d${JSON.stringify(options)}`, () => new Intl.DateTimeFormat(undefined, options)).format(ms);
+}
+
+function kept<Format extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: () => Format): Format {
+  const known = formats.get(key) ?? make();
+  formats.set(key, known);
+  return known as Format;
+}
 
 /** The rounding of core/format.ts, written as the reader's locale writes numbers: "57,1 ms" in German. */
 export function amount(value: number | null | undefined, unit: string): string {
@@ -26,21 +45,20 @@ export function range(low: number, high: number, name: MetricName): string {
 
 /** A value beside an axis: no more digits than it needs. */
 export function tick(value: string | number): string {
-  return new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(Number(value));
+  return inNumbers(Number(value), { maximumSignificantDigits: 4 });
 }
 
 /** A share as percent with its sign: "+3.2 %"; below 10 % with one more digit than above. */
 export function percent(share: number | null): string {
   if (share === null || !Number.isFinite(share)) return '–';
   const digits = Math.abs(share) < 0.1 ? 1 : 0;
-  return `${new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'exceptZero' }).format(share * 100)} %`;
+  return `${inNumbers(share * 100, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'exceptZero' })} %`;
 }
 
 /** Day and month; the year where it is another than now. */
 export function day(ms: number, now = new Date()): string {
-  const date = new Date(ms);
-  const year = date.getFullYear() === now.getFullYear() ? undefined : ('numeric' as const);
-  return date.toLocaleDateString(undefined, { day: 'numeric', month: 'short', year });
+  const year = new Date(ms).getFullYear() === now.getFullYear() ? undefined : ('numeric' as const);
+  return inDates(ms, { day: 'numeric', month: 'short', year });
 }
 
 /** Seconds as "45 s", "4 min 5 s". */
@@ -50,7 +68,7 @@ export function duration(seconds: number): string {
 
 /** A whole number. */
 export function count(value: number): string {
-  return new Intl.NumberFormat().format(value);
+  return inNumbers(value);
 }
 
 /** "1 run", "1,234 runs". */
@@ -58,8 +76,13 @@ export function plural(n: number, one: string): string {
   return `${count(n)} ${one}${n === 1 ? '' : 's'}`;
 }
 
+/** "4 threads"; of a device that was never reached nobody knows how many. */
+export function threadsOf({ threads }: { threads: number }): string {
+  return threads > 0 ? plural(threads, 'thread') : 'threads unknown';
+}
+
 export function dateAndTime(ms: number): string {
-  return new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  return inDates(ms, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** "just now", "5 min ago", then date and time. */
@@ -74,11 +97,6 @@ export function ago(ms: number, now = Date.now()): string {
 function localised(text: string): string {
   return text.replace(/^-?\d+(\.\d+)?(?![\d.]*e)/, (found) => {
     const digits = found.split('.')[1]?.length ?? 0;
-    return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(Number(found));
+    return inNumbers(Number(found), { minimumFractionDigits: digits, maximumFractionDigits: digits });
   });
-/** "4 threads"; of a device that was never reached nobody knows how many. */
-export function threadsOf({ threads }: { threads: number }): string {
-  return threads > 0 ? plural(threads, 'thread') : 'threads unknown';
-}
-
 }

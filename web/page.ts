@@ -86,6 +86,13 @@ function draw(again = false): void {
   fill(byId('totals'), `${plural(runs, 'run')} on ${plural(data.devices.filter((device) => device.runs > 0).length, 'device')}`);
   drawLive(data.runs);
   sweep();
+  if (shown !== 'run' || data.detail?.id === run) drawn();
+}
+
+/** Marks what the page shows now, or that it waits for something. */
+function drawn(whole = true): void {
+  byId('main').setAttribute('aria-busy', String(!whole));
+  if (whole) byId('main').dataset.shown = writeState(current());
 }
 
 function drawOpen(): void {
@@ -111,10 +118,13 @@ function drawLinks(): void {
   }
 }
 
-/** Draws at once what is known, then what had to be fetched. */
+/** Draws what the address says as soon as all of it is here; until then the links tell where one goes. */
 async function show(): Promise<void> {
   const address = writeState(current());
-  if (await need()) {
+  const coming = need();
+  drawLinks();
+  drawn(false);
+  if (await coming) {
     if (writeState(current()) !== address) return;
   }
   draw();
@@ -136,6 +146,7 @@ async function openRun(focus: boolean): Promise<void> {
     data.detail = null;
     draw();
     drawNoRun((error as Error).message);
+    drawn();
   }
   if (focus) byId('run-title').focus({ preventScroll: true });
 }
@@ -158,6 +169,7 @@ async function refresh(ids: readonly string[]): Promise<void> {
 }
 
 function problem(error: unknown): void {
+  byId('main').setAttribute('aria-busy', 'false');
   byId('problem').hidden = false;
   fill(byId('problem'), error instanceof Error ? error.message : String(error));
 }
@@ -204,6 +216,7 @@ async function start(): Promise<void> {
     if (run !== before.run && run !== '') {
       leaveBenches();
       draw();
+      drawn(data.detail?.id === run);
       scrollTo(0, 0);
       return void openRun(true);
     }

@@ -114,6 +114,8 @@ export interface RunFilter {
   limit?: number;
   /** false leaves `prompts` of the summaries empty: what is over is then read from its figures, without its samples. */
   prompts?: boolean;
+  /** Without prompts: of what is over only these metrics. */
+  metrics?: readonly MetricName[];
 }
 
 /** Which comparisons; every field narrows. */
@@ -128,6 +130,8 @@ export interface ComparisonFilter {
   noise?: boolean;
   /** The newest so many; 100 without. */
   limit?: number;
+  /** Of their runs only these metrics; own: those that the comparisons are of. */
+  metrics?: readonly MetricName[] | 'own';
 }
 
 /** A run the controller has to finish or to mark, with what it takes to follow its journal. */
@@ -165,12 +169,12 @@ export interface Imported {
   /** Those that were here already, with the same content. */
   known: string[];
   comparisons: string[];
+  /** As they are called here. */
+  baselines: string[];
   origins: string[];
 }
 
 /** Where a run is, for live progress. */
-  /** As they are called here. */
-  baselines: string[];
 export interface RunProgress {
   id: string;
   device: string;
@@ -204,12 +208,12 @@ export interface StoreReader {
   devices(): StoredDevice[];
   /** What was measured again and again, what was measured last first. */
   settings(filter?: SettingFilter): StoredSetting[];
+  /** How good each model is, by suite. */
+  quality(): StoredQuality[];
   /** Every metric that a setting has. */
   metrics(): MetricName[];
   /** Newest first, with the environment and the code of each. */
   history(filter?: RunFilter): HistoryRun[];
-  /** How good each model is, by suite. */
-  quality(): StoredQuality[];
   /** By name. */
   baselines(): Baseline[];
   /** Where imported rows come from, by id. */

@@ -101,7 +101,7 @@ export function makeApp(served: Served & { host: string; token: string | null; l
 
   app.get('/api/history', ({ query }, response) => {
     const { metric, across, points, ...filter } = parameters(HistoryQuery, query);
-    const series = histories(store.history({ ...filter, valid: true }), { metrics: metric, across });
+    const series = histories(store.history({ ...filter, valid: true, metrics: metric }), { metrics: metric, across });
     response.json({ series: series.map((one) => clipped(one, points)), causes: EPOCH_CAUSES });
   });
 
@@ -125,7 +125,7 @@ export function makeApp(served: Served & { host: string; token: string | null; l
   if (metrics)
     app.get('/metrics', async ({ query }, response) => {
       parameters(NoQuery, query);
-      response.set('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics(store.runs({ limit: SCRAPED })));
+      response.set('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics(store.runs({ limit: SCRAPED, prompts: false })));
     });
 
   app.get('/api/live', (request, response) => {

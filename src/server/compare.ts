@@ -64,7 +64,7 @@ const JUDGED =
 
 /** The comparisons that were made in pairs, newest first, a row a metric. */
 export function judgedComparisons(store: StoreReader, filter: ComparisonFilter): { comparisons: JudgedRow[]; note: string } {
-  const comparisons = store.comparisons(filter).filter(({ status }) => status !== 'running');
+  const comparisons = store.comparisons({ ...filter, metrics: 'own' }).filter(({ status }) => status !== 'running');
   const byId = new Map(comparisons.map((comparison) => [comparison.id, comparison]));
   const noises = new Map<string, number | null>();
   const rows = comparisonRows(comparisons, (comparison, name) => {

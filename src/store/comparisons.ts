@@ -21,8 +21,19 @@ interface Row {
   candidate: number;
 }
 
-/** Newest first, with every launch; `runsOf` gives runs by their ids. */
-export function readComparisons(sql: Sql, filter: ComparisonFilter, runsOf: (ids: string[]) => RunSummary[]): StoredComparison[] {
+interface LaunchRow {
+  comparison: string;
+  pair: number;
+  side: Side;
+  run: string;
+}
+
+/** Newest first, with every launch; `runsOf` gives runs by their ids, with all metrics or these. */
+export function readComparisons(
+  sql: Sql,
+  filter: ComparisonFilter,
+  runsOf: (ids: string[], metrics?: readonly MetricName[]) => RunSummary[],
+): StoredComparison[] {
   const narrow = (['id', 'device', 'model', 'suite', 'threads', 'epoch'] as const).filter((field) => filter[field] !== undefined);
   const where = narrow.map((field) => `${field} IS ?`);
   if (filter.noise) where.push('baseline = candidate');
@@ -32,20 +43,23 @@ export function readComparisons(sql: Sql, filter: ComparisonFilter, runsOf: (ids
     ...narrow.map((field) => filter[field]),
     filter.limit ?? 100,
   );
-  return rows.map((row) => {
-    const launches = sql.all<{ pair: number; side: Side; run: string }>(
-      'SELECT pair, side, run FROM launches WHERE comparison = ? ORDER BY pair, side',
-      row.id,
-    );
-    const runs = new Map((launches.length > 0 ? runsOf(launches.map(({ run }) => run)) : []).map((run) => [run.id, run]));
-    return {
-      ...{ id: row.id, device: row.device, model: row.model, suite: row.suite, threads: row.threads, seed: row.seed, epoch: row.epoch },
-      ...{ started: row.started, ended: row.ended, status: row.status, message: row.message },
-      metrics: JSON.parse(row.metrics) as MetricName[],
-      ...{ baseline: buildOf(sql, row.baseline), candidate: buildOf(sql, row.candidate) },
-      launches: launches.map(({ pair, side, run }) => ({ pair, side, run: runs.get(run) as RunSummary })),
-    };
-  });
+  const launches = new Map<string, LaunchRow[]>(rows.map(({ id }) => [id, []]));
+  const all = sql.all<LaunchRow>(
+    'SELECT launches.* FROM json_each(?) AS wanted CROSS JOIN launches ON comparison = wanted.value ORDER BY comparison, pair, side',
+    JSON.stringify([...launches.keys()]),
+  );
+  for (const launch of all) launches.get(launch.comparison)?.push(launch);
+  const own = () => [...new Set(rows.flatMap(({ metrics }) => JSON.parse(metrics) as MetricName[]))];
+  const ids = [...new Set(all.map(({ run }) => run))];
+  const found = ids.length > 0 ? runsOf(ids, filter.metrics === 'own' ? own() : filter.metrics) : [];
+  const runs = new Map(found.map((run) => [run.id, run]));
+  return rows.map((row) => ({
+    ...{ id: row.id, device: row.device, model: row.model, suite: row.suite, threads: row.threads, seed: row.seed, epoch: row.epoch },
+    ...{ started: row.started, ended: row.ended, status: row.status, message: row.message },
+    metrics: JSON.parse(row.metrics) as MetricName[],
+    ...{ baseline: buildOf(sql, row.baseline), candidate: buildOf(sql, row.candidate) },
+    launches: (launches.get(row.id) ?? []).map(({ pair, side, run }) => ({ pair, side, run: runs.get(run) as RunSummary })),
+  }));
 }
 
 function buildOf(sql: Sql, id: number): StoredComparison['baseline'] {

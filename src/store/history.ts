@@ -17,12 +17,14 @@ interface Row {
   facts: number | null;
 }
 
-/** Tells of a row what its place in time takes. Facts that several runs share are read once. */
-export function placesInTime(sql: Sql): (row: Row) => Place {
-  const launches = new Set(sql.all<{ run: string }>('SELECT DISTINCT run FROM launches').map(({ run }) => run));
+/** Tells of the rows of these runs what their place in time takes. Facts that several runs share are read once. */
+export function placesInTime(sql: Sql, runs: readonly string[]): (row: Row) => Place {
+  const ids = JSON.stringify(runs);
+  const among = 'FROM json_each(?) AS wanted CROSS JOIN';
+  const launches = new Set(sql.all<{ run: string }>(`SELECT DISTINCT run ${among} launches ON run = wanted.value`, ids).map(({ run }) => run));
   const reruns = new Map<string, MetricName[]>();
-  for (const { run, metric } of sql.all<{ run: string; metric: MetricName }>('SELECT run, metric FROM reruns ORDER BY run, metric'))
-    reruns.set(run, [...(reruns.get(run) ?? []), metric]);
+  const rows = sql.all<{ run: string; metric: MetricName }>(`SELECT run, metric ${among} reruns ON run = wanted.value ORDER BY run, metric`, ids);
+  for (const { run, metric } of rows) reruns.set(run, [...(reruns.get(run) ?? []), metric]);
   const known = new Map<number, Facts>();
   const factsOf = (id: number | null): Facts | null => {
     if (id === null) return null;

@@ -82,21 +82,18 @@ export class Query implements StoreReader {
   }
 
   runs(filter: RunFilter = {}): RunSummary[] {
-    const { where, values } = conditions(filter);
-    const limit = filter.limit ?? -1; // SQLite: no limit
-    return this.sql.read('list of runs', () =>
-      this.sql
-        .all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit)
-        .map((row) => this.#summary(row, filter.prompts)),
-    );
+    return this.sql.read('list of runs', () => this.#summariesOf(this.#rows(filter), filter));
   }
 
   history(filter: RunFilter = {}): HistoryRun[] {
-    const { where, values } = conditions(filter);
     return this.sql.read('history of runs', () => {
-      const rows = this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, filter.limit ?? -1);
-      const placeOf = placesInTime(this.sql);
-      return rows.map((row) => ({ ...this.#summary(row, false), ...placeOf(row) }));
+      const rows = this.#rows(filter);
+      const placeOf = placesInTime(
+        this.sql,
+        rows.map(({ id }) => id),
+      );
+      const summaries = this.#summariesOf(rows, { ...filter, prompts: false });
+      return rows.map((row, i) => ({ ...(summaries[i] as RunSummary), ...placeOf(row) }));
     });
   }
 
@@ -147,11 +144,11 @@ export class Query implements StoreReader {
   }
 
   settings(filter: SettingFilter = {}): StoredSetting[] {
-  quality(): StoredQuality[] {
-    return this.sql.read('quality of models', () => readQuality(this.sql));
+    return this.sql.read('list of settings', () => readSettings(this.sql, filter));
   }
 
-    return this.sql.read('list of settings', () => readSettings(this.sql, filter));
+  quality(): StoredQuality[] {
+    return this.sql.read('quality of models', () => readQuality(this.sql));
   }
 
   metrics(): MetricName[] {
@@ -180,7 +177,7 @@ export class Query implements StoreReader {
   }
 
   comparisons(filter: ComparisonFilter = {}): StoredComparison[] {
-    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id) => this.runs({ id, prompts: false })));
+    return this.sql.read('list of comparisons', () => readComparisons(this.sql, filter, (id, metrics) => this.runs({ id, prompts: false, metrics })));
   }
 
   changedSince(cursor: number): Changes {
@@ -207,13 +204,27 @@ export class Query implements StoreReader {
     this.sql.close();
   }
 
-  #summary(row: RunRow, prompts = true): RunSummary {
-    const { id, device, toolchain, sha256, compiler, flags, target, model, suite, threads, status, message, started, ended } = row;
-    const build = { sha256, compiler, flags, target };
-    const raised = flagsOf(this.sql, id);
-    const origin = row.origin === null ? {} : { origin: row.origin };
-    const told = { id, device, toolchain, build, model, suite, threads, status, message, flags: raised, started, ended, ...origin };
-    return { ...told, ...this.#metrics(row, prompts) };
+  #rows(filter: RunFilter): RunRow[] {
+    const { where, values } = conditions(filter);
+    const limit = filter.limit ?? -1; // SQLite: no limit
+    return this.sql.all<RunRow>(`${RUNS} ${where} ORDER BY runs.started DESC, runs.id DESC LIMIT ?`, ...values, limit);
+  }
+
+  /** Flags and figures of all rows are read at once. */
+  #summariesOf(rows: readonly RunRow[], { prompts = true, metrics }: RunFilter): RunSummary[] {
+    const flags = flagsOfRuns(
+      this.sql,
+      rows.map(({ id }) => id),
+    );
+    const figures = prompts ? null : readFigures(this.sql, rows.filter(isRolled), metrics);
+    return rows.map((row) => {
+      const { id, device, toolchain, sha256, compiler, flags: given, target, model, suite, threads, status, message, started, ended } = row;
+      const build = { sha256, compiler, flags: given, target };
+      const origin = row.origin === null ? {} : { origin: row.origin };
+      const told = { id, device, toolchain, build, model, suite, threads, status, message, flags: flags.get(id) ?? [], started, ended, ...origin };
+      const rolled = figures?.get(id);
+      return { ...told, ...(rolled ? { metrics: rolled, prompts: {} } : this.#metrics(row)) };
+    });
   }
 
   #newest(id: string): StoredDevice['newest'] {
@@ -221,8 +232,7 @@ export class Query implements StoreReader {
     return { id, status, flags: flagsOf(this.sql, id) };
   }
 
-  #metrics({ id, revision, rolled, setting }: RunRow, prompts: boolean): Pick<RunSummary, 'metrics' | 'prompts'> {
-    if (!prompts && rolled === revision && setting !== null) return { metrics: readFigures(this.sql, setting, id), prompts: {} };
+  #metrics({ id, revision }: RunRow): Pick<RunSummary, 'metrics' | 'prompts'> {
     const known = this.#summaries.get(id);
     if (known?.revision === revision) return known.made;
     const made = summariseRun(this.sql, id);
@@ -242,7 +252,7 @@ export class Query implements StoreReader {
       'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
     );
     return {
-      ...this.#summary(row),
+      ...(this.#summariesOf([row], {})[0] as RunSummary),
       suiteVersion: row.suite_version,
       cpus: row.cpus,
       emulated: row.emulated === 1,
@@ -272,6 +282,11 @@ export class Query implements StoreReader {
       ...{ decodeRate: rate?.value ?? null, heard: heard?.wall ?? null },
     };
   }
+}
+
+/** Its figures are those of what is stored of it. */
+function isRolled(row: RunRow): row is RunRow & { setting: number } {
+  return row.setting !== null && row.rolled === row.revision;
 }
 
 function parse<Value>(json: string | null | undefined): Value | null {

@@ -42,6 +42,20 @@ export function flagsOf(sql: Sql, run: string): FlagName[] {
   return sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', run).map(({ name }) => name);
 }
 
+/** The same of many runs at once; runs without any are left out. */
+export function flagsOfRuns(sql: Sql, runs: readonly string[]): Map<string, FlagName[]> {
+  const found = new Map<string, FlagName[]>();
+  for (const { run, name } of sql.all<{ run: string; name: FlagName }>(
+    'SELECT DISTINCT run, name FROM json_each(?) AS wanted CROSS JOIN flags ON run = wanted.value ORDER BY run, name',
+    JSON.stringify(runs),
+  )) {
+    const known = found.get(run);
+    if (known) known.push(name);
+    else found.set(run, [name]);
+  }
+  return found;
+}
+
 /** Writes the figures of a run; gives the settings that they left and came to. */
 function rollRun(sql: Sql, run: string): Set<number> {
   const row = sql.get<Row>('SELECT device, build, model, suite, threads, status, setting FROM runs WHERE id = ?', run) as Row;
@@ -115,16 +129,31 @@ function stand(sql: Sql, setting: number): void {
   }
 }
 
-/** The metrics of a run that is over, in the order of the table of metrics. */
-export function readFigures(sql: Sql, setting: number, run: string): RunSummary['metrics'] {
-  const found = new Map(
-    sql.all<Figure>('SELECT * FROM figures WHERE setting = ? AND run = ?', setting, run).map((figure) => [figure.metric, figure]),
+/** The metrics of runs that are over, all or these, by run; each in the order of the table of metrics. */
+export function readFigures(
+  sql: Sql,
+  runs: readonly { id: string; setting: number }[],
+  metrics?: readonly MetricName[],
+): Map<string, RunSummary['metrics']> {
+  const found = new Map(runs.map(({ id }) => [id, new Map<MetricName, Figure>()]));
+  const rows = sql.all<Figure>(
+    `SELECT figures.* FROM json_each(?) AS wanted
+     CROSS JOIN figures ON setting = json_extract(wanted.value, '$[0]') AND run = json_extract(wanted.value, '$[1]')
+     ${metrics ? 'AND metric IN (SELECT value FROM json_each(?))' : ''}`,
+    JSON.stringify(runs.map(({ setting, id }) => [setting, id])),
+    ...(metrics ? [JSON.stringify(metrics)] : []),
   );
-  return Object.fromEntries(
-    METRIC_NAMES.flatMap((name) => {
-      const figure = found.get(name);
-      return figure ? [[name, summaryOf(figure)]] : [];
-    }),
+  for (const figure of rows) found.get(figure.run)?.set(figure.metric, figure);
+  return new Map(
+    [...found].map(([run, figures]) => [
+      run,
+      Object.fromEntries(
+        METRIC_NAMES.flatMap((name) => {
+          const figure = figures.get(name);
+          return figure ? [[name, summaryOf(figure)]] : [];
+        }),
+      ),
+    ]),
   );
 }
 
@@ -133,27 +162,37 @@ function summaryOf({ metric: name, median: middle, p95, low, high, n, source, sc
   return source !== null && scope !== null ? { ...summary, source, scope } : summary;
 }
 
-type SettingRow = Omit<StoredSetting, 'valid' | 'metrics'> &
-  Omit<Standing, 'run'> & { valid: number; newest: number; metric: MetricName; run: string };
+type SettingRow = Omit<StoredSetting, 'valid' | 'metrics'> & { valid: number };
+type StandingRow = Standing & { setting: number; metric: MetricName };
 
-const COLUMNS = {
-  ...{ device: 'settings.device', toolchain: 'toolchain', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid' },
+/** What each filter asks of a row of settings; the value is a JSON array. */
+const ASKED = {
+  ...{ device: 'device', model: 'model', suite: 'suite', threads: 'threads', valid: 'valid' },
+  toolchain: 'build',
 } as const;
 
-/** Those of this fleet, newest first: what was imported stands apart. */
+/** Those of this fleet, newest first: what was imported stands apart. Everything is narrowed in one index, newest first, before any row is read. */
 export function readSettings(sql: Sql, filter: SettingFilter): StoredSetting[] {
-  const narrow = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((field) => filter[field] !== undefined);
+  const narrow = (Object.keys(ASKED) as (keyof typeof ASKED)[]).filter((field) => filter[field] !== undefined);
+  const among = (field: keyof typeof ASKED) => {
+    const given = 'SELECT value FROM json_each(?)';
+    return `AND ${ASKED[field]} IN (${field === 'toolchain' ? `SELECT id FROM builds WHERE toolchain IN (${given})` : given})`;
+  };
   const rows = sql.all<SettingRow>(
     `WITH chosen AS MATERIALIZED (
-       SELECT settings.id, settings.device, toolchain, flags, sha256, model, suite, threads, valid, newest
-       FROM settings JOIN builds ON builds.id = settings.build
-       WHERE newest > 0 AND valid <> ${UNREAL} AND settings.device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL)
-       ${narrow.map((field) => `AND ${COLUMNS[field]} IN (SELECT value FROM json_each(?))`).join(' ')}
-       ORDER BY newest DESC, settings.id DESC LIMIT ?)
-     SELECT chosen.*, metric, value, low, high, runs, n, scope, run FROM chosen CROSS JOIN standings ON standings.setting = chosen.id
-     ${filter.metrics ? 'WHERE +metric IN (SELECT value FROM json_each(?))' : ''} ORDER BY newest DESC, chosen.id DESC`,
+       SELECT id, newest FROM settings INDEXED BY settings_listed
+       WHERE newest > 0 AND valid <> ${UNREAL} AND device NOT IN (SELECT id FROM devices WHERE origin IS NOT NULL) ${narrow.map(among).join(' ')}
+       ORDER BY newest DESC, id DESC LIMIT ?)
+     SELECT settings.id, device, toolchain, flags, sha256, model, suite, threads, valid
+     FROM chosen CROSS JOIN settings ON settings.id = chosen.id CROSS JOIN builds ON builds.id = build ORDER BY chosen.newest DESC, chosen.id DESC`,
     ...narrow.map((field) => JSON.stringify([filter[field]].flat().map((value) => (typeof value === 'boolean' ? Number(value) : value)))),
     filter.limit ?? -1, // SQLite: no limit
+  );
+  const settings = new Map(rows.map((row) => [row.id, { ...row, valid: row.valid === VALID, metrics: {} as StoredSetting['metrics'] }]));
+  const standings = sql.all<StandingRow>(
+    `SELECT standings.* FROM json_each(?) AS wanted CROSS JOIN standings ON setting = wanted.value
+     ${filter.metrics ? 'AND metric IN (SELECT value FROM json_each(?))' : ''}`,
+    JSON.stringify([...settings.keys()]),
     ...(filter.metrics ? [JSON.stringify(filter.metrics)] : []),
   );
   for (const { setting, metric: name, ...standing } of standings) (settings.get(setting) as StoredSetting).metrics[name] = standing;
@@ -179,5 +218,5 @@ export function readQuality(sql: Sql): StoredQuality[] {
     found.set(key, known);
     known.metrics[name] = standing;
   }
-  return [...settings.values()];
+  return [...found.values()];
 }

@@ -55,6 +55,26 @@ describe('change points', () => {
     }
   });
 
+  it('splits where the energy distance is largest, as the definition has it, whatever the values are', () => {
+    const random = seeded(17);
+    for (let i = 0; i < 100; i++) {
+      const [n, at] = [8 + Math.floor(random() * 40), 4];
+      const far = i % 2 ? 0 : 1e6;
+      const values = series(random, n, { at: at + Math.floor(random() * (n - 2 * at)), shift: 3 }).map((value) => far + Math.round(value * 50));
+      const mean = (a: number[], b: number[], pairs: number) => a.reduce((sum, x) => sum + b.reduce((all, y) => all + Math.abs(x - y), 0), 0) / pairs;
+      const energies = Array.from({ length: n + 1 }, (_, k) => {
+        if (k < SIDE_MINIMUM || n - k < SIDE_MINIMUM) return 0;
+        const [a, b] = [values.slice(0, k), values.slice(k)];
+        const within = mean(a, a, a.length * (a.length - 1)) + mean(b, b, b.length * (b.length - 1));
+        return ((a.length * b.length) / n) * (2 * mean(a, b, a.length * b.length) - within);
+      });
+      const best = energies.indexOf(Math.max(...energies));
+      const found = changePoints(values, i).map((point) => point.at);
+      assert.ok(found.length === 0 || found.includes(best), `${best} is none of ${found}`);
+      assert.ok(found.length > 0 || n < 14, `a step of 139 % at ${best} of ${n}`);
+    }
+  });
+
   it('finds several, in order, and the same ones for the same seed', () => {
     const random = seeded(5);
     const values = [...series(random, 20), ...series(random, 20, { at: 0, shift: 0.2 }), ...series(random, 20, { at: 0, shift: -0.1 })];

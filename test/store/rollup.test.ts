@@ -16,6 +16,13 @@ test('figures say the same as the samples they are worked out from, for every ru
     fast.map(({ metrics }) => metrics),
     slow.map(({ metrics }) => metrics),
   );
+  const some = store.runs({ prompts: false, metrics: ['prefill_rate', 'decode_rate'], status: ['ok', 'failed'] });
+  assert.deepEqual(
+    some.map(({ id, metrics }) => [id, Object.keys(metrics)]),
+    slow
+      .filter(({ status }) => status === 'ok' || status === 'failed')
+      .map(({ id, metrics }) => [id, Object.keys(metrics).filter((name) => name === 'prefill_rate' || name === 'decode_rate')]),
+  );
   assert.ok(slow.some(({ prompts }) => Object.keys(prompts).length === 4));
   assert.deepEqual(
     fast.filter(({ status }) => status !== 'running').filter(({ prompts }) => Object.keys(prompts).length > 0),
@@ -47,6 +54,54 @@ test('a setting has the median over its runs, the widest spread and the newest r
   assert.deepEqual(store.metrics(), ['decode_rate']);
   assert.deepEqual(store.settings({ metrics: ['prefill_rate'] }), []);
   assert.deepEqual(store.settings({ device: 'other' }), []);
+  store.close();
+});
+
+test('the quality of a model is that of its newest valid run in each suite, on whatever device', (t) => {
+  const store = openStore(databasePath(t));
+  const add = (id: string, perplexity: number, more: Parameters<typeof newRun>[0] = {}, status: 'ok' | 'failed' = 'ok') => {
+    store.createRun(newRun({ id, started: 1000 + Number(id), model: 'm', suite: 'eval', ...more }));
+    store.appendMany(id, [sample(1, 'perplexity', perplexity), sample(2, 'kl_divergence', 0.5), end(3, status)]);
+  };
+  add('1', 10);
+  add('2', 11, { device: 'pi' });
+  add('3', 99, { device: 'broken' }, 'failed');
+  add('4', 7, { suite: 'eval-text' });
+  add('5', 20, { model: 'n' });
+  store.createRun(newRun({ id: '6', model: 'm', suite: 'smoke' }));
+  store.appendMany('6', [sample(1, 'decode_rate', 5), end(2)]);
+  const told = store.quality().map(({ model, suite, metrics }) => [model, suite, metrics.perplexity?.value, metrics.perplexity?.run]);
+  assert.deepEqual(told, [
+    ['n', 'eval', 20, '5'],
+    ['m', 'eval-text', 7, '4'],
+    ['m', 'eval', 11, '2'],
+  ]);
+  assert.deepEqual(Object.keys(store.quality()[0]?.metrics ?? {}).sort(), ['kl_divergence', 'perplexity']);
+  store.close();
+});
+
+test('settings are narrowed by anything, newest first, and a limit counts settings', (t) => {
+  const store = openStore(databasePath(t));
+  const rows = [
+    ['1', 'pi', 'gcc-12', 'a', 'smoke', 1],
+    ['2', 'pi', 'clang-19', 'a', 'smoke', 2],
+    ['3', 'desk', 'gcc-12', 'b', 'pair', 4],
+    ['4', 'pi', 'gcc-12', 'a', 'smoke', 1],
+  ] as const;
+  for (const [id, device, toolchain, model, suite, threads] of rows) {
+    store.createRun(newRun({ id, started: Number(id), device, toolchain, model, suite, threads }));
+    store.appendMany(id, [sample(1, 'decode_rate', 5), end(2, id === '3' ? 'failed' : 'ok')]);
+  }
+  const of = (filter: Parameters<typeof store.settings>[0]) => store.settings(filter).map(({ metrics }) => metrics.decode_rate?.run);
+  assert.deepEqual(of({}), ['4', '3', '2']);
+  assert.deepEqual(of({ limit: 2 }), ['4', '3']);
+  assert.deepEqual(of({ device: 'pi' }), ['4', '2']);
+  assert.deepEqual(of({ device: ['pi', 'desk'], toolchain: 'gcc-12' }), ['4', '3']);
+  assert.deepEqual(of({ toolchain: ['clang-19', 'none'] }), ['2']);
+  assert.deepEqual(of({ model: 'b', suite: 'pair', threads: 4 }), ['3']);
+  assert.deepEqual(of({ threads: 1, valid: true }), ['4']);
+  assert.deepEqual(of({ valid: false }), ['3']);
+  assert.deepEqual(of({ toolchain: 'gcc-15' }), []);
   store.close();
 });
 

@@ -25,6 +25,9 @@ const SAMPLED = [
 const ONCE = ['load_time', 'peak_rss', 'model_bytes'] as const;
 const DAY = 86_400_000;
 const TOKENS = 32;
+const COMPARISONS = 240;
+/** The first warms up. */
+const PAIRS = 11;
 
 /** What was written. */
 export interface Large {
@@ -42,7 +45,7 @@ export function fillLarge(path: string, { runs = 100_000, each = 100, devices = 
   const random = seeded(seed);
   const insert = (table: string, columns: number) => db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   const [addDevice, addFacts, addJournal, addSample, addSeries, addEvent, addFlag] = [
-    insert('devices', 2),
+    insert('devices', 4),
     insert('facts', 5),
     insert('journal', 5),
     insert('samples', 10),
@@ -59,7 +62,7 @@ export function fillLarge(path: string, { runs = 100_000, each = 100, devices = 
   db.transaction(() => {
     for (let device = 0; device < devices; device++) {
       const id = idOf(device);
-      addDevice.run(id, `Device ${device}`);
+      addDevice.run(id, `Device ${device}`, null, null);
       addFacts.run(device + 1, id, now - 400 * DAY, `epoch${device}`, JSON.stringify({ ...FACTS, cpu: `Processor ${device}` }));
     }
     TOOLCHAINS.forEach((toolchain, i) => {
@@ -125,9 +128,40 @@ export function fillLarge(path: string, { runs = 100_000, each = 100, devices = 
     db.transaction(() => {
       for (let run = from; run < Math.min(runs, from + 1000); run++) one(run);
     })();
+  compareThem(db, random, now);
   db.close();
   openStore(path).close(); // works out the figures
   return { runs, samples, series: runs };
+}
+
+/** Comparisons of runs of one device, model, suite and number of threads; every fourth of a build with itself. */
+function compareThem(db: Database.Database, random: () => number, now: number): void {
+  const alike = db.prepare<[string, string, number], { id: string; build: number; suite: string }>(
+    "SELECT id, build, suite FROM runs WHERE device = ? AND model = ? AND threads = ? AND status = 'ok' ORDER BY started DESC LIMIT 200",
+  );
+  const add = db.prepare(
+    `INSERT INTO comparisons (id, device, baseline, candidate, model, suite, suite_version, threads, metrics, seed, epoch, started, ended, status)
+     VALUES (?, ?, ?, ?, ?, 'standard', 1, ?, '["decode_rate","prefill_rate"]', 1, ?, ?, ?, 'ok')`,
+  );
+  const launch = db.prepare('INSERT INTO launches VALUES (?, ?, ?, ?)');
+  db.transaction(() => {
+    for (let i = 0; i < COMPARISONS; i++) {
+      const device = Math.floor((i / 4) % 10);
+      const [model, threads] = [MODELS[Math.floor(i / 40) % 2] as string, [1, 2, 4][Math.floor(i / 80) % 3] as number];
+      const runs = alike.all(idOf(device), model, threads).filter(({ suite }) => suite === 'standard');
+      const builds = [...new Set(runs.map(({ build }) => build))];
+      const [baseline, candidate] = i % 4 === 0 ? [builds[0], builds[0]] : [builds[0], builds[i % 4]];
+      if (baseline === undefined || candidate === undefined) continue;
+      const id = `comparison-${i}`;
+      const started = now - 1e6 * i - 1000 * random();
+      add.run(id, idOf(device), baseline, candidate, model, threads, `epoch${device}`, started, started + 1e5);
+      for (const [side, build, from] of [['baseline', baseline, 0] as const, ['candidate', candidate, i % 4 === 0 ? PAIRS : 0] as const])
+        runs
+          .filter((run) => run.build === build)
+          .slice(from, from + PAIRS)
+          .forEach(({ id: run }, pair) => void launch.run(id, pair, side, run));
+    }
+  })();
 }
 
 function idOf(device: number): string {

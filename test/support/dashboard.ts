@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -24,9 +24,10 @@ export function folder(t: TestContext): string {
   return temporaryFolder('web', t);
 }
 
-/** A server on a free port over a database of its own; both are gone after the test. The page is a file that says "page" unless webRoot is given. */
-export async function dashboard(t: TestContext, options: Partial<ServerOptions> = {}): Promise<Dashboard> {
+/** A server on a free port over a database of its own; both are gone after the test. The page is a file that says "page" unless webRoot is given. The database is empty, or a copy of a file. */
+export async function dashboard(t: TestContext, { copyOf, ...options }: Partial<ServerOptions> & { copyOf?: string } = {}): Promise<Dashboard> {
   const path = databasePath(t);
+  if (copyOf !== undefined) copyFileSync(copyOf, path);
   const store = openStore(path);
   const reader = openStore(path, { readonly: true });
   const webRoot = options.webRoot ?? folder(t);

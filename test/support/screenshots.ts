@@ -22,7 +22,11 @@ const path = given ?? demo();
 mkdirSync(folder, { recursive: true });
 const { url, store, page, close } = await served(path);
 const run = store.runs({ device: given ? undefined : 'rpi5', valid: true, limit: 1 })[0]?.id;
-const addresses = { ...Object.fromEntries(PAGES.map((name) => [name, `?page=${name}`])), trends: '?page=trends&suite=nightly', run: `?run=${run}` };
+const addresses = {
+  ...Object.fromEntries(PAGES.map((name) => [name, `?page=${name}`])),
+  ...(given ? {} : { trends: '?page=trends&suite=nightly' }),
+  run: `?run=${run}`,
+};
 let bytes = 0;
 for (const [look, options] of Object.entries(LOOKS)) {
   const shown = await page(options);

@@ -8,19 +8,23 @@ import type { StoredQuality, StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import type { Suite } from '../src/core/suite.ts';
+import { COLUMN_METRICS } from './columns.ts';
 import type { FilterName } from './state.ts';
 
 /** Runs that the page holds at once. */
 export const MOST_RUNS = 300;
 
+/** Of a run only what a row of the table shows. */
+const SHORT = { prompts: 'false', metrics: COLUMN_METRICS.join(',') };
+
 /** The newest runs that fit these filters. */
 export async function fetchRuns(filter: Partial<Record<FilterName, string>> = {}): Promise<RunSummary[]> {
-  return (await get<{ runs: RunSummary[] }>(`api/runs?${query({ ...filter, prompts: 'false', limit: String(MOST_RUNS) })}`)).runs;
+  return (await get<{ runs: RunSummary[] }>(`api/runs?${query({ ...filter, ...SHORT, limit: String(MOST_RUNS) })}`)).runs;
 }
 
 /** Summaries of these runs, at most 100. */
 export async function fetchSome(ids: readonly string[]): Promise<RunSummary[]> {
-  return (await get<{ runs: RunSummary[] }>(`api/runs?prompts=false&id=${ids.map(encodeURIComponent).join(',')}`)).runs;
+  return (await get<{ runs: RunSummary[] }>(`api/runs?${query({ ...SHORT, id: ids.join(',') })}`)).runs;
 }
 
 export function fetchRun(id: string): Promise<RunDetail> {

@@ -1,5 +1,5 @@
 import type { MetricName } from '../src/core/metric.ts';
-import { metric } from '../src/core/metric.ts';
+import { METRIC_NAMES, metric } from '../src/core/metric.ts';
 import type { RunSummary } from '../src/core/run.ts';
 import { headline } from '../src/core/stats.ts';
 import { flagChip, statusChip } from './chips.ts';
@@ -75,6 +75,9 @@ export const COLUMNS: readonly Column[] = [
     cell: (run) => h('time', { datetime: new Date(run.started).toISOString(), title: dateAndTime(run.started) }, ago(run.started)),
   },
 ];
+
+/** What the table needs of a run. */
+export const COLUMN_METRICS: readonly MetricName[] = METRIC_NAMES.filter((name) => COLUMNS.some(({ key }) => key === name));
 
 /** Median with lowest and highest as a small line below it. */
 function rate(run: RunSummary, name: MetricName): Child {

@@ -66,11 +66,21 @@ const JUDGED =
 export function judgedComparisons(store: StoreReader, filter: ComparisonFilter): { comparisons: JudgedRow[]; note: string } {
   const comparisons = store.comparisons({ ...filter, metrics: 'own' }).filter(({ status }) => status !== 'running');
   const byId = new Map(comparisons.map((comparison) => [comparison.id, comparison]));
+  const metrics = [...new Set(comparisons.flatMap((comparison) => comparison.metrics))];
+  const known = new Map<string, StoredComparison[]>();
+  const once = {
+    comparisons: ({ metrics: _one, ...rest }: ComparisonFilter): StoredComparison[] => {
+      const key = JSON.stringify(rest);
+      const found = known.get(key) ?? store.comparisons({ ...rest, metrics });
+      known.set(key, found);
+      return found;
+    },
+  };
   const noises = new Map<string, number | null>();
   const rows = comparisonRows(comparisons, (comparison, name) => {
     const { device, model, suite, threads, epoch } = comparison;
     const key = JSON.stringify([device, model, suite, threads, epoch, name]);
-    const noise = noises.has(key) ? (noises.get(key) ?? null) : noiseOf(store, comparison, name);
+    const noise = noises.has(key) ? (noises.get(key) ?? null) : noiseOf(once, comparison, name);
     noises.set(key, noise);
     return noise;
   });

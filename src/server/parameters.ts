@@ -46,6 +46,8 @@ const FILTER = {
   before: time.optional(),
 };
 
+const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
+
 /** GET /api/runs */
 export const RunsQuery = z.strictObject({
   ...FILTER,
@@ -58,9 +60,9 @@ export const RunsQuery = z.strictObject({
   limit: limit.default(DEFAULT_LIMIT),
   /** false leaves out what the metrics of each prompt were: a quarter of the size. */
   prompts: flag.default(true),
+  /** Without prompts: only these metrics of runs that are over. */
+  metrics: metrics.optional(),
 });
-
-const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
 
 /** GET /api/settings */
 export const SettingsQuery = z.strictObject({

@@ -142,8 +142,7 @@ test('export, import, export: the same bytes, and every run is what it was', (t)
 test('baselines and reruns come along, under names that meet none of ours; the newer one of a name counts', (t) => {
   const [ours, theirs] = [full(t), fresh(t)];
   const bytes = exported(ours);
-  const told = (store: Store) =>
-    store.baselines().map(({ name, made, runs }) => ({ name, made, runs: runs.map(({ id }) => id).sort() }));
+  const told = (store: Store) => store.baselines().map(({ name, made, runs }) => ({ name, made, runs: runs.map(({ id }) => id).sort() }));
   const [mine] = told(ours);
   theirs.createRun(newRun({ id: 'own' }));
   theirs.appendMany('own', [sample(1, 'decode_rate', 3), end(2)]);

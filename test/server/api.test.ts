@@ -45,6 +45,8 @@ test('GET /api/runs lists the newest first, narrowed by every filter', async (t)
   assert.equal(first.metrics.decode_rate.median, 9);
   assert.equal(first.prompts.p.decode_rate.median, 9);
   assert.deepEqual((await ask(url, '/api/runs?id=a&prompts=false')).json.runs[0].prompts, {});
+  assert.deepEqual(Object.keys((await ask(url, '/api/runs?id=a&prompts=false&metrics=decode_rate')).json.runs[0].metrics), ['decode_rate']);
+  assert.deepEqual((await ask(url, '/api/runs?id=a&prompts=false&metrics=load_time')).json.runs[0].metrics, {});
 });
 
 test('GET /api/runs/:id gives everything of a run, and a sentence where there is none', async (t) => {

@@ -36,12 +36,14 @@ say(`${(statSync(path).size / 1e9).toFixed(1)} GB, ${process.version}, ${availab
 
 const [device = 'device-00'] = store.devices().map(({ id }) => id);
 const run = store.runs({ limit: 1, prompts: false })[0]?.id;
+/** As the page asks for them. */
+const RUNS = 'api/runs?prompts=false&limit=300&metrics=decode_rate,prefill_rate,time_to_first_token,inter_token_latency,peak_rss';
 const ADDRESSES = [
-  'api/runs?prompts=false&limit=300',
-  `api/runs?prompts=false&limit=300&device=${device}`,
-  'api/runs?prompts=false&limit=300&toolchain=gcc-13&suite=pair',
-  'api/runs?prompts=false&limit=300&status=failed',
-  'api/runs?prompts=false&limit=300&valid=false',
+  RUNS,
+  `${RUNS}&device=${device}`,
+  `${RUNS}&toolchain=gcc-13&suite=pair`,
+  `${RUNS}&status=failed`,
+  `${RUNS}&valid=false`,
   `api/runs/${run}`,
   'api/settings?metrics=decode_rate,energy_per_token,prefill_rate',
   'api/settings?metrics=decode_rate,prefill_rate,bytes_per_token',

@@ -15,7 +15,7 @@ export interface Names {
 
 const ROW = 19; // height of a bar, px
 /** Groups in the chart; the table has all of them. */
-const DRAWN = 24;
+const DRAWN = 16;
 
 /** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. */
 export function barPanel(

@@ -23,8 +23,8 @@ import { current, onChange, toPage, writeState } from './state.ts';
 import { drawSuites } from './suites.ts';
 import { drawTrends } from './trends.ts';
 
-/** What was drawn last, so that news of something else leave it alone. */
-let drawnLast = '';
+/** What was drawn last on either side, so that news of something else leave it alone. */
+const drawnLast = { left: '', right: '' };
 
 function drawOverview(again: boolean): void {
   const settings = charted([...data.settings.values()]);
@@ -33,14 +33,16 @@ function drawOverview(again: boolean): void {
   const { axis, left, right, invalid, device } = current();
   const devices = data.devices.filter(({ id }) => device === '' || id === device);
   deviceCards(byId('headline'), first, others, devices, runningNow());
-  const key = JSON.stringify([axis, left, right, first?.settings]);
-  if (key === drawnLast && !again) return;
-  drawnLast = key;
   const names = { device: namesOf('device'), toolchain: namesOf('toolchain') };
   byId('charts-note').textContent =
     `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${invalid ? ' Pale bars are not valid.' : ''}`;
-  barPanel(byId('chart-left'), 'left', first, names, data.known);
-  barPanel(byId('chart-right'), 'right', first, names, data.known);
+  for (const [side, name] of [['left', left] as const, ['right', right] as const]) {
+    const figures = first?.settings.map(({ id, metrics }) => [id, metrics[name]]);
+    const key = JSON.stringify([axis, name, figures, names, data.known]);
+    if (key === drawnLast[side] && !again) continue;
+    drawnLast[side] = key;
+    barPanel(byId(`chart-${side}`), side, first, names, data.known);
+  }
 }
 
 /** The pages that are drawn whole into #page. */

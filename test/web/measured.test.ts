@@ -21,6 +21,7 @@ async function real(t: TestContext) {
 }
 
 async function open(page: Page, url: string, search: string): Promise<void> {
+  page.setDefaultTimeout(90_000); // a machine that builds and measures beside it
   await page.goto(url + search);
   await page.waitForSelector('.link-state.up');
   await page.waitForSelector('#main[aria-busy="false"]');

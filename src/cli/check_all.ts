@@ -1,9 +1,9 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { Baseline } from '../core/baseline.ts';
-import { type CheckRow, checkRows, conditionsKey, labelOf, passes } from '../core/check.ts';
+import { type CheckRow, checkRows, conditionsKey, passes } from '../core/check.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import { groupsBy } from '../core/groups.ts';
-import type { HistoryRun } from '../core/history.ts';
+import { type HistoryRun, labelOf } from '../core/history.ts';
 import { plain } from '../core/plain.ts';
 import { isValid } from '../core/validity.ts';
 import { findModel } from '../fleet/model.ts';

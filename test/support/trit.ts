@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isRunning } from '../../src/fleet/process.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const out = path.join(root, '.fleet/test/trit');
@@ -39,7 +40,7 @@ function take(): boolean {
     return true;
   } catch {
     const holder = Number(readOrEmpty(lock));
-    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
+    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
     return false;
   }
 }
@@ -49,14 +50,5 @@ function readOrEmpty(file: string): string {
     return readFileSync(file, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,4 +1,4 @@
-import { quantity } from '../core/format.ts';
+import { percent, quantity } from '../core/format.ts';
 import type { HistoryChange, HistoryEpoch, HistorySeries } from '../core/history.ts';
 import { metric } from '../core/metric.ts';
 import { clip, plain } from '../core/plain.ts';
@@ -42,13 +42,12 @@ function epochLines(epoch: HistoryEpoch, { unit }: HistorySeries, width: number,
 
 function changeText({ run, started, before, after, change, verdict, p, status, rerun, last }: HistoryChange, unit: string, colours: Colours): string {
   const tone = status === 'passed' ? colours.dim : verdict === 'slower' ? colours.red : verdict === 'faster' ? colours.green : colours.bold;
-  const size = `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`;
   const seen = {
     unconfirmed: last ? 'not confirmed yet' : 'never confirmed',
     confirmed: `confirmed by ${rerun}`,
     passed: `it passed: ${rerun} is as before`,
   }[status];
-  return `${day(started)}  ${tone(`${verdict} ${size}`)}  ${quantity(before, unit)} to ${quantity(after, unit)} from run ${plain(run)} on, p ${p.toFixed(3)}; ${seen}`;
+  return `${day(started)}  ${tone(`${verdict} ${percent(change)}`)}  ${quantity(before, unit)} to ${quantity(after, unit)} from run ${plain(run)} on, p ${p.toFixed(3)}; ${seen}`;
 }
 
 function sparkline(values: readonly number[]): string {

@@ -1,4 +1,4 @@
-import { quantity } from '../core/format.ts';
+import { percent, quantity } from '../core/format.ts';
 import { GRADES, type Grade } from '../core/grades.ts';
 import { type MetricName, metric } from '../core/metric.ts';
 import type { Published, PublishedRow } from '../core/published.ts';
@@ -190,7 +190,6 @@ function costPanel(cost: MetricName, runs: readonly RunSummary[]): Markup[] {
 
 function comparisonPart(rows: Material['comparisons']): Child {
   if (rows.length === 0) return null;
-  const percent = (change: number | null) => (change === null ? '?' : `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`);
   return h(
     'section',
     {},

@@ -1,4 +1,5 @@
 import type { Host, HostProcess } from '../src/core/host.ts';
+import { parsed } from '../src/core/parsed.ts';
 import { EngineEvent } from '../src/core/serve.ts';
 
 export type Ready = Extract<EngineEvent, { event: 'ready' }>;
@@ -160,17 +161,9 @@ async function next(process: HostProcess, lines: AsyncIterator<string>, options:
   if (step === 'aborted') throw new Error('cancelled');
   if (step === 'silent') throw new Error(`trit serve was silent for ${timeout} s while ${doing}; it was stopped`);
   if (step.done) throw new Error(await obituary(process, doing));
-  const event = parse(step.value);
+  const event = parsed(EngineEvent, step.value);
   if (!event) throw new Error(`trit serve wrote a line that is no event while ${doing}: ${JSON.stringify(step.value.slice(0, 80))}`);
   return event;
-}
-
-function parse(line: string): EngineEvent | null {
-  try {
-    return EngineEvent.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 async function obituary(process: HostProcess, doing: string): Promise<string> {

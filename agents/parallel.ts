@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsed } from '../src/core/parsed.ts';
 import { type Context, sample } from './launch.ts';
 
 /** Rows of `trit bench -o json` that are read here. */
@@ -23,7 +24,7 @@ export async function measureParallel(at: Context): Promise<void> {
   if (isa !== null) argv.push('--isa', isa);
   if (suite.kv !== undefined) argv.push('--kv', suite.kv);
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
-  const rows = parse(stdout);
+  const rows = parsed(Rows, stdout);
   if (code !== 0 || rows === null)
     throw new Error(
       `trit bench --parallel could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}, and what it wrote is no result`}`,
@@ -33,12 +34,4 @@ export async function measureParallel(at: Context): Promise<void> {
       sample(at, 'throughput_rate', (n_parallel * n_gen) / (ns / 1e9), { prompt: `parallel-${n_parallel}`, launch: 0, repetition, warmup: false });
   }
   journal.sync();
-}
-
-function parse(text: string): z.infer<typeof Rows> | null {
-  try {
-    return Rows.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsed } from '../src/core/parsed.ts';
 import { Engine } from './engine.ts';
 import type { Context } from './launch.ts';
 import { makeTwin, twinPath } from './model.ts';
@@ -20,7 +21,7 @@ export async function checkKernels(at: Context): Promise<void> {
   journal.write({ kind: 'phase', phase: 'check' });
   const some = job.cases === undefined ? [] : ['--cases', String(job.cases)];
   const { code, stdout, stderr } = await host.exec([job.binary, 'check', ...some, '-o', 'json'], { timeoutMs: CHECK_TIME, signal });
-  const report = parseReport(stdout);
+  const report = parsed(Report, stdout);
   journal.sync();
   if (code === 0 && report?.ok) return;
   const wrong = wrongKernels(stdout);
@@ -36,15 +37,7 @@ export async function checkKernels(at: Context): Promise<void> {
 
 /** The kernels that `trit check -o json` found wrong, each with what differs; none where this is no report. */
 export function wrongKernels(text: string): string[] {
-  return parseReport(text)?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
-}
-
-function parseReport(text: string): z.infer<typeof Report> | null {
-  try {
-    return Report.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return parsed(Report, text)?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
 }
 
 /** The golden-token run: a small known model must give known tokens. Flags wrong-output and throws where it does not. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsed } from '../src/core/parsed.ts';
 import type { Context } from './launch.ts';
 
 /** Longest time for the measurement itself plus packing the weights in the layout that came out, in ms: slow cards are slow. */
@@ -25,11 +26,9 @@ export async function tune(at: Context): Promise<void> {
 }
 
 function sentence(stdout: string): string {
-  try {
-    const { layout, load, layout_ratio, load_ratio } = Report.parse(JSON.parse(stdout));
-    const ratio = (value: number | null) => (value === null ? 'not measured' : value.toFixed(2));
-    return `layout ${layout} (time of t5 by that of t2: ${ratio(layout_ratio)}), load ${load} (time of copied by that of mapped weights: ${ratio(load_ratio)})`;
-  } catch {
-    return 'trit told nothing that could be read';
-  }
+  const report = parsed(Report, stdout);
+  if (!report) return 'trit told nothing that could be read';
+  const { layout, load, layout_ratio, load_ratio } = report;
+  const ratio = (value: number | null) => (value === null ? 'not measured' : value.toFixed(2));
+  return `layout ${layout} (time of t5 by that of t2: ${ratio(layout_ratio)}), load ${load} (time of copied by that of mapped weights: ${ratio(load_ratio)})`;
 }

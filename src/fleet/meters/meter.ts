@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { reason } from '../../core/errors.ts';
 import type { Host } from '../../core/host.ts';
 import { METER_UNITS, type Meter, type MeterUnit } from '../../core/meter.ts';
+import { parsed } from '../../core/parsed.ts';
 import { Counter, powerOf, type Reading, type Source, silent } from '../../core/source.ts';
 import { stream } from '../../core/stream.ts';
 import { get } from './http.ts';
@@ -76,13 +77,7 @@ function pipe(meter: Extract<Meter, { type: 'pipe' }>, host: Host): Source {
 
 /** A line of a pipe; null for one that is none, such as a header: the next one counts. */
 export function lineReading(text: string, counter: Counter): Reading | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { watts = null, joules = null } = Line.safeParse(value).data ?? {};
+  const { watts = null, joules = null } = parsed(Line, text) ?? {};
   if (watts === null && joules === null) return null;
   const sum = joules === null ? null : counter.add(joules, performance.now() / 1000);
   return { watts: watts === null ? null : powerOf(watts).watts, joules: sum, why: null };

@@ -1,4 +1,5 @@
 import type { Host, HostProcess } from '../src/core/host.ts';
+import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import { EngineEvent } from '../src/core/serve.ts';
 
@@ -170,7 +171,7 @@ async function obituary(process: HostProcess, doing: string): Promise<string> {
   if (!(await ends(process, 2000))) return `trit serve closed its output while ${doing}`;
   const { code, signal, stderr } = await process.exited;
   const how = signal ? `was ended by ${signal}` : `ended with status ${code}`;
-  const last = stderr.trim().split('\n').pop();
+  const last = lastLine(stderr);
   return `trit serve ${how} while ${doing}${last ? `: ${last}` : ''}`;
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '../src/core/job.ts';
+import { lastLine } from '../src/core/last_words.ts';
 import type { Context } from './launch.ts';
 
 type Recipe = NonNullable<Job['model']['synth']>;
@@ -38,7 +39,7 @@ export async function makeTwin(at: Context, recipe: Recipe, path: string): Promi
   try {
     const { code, stderr } = await maker.exited;
     signal.throwIfAborted();
-    if (code !== 0) throw new Error(`${path} could not be made: ${stderr.trim().split('\n').pop() || `trit synth ended with status ${code}`}`);
+    if (code !== 0) throw new Error(`${path} could not be made: ${lastLine(stderr) || `trit synth ended with status ${code}`}`);
   } finally {
     signal.removeEventListener('abort', stop);
     watched.abort();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import { type Context, sample } from './launch.ts';
 
@@ -26,9 +27,7 @@ export async function measureParallel(at: Context): Promise<void> {
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
   const rows = parsed(Rows, stdout);
   if (code !== 0 || rows === null)
-    throw new Error(
-      `trit bench --parallel could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}, and what it wrote is no result`}`,
-    );
+    throw new Error(`trit bench --parallel could not be run: ${lastLine(stderr) || `status ${code}, and what it wrote is no result`}`);
   for (const { n_parallel, n_gen, samples_ns } of rows) {
     for (const [repetition, ns] of samples_ns.entries())
       sample(at, 'throughput_rate', (n_parallel * n_gen) / (ns / 1e9), { prompt: `parallel-${n_parallel}`, launch: 0, repetition, warmup: false });

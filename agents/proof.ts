@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import { Engine } from './engine.ts';
 import type { Context } from './launch.ts';
@@ -26,9 +27,7 @@ export async function checkKernels(at: Context): Promise<void> {
   if (code === 0 && report?.ok) return;
   const wrong = wrongKernels(stdout);
   if (!report || wrong.length === 0) {
-    throw new Error(
-      `trit check could not be run on the device (status ${code}): ${stderr.trim().split('\n').pop()?.slice(0, 500) || 'it gave no report'}`,
-    );
+    throw new Error(`trit check could not be run on the device (status ${code}): ${lastLine(stderr) || 'it gave no report'}`);
   }
   const evidence = `kernels differ from the specification (seed ${report.seed}): ${wrong.slice(0, 3).join('; ').slice(0, 2000)}`;
   at.flag('wrong-output', evidence);

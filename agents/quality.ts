@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import type { Evaluation } from '../src/core/suite.ts';
 import { type Context, sample } from './launch.ts';
@@ -73,7 +74,5 @@ async function perplexity(at: Context, texts: readonly string[], more: readonly 
   const { code, stdout, stderr } = await at.host.exec(argv, { input: texts.join(`\n${SEPARATOR}\n`), timeoutMs: LONGEST, signal: at.signal });
   const result = parsed(Result, stdout);
   if (code === 0 && result) return result;
-  throw new Error(
-    `trit perplexity could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}, and what it wrote is no result`}`,
-  );
+  throw new Error(`trit perplexity could not be run: ${lastLine(stderr) || `status ${code}, and what it wrote is no result`}`);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastWords } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import type { Context } from './launch.ts';
 
@@ -29,5 +30,5 @@ async function countTokens({ host, job, signal }: Context, text: string): Promis
   const { code, stdout, stderr } = await host.exec([job.binary, 'tokenize', '-m', job.model.path], { input: text, timeoutMs: 300_000, signal });
   const ids = code === 0 ? parsed(Ids, stdout) : null;
   if (ids) return ids.length;
-  throw new Error(`trit tokenize could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}`}`);
+  throw new Error(`trit tokenize could not be run: ${lastWords(stderr, code)}`);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import type { Context } from './launch.ts';
 
@@ -19,8 +20,7 @@ export async function tune(at: Context): Promise<void> {
   const argv = [job.binary, 'tune', '--missing', '-m', job.model.path, ...flags, '-o', 'json'];
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: TUNE_TIME, signal });
   signal.throwIfAborted();
-  if (code !== 0)
-    journal.write({ kind: 'log', text: `not tuned: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `trit tune ended with status ${code}`}` });
+  if (code !== 0) journal.write({ kind: 'log', text: `not tuned: ${lastLine(stderr) || `trit tune ended with status ${code}`}` });
   else if (stdout.trim()) journal.write({ kind: 'log', text: `tuned: ${sentence(stdout)}` });
   journal.sync();
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError, reason } from '../core/errors.ts';
+import { lastWords } from '../core/last_words.ts';
 import { plain } from '../core/plain.ts';
 import { sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
@@ -71,7 +72,7 @@ async function bring(
   try {
     const { code, stderr } = await connection.exec(['sh', '-c', SCRIPT, 'sh', path, file.url], { input: settings });
     if (code === 4) throw new FleetError(`device ${id} has neither curl nor wget to fetch ${file.url} with: install one, or --model-from controller`);
-    const why = plain(reason(stderr.trim().split('\n').pop() ?? '')) || `status ${code}`;
+    const why = plain(lastWords(stderr, code));
     if (/\b(401|403)\b/.test(why)) throw new FleetError(`device ${id}: ${file.url}: ${refusal(Number(/\b40[13]\b/.exec(why)?.[0]), hub.token)}`);
     if (code !== 0)
       throw new FleetError(

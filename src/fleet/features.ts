@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
+import { lastWords } from '../core/last_words.ts';
 import { parsed } from '../core/parsed.ts';
 import type { Connection } from './connection.ts';
-import { lastWords } from './connectors/output.ts';
 
 /** What `trit info` says of the CPU it runs on. */
 const Info = z.object({

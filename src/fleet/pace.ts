@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Profile } from '../core/device.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
+import { lastWords } from '../core/last_words.ts';
 import { parsed } from '../core/parsed.ts';
 import { plain } from '../core/plain.ts';
 import type { Pace, Work } from '../core/predict.ts';
@@ -83,7 +84,7 @@ export async function measuredPace(host: Host, binary: string, threads: number, 
     const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: 600_000 });
     const report = code === 0 ? parsed(Report, stdout) : null;
     if (report) return report;
-    throw new FleetError(`trit kernels could not be run there: ${plain(stderr.trim().split('\n').pop() ?? '') || `status ${code}`}`);
+    throw new FleetError(`trit kernels could not be run there: ${plain(lastWords(stderr, code))}`);
   };
   const rate = ({ kernels, row }: z.infer<typeof Report>, name: string, many: boolean): number => {
     const team = Math.max(...kernels.map((figure) => figure.threads));

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { FleetError, reason } from '../../core/errors.ts';
 import type { ExecResult, Host } from '../../core/host.ts';
+import { lastWords } from '../../core/last_words.ts';
 import { sha256Of, sha256On } from '../checksum.ts';
 import { freeBytes } from '../disk.ts';
-import { lastWords } from './output.ts';
 
 /** What a program is given to read: text, or a stream that may fail. */
 export type Input = string | Readable;

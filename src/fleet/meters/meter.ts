@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { reason } from '../../core/errors.ts';
 import type { Host } from '../../core/host.ts';
+import { lastLine } from '../../core/last_words.ts';
 import { METER_UNITS, type Meter, type MeterUnit } from '../../core/meter.ts';
 import { parsed } from '../../core/parsed.ts';
 import { Counter, powerOf, type Reading, type Source, silent } from '../../core/source.ts';
@@ -21,7 +22,8 @@ export function openMeter(meter: Meter, host: Host, env: NodeJS.ProcessEnv = pro
     case 'command':
       return generic(meter, meter.command.join(' '), async () => {
         const { code, stdout, stderr } = await host.exec(meter.command, { timeoutMs: PATIENCE });
-        if (code !== 0) throw new Error(`it ended with status ${code}${stderr.trim() ? `: ${stderr.trim().split('\n').pop()?.slice(0, 120)}` : ''}`);
+        const last = lastLine(stderr).slice(0, 120);
+        if (code !== 0) throw new Error(`it ended with status ${code}${last ? `: ${last}` : ''}`);
         return stdout.slice(0, 65_536);
       });
     case 'pipe':

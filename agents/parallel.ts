@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
+import { workArguments } from './arguments.ts';
 import { type Context, sample } from './launch.ts';
 
 /** Rows of `trit bench -o json` that are read here. */
@@ -19,11 +20,8 @@ export async function measureParallel(at: Context): Promise<void> {
   if (!suite.parallel) return;
   const { sequences, tokens, depth } = suite.parallel;
   journal.write({ kind: 'phase', phase: 'parallel', detail: sequences.join(', ') });
-  const argv = [binary, 'bench', '-m', model.path, '-t', String(threads), '-p', '0', '-n', String(tokens), '-d', String(depth)];
-  argv.push('-r', String(suite.repetitions), '--parallel', sequences.join(','), '-o', 'json');
-  if (cpus !== null) argv.push('--cpus', cpus);
-  if (isa !== null) argv.push('--isa', isa);
-  if (suite.kv !== undefined) argv.push('--kv', suite.kv);
+  const argv = [binary, 'bench', '-m', model.path, ...workArguments({ threads, cpus, isa, kv: suite.kv })];
+  argv.push('-p', '0', '-n', String(tokens), '-d', String(depth), '-r', String(suite.repetitions), '--parallel', sequences.join(','), '-o', 'json');
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
   const rows = parsed(Rows, stdout);
   if (code !== 0 || rows === null)

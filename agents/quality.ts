@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import type { Evaluation } from '../src/core/suite.ts';
+import { workArguments } from './arguments.ts';
 import { type Context, sample } from './launch.ts';
 import { provide } from './model.ts';
 
@@ -67,10 +68,8 @@ async function rightChoices(at: Context, choices: Evaluation['choices']): Promis
 }
 
 async function perplexity(at: Context, texts: readonly string[], more: readonly string[]): Promise<z.infer<typeof Result>> {
-  const { binary, model, threads, cpus, isa } = at.job;
-  const argv = [binary, 'perplexity', '-m', model.path, '-f', '-', '-t', String(threads), '--separator', SEPARATOR, '-o', 'json', ...more];
-  if (cpus !== null) argv.push('--cpus', cpus);
-  if (isa !== null) argv.push('--isa', isa);
+  const { binary, model } = at.job;
+  const argv = [binary, 'perplexity', '-m', model.path, '-f', '-', ...workArguments(at.job), '--separator', SEPARATOR, '-o', 'json', ...more];
   const { code, stdout, stderr } = await at.host.exec(argv, { input: texts.join(`\n${SEPARATOR}\n`), timeoutMs: LONGEST, signal: at.signal });
   const result = parsed(Result, stdout);
   if (code === 0 && result) return result;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
+import { workArguments } from './arguments.ts';
 import type { Context } from './launch.ts';
 
 /** Longest time for the measurement itself plus packing the weights in the layout that came out, in ms: slow cards are slow. */
@@ -16,8 +17,7 @@ const Report = z.object({ layout: z.enum(['t2', 't5']), load: z.string(), layout
 export async function tune(at: Context): Promise<void> {
   const { host, job, journal, signal } = at;
   journal.write({ kind: 'phase', phase: 'tune' });
-  const flags = ['-t', String(job.threads), ...(job.cpus ? ['--cpus', job.cpus] : []), ...(job.isa ? ['--isa', job.isa] : [])];
-  const argv = [job.binary, 'tune', '--missing', '-m', job.model.path, ...flags, '-o', 'json'];
+  const argv = [job.binary, 'tune', '--missing', '-m', job.model.path, ...workArguments(job), '-o', 'json'];
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: TUNE_TIME, signal });
   signal.throwIfAborted();
   if (code !== 0) journal.write({ kind: 'log', text: `not tuned: ${lastLine(stderr) || `trit tune ended with status ${code}`}` });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
-import { run, trit } from '../support/trit.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 const noAssets = existsSync(ASSETS) ? false : `no assets at ${ASSETS}`;
 const folder = mkdtempSync(path.join(tmpdir(), 'head-'));
@@ -20,9 +20,7 @@ type Event = Record<string, unknown> & { event: string; n_gen: number; hash: str
 /** Events of one `trit serve` over the requests; texts go on to their full length. */
 function serve(file: string, head: string, requests: object[], ...args: string[]): Event[] {
   const lines = requests.map((request, i) => JSON.stringify({ op: 'generate', id: `r${i}`, ignore_eos: true, ...request }));
-  const done = run(binary, ['serve', '-m', file, '--head', head, ...args], lines.join('\n'));
-  assert.equal(done.status, 0, done.stderr);
-  const events = done.stdout
+  const events = printed(binary, ['serve', '-m', file, '--head', head, ...args], lines.join('\n'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Event);

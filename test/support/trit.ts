@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFile, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -20,6 +21,13 @@ export function trit(): Promise<string> {
 /** Runs a binary with bytes or text on stdin and waits for its end. */
 export function run(binary: string, args: readonly string[], input: string | Uint8Array = ''): SpawnSyncReturns<string> {
   return spawnSync(binary, args, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
+}
+
+/** What a command printed that must succeed. */
+export function printed(binary: string, args: readonly string[], input: string | Uint8Array = ''): string {
+  const { status, stdout, stderr } = run(binary, args, input);
+  assert.equal(status, 0, `trit ${args.join(' ')}: ${stderr}`);
+  return stdout;
 }
 
 async function build(): Promise<string> {

@@ -14,7 +14,7 @@ import { databasePath } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { anyDouble, seeded } from '../support/random.ts';
-import { end, FACTS, newRun, sample } from '../support/runs.ts';
+import { end, FACTS, newComparison, newRun, sample } from '../support/runs.ts';
 
 function fresh(t: TestContext): Store {
   const store = openStore(databasePath(t));
@@ -91,10 +91,7 @@ function fill(path: string): string {
   store.addFlag('evil', 'interrupted', 'the controller was killed');
   const build = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux', code: null } as const;
   const candidate = { ...build, sha256: 'b'.repeat(64), toolchain: 'clang-19' };
-  store.createComparison({
-    ...{ id: 'pairs', device: 'local', model: 'tiny', suite: 'pair', suiteVersion: 1, threads: 2, metrics: ['decode_rate'], seed: 3, epoch: null },
-    ...{ started: 5, baseline: { ...build, toolchain: 'gcc-12' }, candidate },
-  });
+  store.createComparison(newComparison({ id: 'pairs', seed: 3, baseline: { ...build, toolchain: 'gcc-12' }, candidate }));
   for (const [pair, side] of [
     [0, 'baseline'],
     [0, 'candidate'],

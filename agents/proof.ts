@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256On } from '../src/core/device_file.ts';
 import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import { Engine } from './engine.ts';
@@ -46,13 +47,14 @@ export async function goldenTokens(at: Context): Promise<void> {
   journal.write({ kind: 'phase', phase: 'golden' });
   const path = twinPath(job.workdir, golden.synth);
   await makeTwin(at, golden.synth, path);
-  let sha256 = await hashFile(at, path);
+  let sha256 = await sha256On(host, path);
   if (sha256 !== golden.sha256) {
     // An older binary may have left another one.
     await host.exec(['rm', '-f', path]);
     await makeTwin(at, golden.synth, path);
-    sha256 = await hashFile(at, path);
+    sha256 = await sha256On(host, path);
   }
+  if (sha256 === null) throw new Error(`the golden model ${path} was made and is not there; is its disk failing, or does something remove files?`);
   if (sha256 !== golden.sha256) refuse(at, `the golden model made on this device has sha256 ${sha256}, not ${golden.sha256}`);
   const engine = await Engine.start(host, { binary, model: path, threads, cpus, isa, context: 256, timeout, signal });
   try {
@@ -68,11 +70,4 @@ export async function goldenTokens(at: Context): Promise<void> {
 function refuse(at: Context, evidence: string): never {
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; nothing was timed`);
-}
-
-async function hashFile(at: Context, path: string): Promise<string> {
-  const script = 'if command -v sha256sum >/dev/null; then sha256sum < "$1"; else shasum -a 256 < "$1"; fi';
-  const { code, stdout, stderr } = await at.host.exec(['sh', '-c', script, 'sh', path]);
-  if (code !== 0) throw new Error(`${path} could not be hashed: ${stderr.trim()}`);
-  return stdout.slice(0, 64);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256On, sizeOn } from '../core/device_file.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import { lastWords } from '../core/last_words.ts';
 import { plain } from '../core/plain.ts';
-import { sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { type Hub, type HubFile, refusal } from './hub.ts';
 
@@ -65,7 +65,7 @@ async function bring(
     while (!over.signal.aborted) {
       await sleep(1000, undefined, { signal: over.signal }).catch(() => {});
       if (over.signal.aborted) return;
-      onProgress?.(Math.min(await sizeOn(connection, `${path}.part`), file.bytes), file.bytes);
+      onProgress?.(Math.min((await sizeOn(connection, `${path}.part`)) ?? 0, file.bytes), file.bytes);
     }
   })().catch(() => {});
   const settings = hub.token === null ? '' : `header = "Authorization: Bearer ${hub.token.replace(/["\\\s]/g, '')}"\n`;
@@ -82,9 +82,4 @@ async function bring(
     over.abort();
     await watching;
   }
-}
-
-async function sizeOn(connection: Connection, path: string): Promise<number> {
-  const { code, stdout } = await connection.exec(['sh', '-c', 'wc -c < "$1"', 'sh', path]);
-  return code === 0 ? Number(stdout.trim()) : 0;
 }

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type CatalogueRow, HUB } from '../core/catalogue.ts';
+import { sha256On } from '../core/device_file.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { ModelSource } from '../core/job.ts';
 import { fileOf, findRow, isHere } from './catalogue.ts';
-import { sha256Of, sha256On } from './checksum.ts';
+import { sha256Of } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { fetchOn } from './device_fetch.ts';
 import { describeFile, type Hub } from './hub.ts';

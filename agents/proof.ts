@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { sha256On } from '../src/core/device_file.ts';
+import { twinPath } from '../src/core/job.ts';
 import { lastLine } from '../src/core/last_words.ts';
 import { parsed } from '../src/core/parsed.ts';
 import { Engine } from './engine.ts';
 import type { Context } from './launch.ts';
-import { makeTwin, twinPath } from './model.ts';
+import { makeTwin } from './model.ts';
 
 /** Right before fast: nothing is timed unless this binary computes the right thing on this device, with these threads. */
 

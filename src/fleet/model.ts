@@ -4,7 +4,7 @@ import { type CatalogueRow, HUB } from '../core/catalogue.ts';
 import { sha256On } from '../core/device_file.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
-import type { ModelSource } from '../core/job.ts';
+import { type ModelSource, twinPath } from '../core/job.ts';
 import { fileOf, findRow, isHere } from './catalogue.ts';
 import { sha256Of } from './checksum.ts';
 import type { Connection } from './connection.ts';
@@ -158,11 +158,6 @@ async function fetchModel(
     );
   await fetchOn(connection, file, hub, path, onProgress);
   return { name, synth: null, sha256: file.sha256, path };
-}
-
-/** Where the agent makes a twin; it has the same rule (agents/model.ts), and the job tells it the path. */
-function twinPath(workdir: string, { preset, type, head, seed }: NonNullable<ModelSource['synth']>): string {
-  return `${workdir}/models/${preset}-${type}-${head}-s${seed}.gguf`;
 }
 
 const hashes = new Map<string, Promise<string>>();

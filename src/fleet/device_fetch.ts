@@ -27,20 +27,24 @@ elif command -v wget >/dev/null 2>&1; then
   exit $status
 else exit 4; fi`;
 
+export interface DeviceFetch {
+  connection: Connection;
+  file: HubFile;
+  hub: Hub;
+  /** Where it is to lie there. */
+  path: string;
+  /** Bytes there and in all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Lets a device fetch a file by itself, and proves the hash there. What is there already and has the hash is left alone. Throws a FleetError
  * where it cannot; what came is kept and gone on with by the next call.
  */
-export async function fetchOn(
-  connection: Connection,
-  file: HubFile,
-  hub: Hub,
-  path: string,
-  onProgress?: (done: number, total: number) => void,
-): Promise<void> {
+export async function fetchOn({ connection, file, hub, path, onProgress }: DeviceFetch): Promise<void> {
   const { id } = connection.device;
   if ((await sha256On(connection, path)) === file.sha256) return;
-  if ((await sizeOn(connection, `${path}.part`)) !== file.bytes) await bring(connection, file, hub, path, onProgress);
+  if ((await sizeOn(connection, `${path}.part`)) !== file.bytes) await bring({ connection, file, hub, path, onProgress });
   const sha256 = await sha256On(connection, `${path}.part`);
   if (sha256 !== file.sha256) {
     await connection.exec(['rm', '-f', '--', `${path}.part`]);
@@ -52,13 +56,7 @@ export async function fetchOn(
   if (moved.code !== 0) throw new FleetError(`device ${id}: ${path} cannot be written: ${reason(moved.stderr.trim())}`);
 }
 
-async function bring(
-  connection: Connection,
-  file: HubFile,
-  hub: Hub,
-  path: string,
-  onProgress?: (done: number, total: number) => void,
-): Promise<void> {
+async function bring({ connection, file, hub, path, onProgress }: DeviceFetch): Promise<void> {
   const { id } = connection.device;
   const over = new AbortController();
   const watching = (async () => {

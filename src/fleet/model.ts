@@ -156,7 +156,7 @@ async function fetchModel(
     throw new FleetError(
       `device ${connection.device.id}: no room for the model ${name} in ${workdir}: free ${megabytes(file.bytes - disk_free)} MB there`,
     );
-  await fetchOn(connection, file, hub, path, onProgress);
+  await fetchOn({ connection, file, hub, path, onProgress });
   return { name, synth: null, sha256: file.sha256, path };
 }
 

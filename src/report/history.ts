@@ -1,4 +1,4 @@
-import { percent, quantity } from '../core/format.ts';
+import { percent, plural, quantity } from '../core/format.ts';
 import type { HistoryChange, HistoryEpoch, HistorySeries } from '../core/history.ts';
 import { metric } from '../core/metric.ts';
 import { clip, plain } from '../core/plain.ts';
@@ -20,7 +20,7 @@ export function historyText(series: readonly HistorySeries[], { width = 100, col
 
 function seriesLines(series: HistorySeries, width: number, colours: Colours): string[] {
   const { device, model, suite, threads, build, scope } = series;
-  const where = [device, model, `suite ${suite}`, threads === 1 ? '1 thread' : `${threads} threads`, build, ...(scope ? [scope] : [])].map(plain);
+  const where = [device, model, `suite ${suite}`, plural(threads, 'thread'), build, ...(scope ? [scope] : [])].map(plain);
   return [
     `${colours.bold(metric(series.metric).title)} ${colours.dim(clip(`· ${where.join(' · ')}`, width - 12))}`,
     ...series.epochs.flatMap((epoch) => epochLines(epoch, series, width, colours)),
@@ -32,7 +32,7 @@ function epochLines(epoch: HistoryEpoch, { unit }: HistorySeries, width: number,
   const days = day(started) === day(ended) ? day(started) : `${day(started)} to ${day(ended)}`;
   const drawn = sparkline(points.slice(-DRAWN).map(({ value }) => value));
   return [
-    `  ${days}  ${runs === 1 ? '1 run' : `${runs} runs`}  ${quantity(median, unit)}  ${colours.cyan(drawn)}`,
+    `  ${days}  ${plural(runs, 'run')}  ${quantity(median, unit)}  ${colours.cyan(drawn)}`,
     ...causes.map(({ cause, from, to }) =>
       colours.dim(clip(`    began with another ${cause}: ${plain(short(to))}, before ${plain(short(from))}`, width)),
     ),

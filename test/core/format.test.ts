@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, number, percent, quantity } from '../../src/core/format.ts';
+import { duration, number, percent, plural, quantity } from '../../src/core/format.ts';
 import { anyDouble, seeded } from '../support/random.ts';
 
 const QUANTITIES: readonly (readonly [value: number | null, unit: string, text: string])[] = [
@@ -46,6 +46,13 @@ test('changes', () => {
   assert.equal(percent(-0.5), '−50.0 %');
   assert.equal(percent(0), '+0.0 %');
   assert.equal(percent(null), '?');
+});
+
+test('so many of something', () => {
+  assert.deepEqual(
+    [0, 1, 2].map((n) => plural(n, 'run')),
+    ['0 runs', '1 run', '2 runs'],
+  );
 });
 
 test('durations', () => {

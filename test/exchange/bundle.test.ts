@@ -10,17 +10,11 @@ import type { Store } from '../../src/core/store.ts';
 import { BundleWriter, bundleLines } from '../../src/exchange/bundle.ts';
 import { openStore } from '../../src/store/store.ts';
 import { afterwards } from '../support/afterwards.ts';
-import { databasePath } from '../support/database.ts';
+import { databasePath, freshStore } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { anyDouble, seeded } from '../support/random.ts';
 import { end, FACTS, newComparison, newRun, sample } from '../support/runs.ts';
-
-function fresh(t: TestContext): Store {
-  const store = openStore(databasePath(t));
-  afterwards(t, () => store.close());
-  return store;
-}
 
 function exported(store: Store, measured: 'here' | 'elsewhere' | 'anywhere' = 'here'): Buffer {
   const writer = new BundleWriter();
@@ -109,7 +103,7 @@ function fill(path: string): string {
 }
 
 test('export, import, export: the same bytes, and every run is what it was', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   assert.deepEqual(exported(ours), bytes, 'exporting twice gives the same file');
   const done = imported(theirs, bytes);
@@ -135,7 +129,7 @@ test('export, import, export: the same bytes, and every run is what it was', (t)
 });
 
 test('a third fleet has the same from the second as from the first', (t) => {
-  const [first, second, third] = [full(t), fresh(t), fresh(t)];
+  const [first, second, third] = [full(t), freshStore(t), freshStore(t)];
   const bytes = exported(first);
   imported(second, bytes);
   second.createRun(newRun({ id: 'own' }));
@@ -150,7 +144,7 @@ test('a third fleet has the same from the second as from the first', (t) => {
 });
 
 test('imported runs stand apart: no list, device or comparison of this fleet has them unless it asks', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   theirs.createRun(newRun({ id: 'own', device: 'rpi5', started: 1 }));
   theirs.appendMany('own', [sample(1, 'decode_rate', 3), end(2)]);
   const bytes = exported(ours);
@@ -175,7 +169,7 @@ test('imported runs stand apart: no list, device or comparison of this fleet has
 });
 
 test('importing again adds nothing; our own bundle comes back as what it is', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   const { runs } = imported(theirs, bytes);
   const after = everything(theirs);
@@ -209,7 +203,7 @@ function forged(bytes: Buffer, change: (line: Record<string, unknown>) => Record
 }
 
 test('what is cut off, changed or does not fit together is refused with a sentence, and not a row is stored', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   const text = gunzipSync(bytes);
   const lines = text.toString().trimEnd().split('\n');
@@ -265,11 +259,11 @@ test('what is cut off, changed or does not fit together is refused with a senten
 });
 
 test('property: a bundle with a byte changed is refused, or is what it was', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   store.createRun(newRun({ id: 'a', facts: FACTS }));
   store.appendMany('a', [sample(1, 'decode_rate', 3), end(2)]);
   const bytes = gunzipSync(exported(store));
-  const theirs = fresh(t);
+  const theirs = freshStore(t);
   const random = seeded(11);
   for (let i = 0; i < 300; i++) {
     const evil = Buffer.from(bytes);

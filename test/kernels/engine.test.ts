@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
-import { printed, run, trit } from '../support/trit.ts';
+import { isasHere, printed, run, trit } from '../support/trit.ts';
 
 type Rows = Float32Array[];
 interface Expected {
@@ -89,8 +89,7 @@ describe('the engine', { skip: noAssets }, () => {
   let isas: string[] = [];
   before(async () => {
     binary = await trit();
-    const info = JSON.parse(run(binary, ['info', '-o', 'json']).stdout) as { isas: { name: string; available: boolean }[] };
-    isas = info.isas.filter((isa) => isa.available).map((isa) => isa.name);
+    isas = isasHere(binary);
   });
 
   it('runs on the scalar kernels everywhere', () => {

@@ -30,6 +30,12 @@ export function printed(binary: string, args: readonly string[], input: string |
   return stdout;
 }
 
+/** ISAs of this machine as `trit info` tells them, the least one first. */
+export function isasHere(binary: string): string[] {
+  const { isas } = JSON.parse(printed(binary, ['info', '-o', 'json'])) as { isas: { name: string; available: boolean }[] };
+  return isas.filter(({ available }) => available).map(({ name }) => name);
+}
+
 async function build(): Promise<string> {
   mkdirSync(path.dirname(lock), { recursive: true });
   while (!take()) await sleep(100);

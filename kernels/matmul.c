@@ -201,11 +201,30 @@ static inline void scale_sums(const int32_t *restrict sums, float scale, float *
         y[r] = (float)sums[r] * scale;
 }
 
+/* One token: many rows in one call, whose streams of weights lie the farther apart. */
+static void multiply_one(const product *j, ternary_gemm gemm, size_t begin, size_t end)
+{
+    const matrix *m = j->m;
+    const activations *a = j->a;
+    enum { MOST = 256 };
+    int32_t sums[MOST * T2_ROWS];
+    for (size_t groups; begin < end; begin += groups) {
+        groups = least(MOST, end - begin);
+        size_t row = begin * T2_ROWS;
+        gemm(m->data + begin * m->chunks * T2_ROWS * T2_BYTES, groups, m->chunks, a->row_q, a->k_padded, a->row_sums, sums, 0, 1);
+        scale_sums(sums, a->row_d[0] * m->scale, j->y + row, least(groups * T2_ROWS, m->rows - row));
+    }
+}
+
 /* y = sum * (activation scale * weight scale), for groups of T2_ROWS rows. */
 static void multiply_groups(const product *j, ternary_gemm gemm, size_t begin, size_t end)
 {
     const matrix *m = j->m;
     const activations *a = j->a;
+    if (a->n == 1) {
+        multiply_one(j, gemm, begin, end);
+        return;
+    }
     _Alignas(64) tile sums;
     for (size_t t0 = 0, most = tile_tokens(a->k_padded); t0 < a->n; t0 += most) {
         size_t tokens = least(most, a->n - t0), step = T2_TILE_ROWS / T2_ROWS;
@@ -401,5 +420,5 @@ void matrix_mul(const matrix *m, activations *a, float *y, const trit_ops *ops, 
     if (a->n > 1 && rows > T2_TILE_ROWS)
         rows = rows / T2_TILE_ROWS * T2_TILE_ROWS;
     size_t grain = rows / m->how->rows;
-    pool_run(p, units, grain ? grain : 1, m->how->task, &job);
+    (a->n == 1 ? pool_stream : pool_run)(p, units, grain ? grain : 1, m->how->task, &job);
 }

@@ -48,8 +48,12 @@ const char *model_note(const model *m);             /* a sentence about the cach
 const cache *model_cache(const model *m);           /* NULL: none */
 bool model_cache_made(const model *m);              /* by this load, which took the longer for it */
 
-/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (512 usual). Errors: not enough memory, a kind
-   of cache that the model's heads do not fit. */
+/* Tokens of a prefill that are evaluated together: enough for weights to be unpacked seldom, few enough for activations to stay in caches
+   (measured: 1.1 times the rate of 512 with AMX, 1.04 with VNNI). */
+enum { PREFILL_BATCH = 256 };
+
+/* context 0: the model's, at most 4096. max_batch: tokens evaluated together in a prefill (PREFILL_BATCH usual). Errors: not enough memory,
+   a kind of cache that the model's heads do not fit. */
 session *session_new(model *m, kv_type kv, size_t context, size_t max_batch, trit_error *e);
 void session_free(session *s);
 void session_reset(session *s);

@@ -33,7 +33,7 @@ struct pool {
        ticket closed (release and acquire), and its claim fails. */
     _Atomic pool_task task;
     _Atomic(void *) arg;
-    atomic_size_t n, grain;
+    atomic_size_t n, grain, part;
     atomic_bool stop;
 
     share *shares;                            /* of each thread; the first is opened last and says that a task has come */
@@ -118,10 +118,11 @@ static void work_share(pool *p, uint32_t number, size_t i, int index)
         pool_task task = atomic_load_explicit(&p->task, memory_order_acquire);
         void *arg = atomic_load_explicit(&p->arg, memory_order_acquire);
         size_t n = atomic_load_explicit(&p->n, memory_order_acquire), grain = atomic_load_explicit(&p->grain, memory_order_acquire);
+        size_t part = atomic_load_explicit(&p->part, memory_order_acquire);
         size_t begin = (uint32_t)ticket, last = share_begin(n, grain, i + 1, (size_t)p->threads);
         if (begin >= last)
             return;
-        size_t end = last - begin < grain ? last : begin + grain;
+        size_t left = last - begin, slice = part && left / part > grain ? left / part : grain, end = left < slice ? last : begin + slice;
         if (!atomic_compare_exchange_weak(of, &ticket, (uint_fast64_t)number << 32 | end))
             continue;
         task(arg, begin, end, index);
@@ -256,7 +257,8 @@ const char *pool_cpus(const pool *p)
     return p->cpus;
 }
 
-void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
+/* Slices of `grain` items, or, where part is not 0, of so many a part of what is left of a share. */
+static void run(pool *p, size_t n, size_t grain, size_t part, pool_task task, void *arg)
 {
     if (!n)
         return;
@@ -273,10 +275,22 @@ void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
     atomic_store_explicit(&p->arg, arg, memory_order_release);
     atomic_store_explicit(&p->n, n, memory_order_release);
     atomic_store_explicit(&p->grain, grain, memory_order_release);
+    atomic_store_explicit(&p->part, part, memory_order_release);
     atomic_store(&p->finished, 0);
     for (int i = p->threads; i-- > 0;)
         atomic_store(&p->shares[i].ticket, (uint_fast64_t)number << 32 | share_begin(n, grain, (size_t)i, (size_t)p->threads));
     wake(p);
     work(p, number, 0);
     wait_for(p, task_finished, n);
+}
+
+void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg)
+{
+    run(p, n, grain, 0, task, arg);
+}
+
+void pool_stream(pool *p, size_t n, size_t grain, pool_task task, void *arg)
+{
+    enum { PART = 3 };
+    run(p, n, grain, PART, task, arg);
 }

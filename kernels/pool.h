@@ -18,4 +18,7 @@ const char *pool_cpus(const pool *p);
    them, so that slow cores do fewer; returns when all are done.
    Slices never overlap; which thread takes which slice does not change results. */
 void pool_run(pool *p, size_t n, size_t grain, pool_task task, void *arg);
+/* The same for a task that streams memory: a thread's slices are long at first, a third of what is left of its share, and short at the
+   end, so that streams seldom break off and all threads still end together. */
+void pool_stream(pool *p, size_t n, size_t grain, pool_task task, void *arg);
 #endif

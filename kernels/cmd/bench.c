@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH = 512, TEAM_BATCH = 64, MOST_PARALLEL = 64 };
+enum { TEAM_BATCH = 64, MOST_PARALLEL = 64 };
 
 typedef struct {
     loaded l;
@@ -159,7 +159,7 @@ static bool use_threads(bench *b, int64_t threads, const model_options *o, size_
         pool_free(b->l.pool);
         b->l.pool = p;
     }
-    b->session = session_new(b->l.model, b->l.kv, context, BATCH, e);
+    b->session = session_new(b->l.model, b->l.kv, context, PREFILL_BATCH, e);
     if (!b->session)
         return false;
     if (!b->depth)
@@ -251,7 +251,7 @@ int cmd_bench(int argc, char **argv)
         int64_t chosen = pool_threads(b.l.pool);
         b.setup.loaded = &b.l;
         b.setup.file = o.model;
-        b.setup.batch = BATCH;
+        b.setup.batch = PREFILL_BATCH;
         b.depth = (size_t)depth;
         bench_report_begin(&b.setup);
         bool ok = run_all(&b, &o, threads.count ? threads : (list){ &chosen, 1 }, prompts, gens, parallel, (size_t)repetitions, &e);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 512, INTERRUPTED = 130 };
+enum { INTERRUPTED = 130 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -52,7 +52,7 @@ static bool prefill(run *r, const int32_t *ids, size_t n, cached_prompt *cached,
     *cached = prompt_begin(r->session, &r->cache, ids, n);
     r->n_cached = cached->reused;
     for (size_t done = cached->reused; done < n && !interrupted;) {
-        size_t batch = n - done < BATCH ? n - done : BATCH;
+        size_t batch = n - done < PREFILL_BATCH ? n - done : PREFILL_BATCH;
         if (!session_eval(r->session, ids + done, batch, NULL, false, e))
             return false;
         done += batch;
@@ -132,7 +132,7 @@ static bool encode(const run *r, const char *prompt, size_t len, bool chat, cons
 static bool generate(run *r, const int32_t *ids, size_t n, size_t context, trit_error *e)
 {
     text_stream text = { 0 };
-    r->session = session_new(r->l.model, r->l.kv, context, BATCH, e);
+    r->session = session_new(r->l.model, r->l.kv, context, PREFILL_BATCH, e);
     cached_prompt cached;
     bool ok = r->session && prefill(r, ids, n, &cached, e) && decode(r, &text, e);
     if (text.len)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUEUE = 64, BATCH = 512 };
+enum { QUEUE = 64 };
 
 typedef struct { serve_request request; int64_t received_ns; } pending;
 
@@ -105,7 +105,7 @@ static void attend(server *v, int timeout_ms)
 static bool prefill(server *v, serve_request *r, const int32_t *tokens, size_t done, size_t n, int32_t *id, trit_error *e)
 {
     while (done < n && !v->cancelled) {
-        size_t batch = n - done < BATCH ? n - done : BATCH;
+        size_t batch = n - done < PREFILL_BATCH ? n - done : PREFILL_BATCH;
         if (!session_eval(v->session, tokens + done, batch, NULL, false, e))
             return false;
         done += batch;
@@ -274,7 +274,7 @@ int cmd_serve(int argc, char **argv)
     }
     trit_error e = { "" };
     v->cache = cache;
-    v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, BATCH, &e);
+    v->session = session_new(v->l.model, v->l.kv, (size_t)o.context, PREFILL_BATCH, &e);
     if (v->session && !(v->held = malloc(session_context(v->session) * sizeof *v->held)))
         fail(&e, "not enough memory for the tokens of the context");
     if (v->held) {

@@ -3,8 +3,8 @@
 #include "words512.h"
 
 /* At most DEPTH weights of a panel's rows are unpacked at a time and meet all tokens, 32 at a time; so few that they stay in the
-   first-level cache while activations and results pass through it. */
-enum { SIDE = 16, DEPTH = 640, STEP = 64, STEP_BYTES = STEP / 4 * LINE };
+   first-level cache with the activations of 32 tokens and, fetched ahead, of the next 32 (measured: 1.05 times the rate of 640 without). */
+enum { SIDE = 16, DEPTH = 320, STEP = 64, STEP_BYTES = STEP / 4 * LINE };
 enum { FEWEST = 12 }; /* tokens; below, VNNI is faster (measured) */
 
 void isa_avx512vnni(trit_ops *ops);
@@ -47,9 +47,9 @@ static void shape_tiles(size_t tokens, size_t rows)
     _tile_loadconfig(&s);
 }
 
-/* y[t*ldy + r] (+)= digits times q; `more_tokens` and `more_rows`: beyond 16. */
-INLINE void multiply(const uint8_t *digits, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, bool add,
-                     const bool more_tokens, const bool more_rows)
+/* y[t*ldy + r] (+)= digits times q; `more_tokens` and `more_rows`: beyond 16; next: where the tokens that follow begin. */
+INLINE void multiply(const uint8_t *digits, size_t steps, const int8_t *q, const int8_t *next, size_t ldx, int32_t *y, size_t ldy,
+                     bool add, const bool more_tokens, const bool more_rows)
 {
     const int8_t *q1 = q + SIDE * ldx;
     int32_t *y1 = y + SIDE * ldy;
@@ -71,7 +71,9 @@ INLINE void multiply(const uint8_t *digits, size_t steps, const int8_t *q, size_
         if (more_tokens && more_rows)
             _tile_zero(3);
     }
-    for (size_t s = 0; s < steps; s++, digits += STEP_BYTES, q += STEP, q1 += STEP) {
+    for (size_t s = 0; s < steps; s++, digits += STEP_BYTES, q += STEP, q1 += STEP, next += STEP) {
+        for (size_t t = 0; more_tokens && t < 2 * SIDE; t++)
+            _mm_prefetch((const char *)next + t * ldx, _MM_HINT_T0);
         _tile_loadd(6, digits, LINE);
         _tile_loadd(4, q, ldx);
         _tile_dpbssd(0, 4, 6);
@@ -95,17 +97,17 @@ INLINE void multiply(const uint8_t *digits, size_t steps, const int8_t *q, size_
         _tile_stored(3, y1 + SIDE, line);
 }
 
-static void multiply_any(const uint8_t *digits, size_t steps, const int8_t *q, size_t ldx, int32_t *y, size_t ldy, bool add,
-                         size_t tokens, size_t rows)
+static void multiply_any(const uint8_t *digits, size_t steps, const int8_t *q, const int8_t *next, size_t ldx, int32_t *y, size_t ldy,
+                         bool add, size_t tokens, size_t rows)
 {
     if (tokens > SIDE && rows > SIDE)
-        multiply(digits, steps, q, ldx, y, ldy, add, true, true);
+        multiply(digits, steps, q, next, ldx, y, ldy, add, true, true);
     else if (tokens > SIDE)
-        multiply(digits, steps, q, ldx, y, ldy, add, true, false);
+        multiply(digits, steps, q, next, ldx, y, ldy, add, true, false);
     else if (rows > SIDE)
-        multiply(digits, steps, q, ldx, y, ldy, add, false, true);
+        multiply(digits, steps, q, next, ldx, y, ldy, add, false, true);
     else
-        multiply(digits, steps, q, ldx, y, ldy, add, false, false);
+        multiply(digits, steps, q, next, ldx, y, ldy, add, false, false);
 }
 
 INLINE void gemm_panels(void lines_of(const panel *, size_t, uint8_t *), const size_t chunk, const uint8_t *w, size_t groups, size_t chunks,
@@ -125,7 +127,9 @@ INLINE void gemm_panels(void lines_of(const panel *, size_t, uint8_t *), const s
                 size_t tokens = least(2 * SIDE, n - t);
                 if (tokens != shaped)
                     shape_tiles(shaped = tokens, rows);
-                multiply_any(digits, steps, q + t * ldx + c * chunk, ldx, y + t * ldy, ldy, c > 0, tokens, rows);
+                const int8_t *at = q + t * ldx + c * chunk;
+                const int8_t *next = n - t >= 4 * SIDE ? at + 2 * SIDE * ldx : at;
+                multiply_any(digits, steps, at, next, ldx, y + t * ldy, ldy, c > 0, tokens, rows);
             }
         }
     }

@@ -4,6 +4,8 @@
 
 enum { AHEAD = 2048 }; /* bytes of software prefetch, measured: decode waits for memory, not for arithmetic */
 
+enum { STREAMS = 3 }; /* as many as registers hold the sums of; measured: 1.2 to 1.3 times the rate of one */
+
 INLINE void prefetch(const void *p)
 {
     _mm_prefetch((const char *)p + AHEAD, _MM_HINT_T0);
@@ -19,65 +21,89 @@ INLINE __m128i sum4(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-/* One token. The codes are masked, not shifted: those at bits 2d come out 4^d times too large, which their own accumulator takes back
-   at the end, exactly. */
-static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+/* One token, a few groups at once, `apart` bytes from each other: the hardware fetches ahead in each of these streams, and one alone does
+   not keep the memory busy. */
+INLINE void t2_streams(const uint8_t *w, size_t apart, size_t chunks, const int8_t *q, int32_t sum, int32_t *y, size_t y_apart,
+                       const int streams)
 {
-    __m512i m0 = _mm512_set1_epi8(3), m1 = _mm512_set1_epi8(12), m2 = _mm512_set1_epi8(48), m3 = _mm512_set1_epi8((char)192);
-    __m512i a[T2_ROWS][4];
+    __m512i a[STREAMS][T2_ROWS], mask = _mm512_set1_epi8(3);
     UNROLL
-    for (int r = 0; r < T2_ROWS; r++)
-        for (int d = 0; d < 4; d++)
-            a[r][d] = _mm512_setzero_si512();
-    for (size_t c = 0; c < chunks; c++, w += T2_ROWS * T2_BYTES, q += T2_CHUNK) {
-        __m512i q0 = load(q), q1 = load(q + 64), q2 = load(q + 128), q3 = load(q + 192);
+    for (int s = 0; s < streams; s++)
         UNROLL
-        for (int r = 0; r < T2_ROWS; r++) {
-            __m512i v = load(w + r * T2_BYTES);
-            prefetch(w + r * T2_BYTES);
-            a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(v, m0), q0);
-            a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(v, m1), q1);
-            a[r][2] = _mm512_dpbusd_epi32(a[r][2], _mm512_and_si512(v, m2), q2);
-            a[r][3] = _mm512_dpbusd_epi32(a[r][3], _mm512_and_si512(v, m3), q3);
-        }
+        for (int r = 0; r < T2_ROWS; r++)
+            a[s][r] = _mm512_setzero_si512();
+    for (size_t c = 0; c < chunks; c++, w += T2_ROWS * T2_BYTES, q += T2_CHUNK) {
+        __m512i x[4];
+        UNROLL
+        for (int d = 0; d < 4; d++)
+            x[d] = load(q + d * T2_BYTES);
+        UNROLL
+        for (int s = 0; s < streams; s++)
+            UNROLL
+            for (int r = 0; r < T2_ROWS; r++) {
+                const uint8_t *at = w + (size_t)s * apart + r * T2_BYTES;
+                __m512i v = load(at);
+                prefetch(at);
+                UNROLL
+                for (int d = 0; d < 4; d++)
+                    a[s][r] = _mm512_dpbusd_epi32(a[s][r], _mm512_and_si512(_mm512_srli_epi16(v, (unsigned)(2 * d)), mask), x[d]);
+            }
     }
-    __m512i s[T2_ROWS];
     UNROLL
-    for (int r = 0; r < T2_ROWS; r++)
-        s[r] = _mm512_add_epi32(_mm512_add_epi32(a[r][0], _mm512_srai_epi32(a[r][1], 2)),
-                                _mm512_add_epi32(_mm512_srai_epi32(a[r][2], 4), _mm512_srai_epi32(a[r][3], 6)));
-    _mm_storeu_si128((__m128i *)y, _mm_sub_epi32(sum4(s[0], s[1], s[2], s[3]), _mm_set1_epi32(sum)));
+    for (int s = 0; s < streams; s++) {
+        __m128i all = sum4(a[s][0], a[s][1], a[s][2], a[s][3]);
+        _mm_storeu_si128((__m128i *)(y + (size_t)s * y_apart), _mm_sub_epi32(all, _mm_set1_epi32(sum)));
+    }
 }
 
-/* One token, five trits a byte, without taking them apart: ops.h says why. */
-static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+static void t2_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
 {
-    __m512i a[T2_ROWS], b[T2_ROWS]; /* sums of t(d)*q(d) and of t(d+1)*q(d) */
+    t2_streams(w, 0, chunks, q, sum, y, 0, 1);
+}
+
+/* The same for five trits a byte, without taking them apart: ops.h says why. */
+INLINE void t5_streams(const uint8_t *w, size_t apart, size_t chunks, const int8_t *q, int32_t sum, int32_t *y, size_t y_apart,
+                       const int streams)
+{
+    __m512i a[STREAMS][T2_ROWS], b[STREAMS][T2_ROWS]; /* sums of t(d)*q(d) and of t(d+1)*q(d) */
     UNROLL
-    for (int r = 0; r < T2_ROWS; r++)
-        a[r] = b[r] = _mm512_setzero_si512();
+    for (int s = 0; s < streams; s++)
+        UNROLL
+        for (int r = 0; r < T2_ROWS; r++)
+            a[s][r] = b[s][r] = _mm512_setzero_si512();
     for (size_t c = 0; c < chunks; c++, w += T2_ROWS * T2_BYTES, q += T5_CHUNK) {
         __m512i x[5];
         UNROLL
         for (int d = 0; d < 5; d++)
             x[d] = load(q + d * T2_BYTES);
         UNROLL
-        for (int r = 0; r < T2_ROWS; r++) {
-            __m512i t = load(w + r * T2_BYTES);
-            prefetch(w + r * T2_BYTES);
+        for (int s = 0; s < streams; s++)
             UNROLL
-            for (int d = 0; d < 5; d++) {
-                a[r] = _mm512_dpbusd_epi32(a[r], t, x[d]);
-                t = t5_next(t);
-                b[r] = _mm512_dpbusd_epi32(b[r], t, x[d]);
+            for (int r = 0; r < T2_ROWS; r++) {
+                const uint8_t *at = w + (size_t)s * apart + r * T2_BYTES;
+                __m512i t = load(at);
+                prefetch(at);
+                UNROLL
+                for (int d = 0; d < 5; d++) {
+                    a[s][r] = _mm512_dpbusd_epi32(a[s][r], t, x[d]);
+                    t = t5_next(t);
+                    b[s][r] = _mm512_dpbusd_epi32(b[s][r], t, x[d]);
+                }
             }
-        }
     }
     UNROLL
-    for (int r = 0; r < T2_ROWS; r++)
-        a[r] = _mm512_sub_epi32(_mm512_add_epi32(a[r], _mm512_add_epi32(a[r], a[r])), b[r]);
-    __m128i all = _mm_sub_epi32(sum4(a[0], a[1], a[2], a[3]), _mm_slli_epi32(_mm_set1_epi32(sum), 8));
-    _mm_storeu_si128((__m128i *)y, _mm_srai_epi32(all, 8));
+    for (int s = 0; s < streams; s++) {
+        UNROLL
+        for (int r = 0; r < T2_ROWS; r++)
+            a[s][r] = _mm512_sub_epi32(_mm512_add_epi32(a[s][r], _mm512_add_epi32(a[s][r], a[s][r])), b[s][r]);
+        __m128i all = _mm_sub_epi32(sum4(a[s][0], a[s][1], a[s][2], a[s][3]), _mm_slli_epi32(_mm_set1_epi32(sum), 8));
+        _mm_storeu_si128((__m128i *)(y + (size_t)s * y_apart), _mm_srai_epi32(all, 8));
+    }
+}
+
+static void t5_one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y)
+{
+    t5_streams(w, 0, chunks, q, sum, y, 0, 1);
 }
 
 /* Several tokens. */
@@ -104,6 +130,19 @@ INLINE __mmask16 first(size_t left)
 #define get(y, left) _mm512_maskz_loadu_epi32(first(left), y)
 #define put(y, v, left) _mm512_mask_storeu_epi32(y, first(left), v)
 #include "panel_dot.h"
+
+/* One token takes a third of the groups in each stream. */
+#define STREAM_KERNEL(layout)                                                                                                \
+    static void stream_##layout##i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx,            \
+                                    const int32_t *sums, int32_t *y, size_t ldy, size_t n)                                  \
+    {                                                                                                                        \
+        size_t part = n == 1 ? groups / STREAMS : 0, stride = chunks * T2_ROWS * T2_BYTES, done = STREAMS * part;           \
+        for (size_t g = 0; g < part; g++)                                                                                    \
+            layout##_streams(w + g * stride, part * stride, chunks, q, sums[0], y + g * T2_ROWS, part * T2_ROWS, STREAMS);  \
+        gemm_##layout##i8(w + done * stride, groups - done, chunks, q, ldx, sums, y + done * T2_ROWS, ldy, n);              \
+    }
+STREAM_KERNEL(t2)
+STREAM_KERNEL(t5)
 
 /* Float weights, 16 at a time. */
 typedef __m512 vf;
@@ -269,8 +308,8 @@ void isa_avx512vnni(trit_ops *ops)
     overlay_float_kernels(ops);
     overlay_lane_kernels(ops);
     OVERLAY_BLOCK_KERNELS(ops);
-    ops->gemm_t2i8 = gemm_t2i8;
-    ops->gemm_t5i8 = gemm_t5i8;
+    ops->gemm_t2i8 = stream_t2i8;
+    ops->gemm_t5i8 = stream_t5i8;
     ops->prefers_t5 = true;
     ops->mix_q8f32 = mix_q8f32;
 }

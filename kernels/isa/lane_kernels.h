@@ -12,8 +12,10 @@
      l_prefetch(p)         software prefetch some kB ahead
      BIAS_<type>           what codes are too large by
      L_ROWS                 lanes of a vector
-     L_TOKENS, L_SOME             tokens that share decoded weights, as many as registers hold and fewer */
+     L_TOKENS, L_SOME             tokens that share decoded weights, as many as registers hold and fewer
+     L_STREAMS             groups that are read side by side for one token: 1 where that was not measured to be faster */
 #include "lane_blocks.h"
+enum { L_PARTS = LANE_ROWS / L_ROWS };
 
 #define SUMS_q4_0(s, h) l_sums(s, -BIAS_q4_0, -BIAS_q4_0)
 #define SUMS_q8_0(s, h) l_sums(s, -BIAS_q8_0, -BIAS_q8_0)
@@ -27,23 +29,24 @@
 #define l_dot_t4 l_dot_q8_0
 enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVES_t2 = 1, HALVES_t3 = 1, HALVES_t4 = 1 };
 
-/* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order; with more, the
-   registers hold L_ROWS rows. */
+/* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order, and those of some more
+   groups, `apart` bytes from each other, so that it is read in several streams; with more tokens, the registers hold L_ROWS rows. */
 #define LANE_KERNEL(name, type, bytes)                                                                                      \
-    INLINE void lanes_##name(const uint8_t *w, size_t k, const int8_t *q, const float *d, const int16_t *sums, float *y, size_t ldy, \
-                             const int tokens)                                                                              \
+    INLINE void lanes_##name(const uint8_t *w, size_t apart, size_t k, const int8_t *q, const float *d, const int16_t *sums, \
+                             float *y, size_t y_apart, size_t ldy, const int tokens, const int streams)                     \
     {                                                                                                                       \
-        const int parts = tokens == 1 ? LANE_ROWS / L_ROWS : 1;                                                             \
+        const int parts = tokens == 1 ? streams * L_PARTS : 1;                                                              \
         for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                        \
-            lf s[LANE_ROWS / L_ROWS][L_TOKENS];                                                                             \
+            lf s[L_STREAMS * L_PARTS][L_TOKENS];                                                                            \
             UNROLL for (int p = 0; p < parts; p++)                                                                          \
                 UNROLL for (int t = 0; t < tokens; t++)                                                                     \
                     s[p][t] = l_zero();                                                                                     \
             for (size_t b = 0; b < k / 32; b++) {                                                                           \
-                for (size_t line = 0; line < (bytes); line += 64)                                                           \
-                    l_prefetch(w + b * (bytes) + line);                                                                     \
+                UNROLL for (int p = 0; p < streams; p++)                                                                    \
+                    for (size_t line = 0; line < (bytes); line += 64)                                                       \
+                        l_prefetch(w + (size_t)p * apart + b * (bytes) + line);                                             \
                 UNROLL for (int p = 0; p < parts; p++) {                                                                    \
-                    lane_block x = block_##type(w, b, first + (size_t)(p * L_ROWS));                                        \
+                    lane_block x = block_##type(w + (size_t)(p / L_PARTS) * apart, b, first + (size_t)(p % L_PARTS * L_ROWS)); \
                     li i[L_TOKENS][2];                                                                                      \
                     UNROLL for (int h = 0; h < HALVES_##type; h++) {                                                        \
                         UNROLL for (int t = 0; t < tokens; t++)                                                             \
@@ -69,21 +72,26 @@ enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVE
             }                                                                                                               \
             UNROLL for (int p = 0; p < parts; p++)                                                                          \
                 UNROLL for (int t = 0; t < tokens; t++)                                                                     \
-                    l_store(y + (size_t)t * ldy + first + (size_t)(p * L_ROWS), s[p][t]);                                   \
+                    l_store(y + (size_t)(p / L_PARTS) * y_apart + (size_t)t * ldy + first + (size_t)(p % L_PARTS * L_ROWS), s[p][t]); \
         }                                                                                                                   \
     }                                                                                                                       \
     static void gemm_##name##q8(const uint8_t *w, size_t groups, size_t k, const int8_t *q, const float *d, const int16_t *sums, \
                                 float *y, size_t ldy, size_t n)                                                             \
     {                                                                                                                       \
         size_t stride = (k / 32 + LANE_UNIT_##type - 1) / LANE_UNIT_##type * LANE_UNIT_##type * (bytes);                    \
-        for (; groups; groups--, w += stride, y += LANE_ROWS) {                                                             \
+        size_t part = n == 1 && L_STREAMS > 1 ? groups / L_STREAMS : 0;                                                     \
+        for (size_t g = 0; g < part; g++)                                                                                   \
+            lanes_##name(w + g * stride, part * stride, k, q, d, sums, y + g * LANE_ROWS, part * LANE_ROWS, ldy, 1, L_STREAMS); \
+        w += L_STREAMS * part * stride;                                                                                     \
+        y += L_STREAMS * part * LANE_ROWS;                                                                                  \
+        for (groups -= L_STREAMS * part; groups; groups--, w += stride, y += LANE_ROWS) {                                   \
             size_t t = 0;                                                                                                   \
             for (; t + L_TOKENS <= n; t += L_TOKENS)                                                                        \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_TOKENS);           \
+                lanes_##name(w, 0, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, 0, ldy, L_TOKENS, 1);  \
             for (; t + L_SOME <= n; t += L_SOME)                                                                            \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, L_SOME);             \
+                lanes_##name(w, 0, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, 0, ldy, L_SOME, 1);    \
             for (; t < n; t++)                                                                                              \
-                lanes_##name(w, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, ldy, 1);                  \
+                lanes_##name(w, 0, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, 0, ldy, 1, 1);         \
         }                                                                                                                   \
     }
 LANE_KERNEL(q4_0x16, q4_0, 288)

@@ -6,7 +6,7 @@
 typedef __m512i li, lc, lg;
 typedef __m512 lf;
 enum { MOST_q4_0 = 8, MOST_q8_0 = 8, MOST_q4_k = 8, MOST_q6_k = 4, MOST_t2 = 8, MOST_t3 = 8, MOST_t4 = 8 };
-enum { L_ROWS = 16, L_TOKENS = 12, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 128, BIAS_q4_k = 0, BIAS_q6_k = 32 };
+enum { L_STREAMS = 3, L_ROWS = 16, L_TOKENS = 12, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 128, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
 INLINE int32_t word_at(const void *p)
 {

@@ -6,7 +6,7 @@
 typedef int32x4_t li;
 typedef float32x4_t lf;
 typedef int8x16_t lc;
-enum { L_ROWS = 4, L_TOKENS = 8, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
+enum { L_STREAMS = 1, L_ROWS = 4, L_TOKENS = 8, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
 INLINE lc l_low(const uint8_t *p)
 {

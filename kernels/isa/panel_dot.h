@@ -71,15 +71,16 @@ INLINE void panel_gemm(void lines_of(const panel *, size_t, uint8_t *), const si
     }
 }
 
-/* Few tokens: the packed bytes of a group stay in the first-level cache while each token meets them by itself. */
+/* Few tokens: the packed bytes of a group stay in the first-level cache while each token meets them by itself. Each third of the groups has
+   its turn: measured, the hardware fetches ahead in three streams what it does not in one. */
 #define PANEL_KERNEL(layout, chunk, few)                                                                                      \
     static void gemm_##layout##i8(const uint8_t *w, size_t groups, size_t chunks, const int8_t *q, size_t ldx,               \
                                   const int32_t *sums, int32_t *y, size_t ldy, size_t n)                                     \
     {                                                                                                                        \
         if (n > (few))                                                                                                       \
             panel_gemm(layout##_lines, chunk, w, groups, chunks, q, ldx, sums, y, ldy, n);                                   \
-        for (size_t g = 0; n <= (few) && g < groups; g++)                                                                    \
-            for (size_t t = 0; t < n; t++)                                                                                   \
+        for (size_t i = 0, third = groups / 3; n <= (few) && i < groups; i++)                                                \
+            for (size_t t = 0, g = i < 3 * third ? i % 3 * third + i / 3 : i; t < n; t++)                                    \
                 layout##_one(w + g * chunks * T2_ROWS * T2_BYTES, chunks, q + t * ldx, sums[t], y + t * ldy + g * T2_ROWS);  \
     }
 PANEL_KERNEL(t2, T2_CHUNK, T2_FEW)

@@ -151,6 +151,7 @@ function rowOf(comparison: StoredComparison, name: MetricName, noise: number | n
   const pairs = countedPairs(comparison.launches, name);
   const middle = (side: Side): number | null => (pairs.length > 0 ? median(pairs.map((pair) => pair[side])) : null);
   const same = isSameCode(comparison);
+  const isSettled = comparison.status === 'ok' && judgement !== null && judgement.verdict !== 'unknown'; // the message is of the first metric
   return {
     ...{ id: comparison.id, device: comparison.device, model: comparison.model, suite: comparison.suite, threads: comparison.threads },
     ...{ metric: name, unit, better, baseline: specLabel(comparison.baseline), candidate: specLabel(comparison.candidate) },
@@ -158,6 +159,6 @@ function rowOf(comparison: StoredComparison, name: MetricName, noise: number | n
     ...{ change: judgement?.change ?? null, interval: judgement?.interval ?? null, pairs: pairs.length, p: judgement?.p ?? null },
     ...{ invalidPairs: invalidPairs(comparison.launches), threshold: judgement?.threshold ?? threshold, noise },
     verdict: same ? 'same code' : (judgement?.verdict ?? 'unknown'),
-    note: comparison.message ?? (same ? 'both builds run the same instructions: nothing to judge' : null),
+    note: isSettled ? null : (comparison.message ?? (same ? 'both builds run the same instructions: nothing to judge' : null)),
   };
 }

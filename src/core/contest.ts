@@ -174,13 +174,14 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
 }
 
 /**
- * A sentence where a decode rate cannot be: the engine's own size of the model, read for each token, is more than the memory delivers. Such
- * an engine does not compute this model.
+ * A sentence where a decode rate cannot be: what the engine says it reads for each token, else its file of the model, is more than the memory
+ * delivers. Such an engine does not compute this model.
  */
-export function implausible({ case: test, summary }: Standing, modelBytes: number | null, memory: Memory): string | null {
-  const most = modelBytes && rateFor(memory, test.threads, modelBytes);
-  if (test.kind !== 'decode' || !summary || !modelBytes || !most) return null;
-  const rate = modelBytes * summary.median;
+export function implausible({ case: test, summary, bytes_per_token }: Standing, modelBytes: number | null, memory: Memory): string | null {
+  const bytes = bytes_per_token ?? modelBytes;
+  const most = bytes && rateFor(memory, test.threads, bytes);
+  if (test.kind !== 'decode' || !summary || !bytes || !most) return null;
+  const rate = bytes * summary.median;
   if (rate < 1.25 * most) return null;
-  return `reading its ${(modelBytes / 1e9).toFixed(2)} GB for each token would take ${(rate / 1e9).toFixed(0)} GB/s, and the memory gives ${(most / 1e9).toFixed(0)}: it does not compute this model`;
+  return `reading its ${(bytes / 1e9).toFixed(2)} GB for each token would take ${(rate / 1e9).toFixed(0)} GB/s, and the memory gives ${(most / 1e9).toFixed(0)}: it does not compute this model`;
 }

@@ -86,6 +86,17 @@ describe('campaign', () => {
     store.close();
   });
 
+  it('what was not settled by its first metric is no note of another that was', async (t) => {
+    const { store, lane, options } = device(t, (side) => (side === 'candidate' ? 11 : 10));
+    await campaign(lane, PLANS, options);
+    const comparisons = store.comparisons({}).map((comparison) => ({ ...comparison, message: 'not settled after 20 pairs, the last look' }));
+    assert.deepEqual(
+      comparisonRows(comparisons, () => null).map(({ verdict, note }) => [verdict, note]),
+      [['faster', null]],
+    );
+    store.close();
+  });
+
   it('an invalid launch takes its pair out and another is made; too many end the comparison as failed', async (t) => {
     const once = device(
       t,

@@ -74,6 +74,7 @@ test('memory: the share of the bandwidth, and rates that cannot be', () => {
   assert.deepEqual([other?.peak_rss, other?.others], [7, 0.25]);
   assert.ok(ours && other);
   assert.equal(implausible(ours, 1.2e9, MEMORY), null);
+  assert.equal(implausible(ours, 2.4e9, MEMORY), null, 'it reads half of its file');
   assert.match(implausible(other, 1.2e9, MEMORY) ?? '', /48 GB\/s, and the memory gives 30: it does not compute this model/);
   assert.equal(implausible(other, 0.9e6, MEMORY), null, 'a model that stays in the cache');
   assert.equal(implausible(other, 1.2e9, { cache: 0, rates: [] }), null);

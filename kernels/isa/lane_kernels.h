@@ -30,14 +30,14 @@ enum { L_PARTS = LANE_ROWS / L_ROWS };
 enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVES_t2 = 1, HALVES_t3 = 1, HALVES_t4 = 1 };
 
 /* bytes: of a block of a group. All 16 rows pass together with a single token, so that memory is read in its order, and those of some more
-   groups, `apart` bytes from each other, so that it is read in several streams; with more tokens, the registers hold L_ROWS rows. */
-#define LANE_KERNEL(name, type, bytes)                                                                                      \
+   groups, `apart` bytes from each other, so that it is read in `many` streams; with more tokens, the registers hold L_ROWS rows. */
+#define LANE_KERNEL(name, type, bytes, many)                                                                                \
     INLINE void lanes_##name(const uint8_t *w, size_t apart, size_t k, const int8_t *q, const float *d, const int16_t *sums, \
                              float *y, size_t y_apart, size_t ldy, const int tokens, const int streams)                     \
     {                                                                                                                       \
         const int parts = tokens == 1 ? streams * L_PARTS : 1;                                                              \
         for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                        \
-            lf s[L_STREAMS * L_PARTS][L_TOKENS];                                                                            \
+            lf s[(many) * L_PARTS][L_TOKENS];                                                                               \
             UNROLL for (int p = 0; p < parts; p++)                                                                          \
                 UNROLL for (int t = 0; t < tokens; t++)                                                                     \
                     s[p][t] = l_zero();                                                                                     \
@@ -79,12 +79,12 @@ enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVE
                                 float *y, size_t ldy, size_t n)                                                             \
     {                                                                                                                       \
         size_t stride = (k / 32 + LANE_UNIT_##type - 1) / LANE_UNIT_##type * LANE_UNIT_##type * (bytes);                    \
-        size_t part = n == 1 && L_STREAMS > 1 ? groups / L_STREAMS : 0;                                                     \
+        size_t part = n == 1 && (many) > 1 ? groups / (many) : 0;                                                           \
         for (size_t g = 0; g < part; g++)                                                                                   \
-            lanes_##name(w + g * stride, part * stride, k, q, d, sums, y + g * LANE_ROWS, part * LANE_ROWS, ldy, 1, L_STREAMS); \
-        w += L_STREAMS * part * stride;                                                                                     \
-        y += L_STREAMS * part * LANE_ROWS;                                                                                  \
-        for (groups -= L_STREAMS * part; groups; groups--, w += stride, y += LANE_ROWS) {                                   \
+            lanes_##name(w + g * stride, part * stride, k, q, d, sums, y + g * LANE_ROWS, part * LANE_ROWS, ldy, 1, many);  \
+        w += (many) * part * stride;                                                                                        \
+        y += (many) * part * LANE_ROWS;                                                                                     \
+        for (groups -= (many) * part; groups; groups--, w += stride, y += LANE_ROWS) {                                      \
             size_t t = 0;                                                                                                   \
             for (; t + L_TOKENS <= n; t += L_TOKENS)                                                                        \
                 lanes_##name(w, 0, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, 0, ldy, L_TOKENS, 1);  \
@@ -94,13 +94,13 @@ enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVE
                 lanes_##name(w, 0, k, q + t * k, d + t * (k / 32), sums + t * (k / 16), y + t * ldy, 0, ldy, 1, 1);         \
         }                                                                                                                   \
     }
-LANE_KERNEL(q4_0x16, q4_0, 288)
-LANE_KERNEL(q8_0x16, q8_0, 544)
-LANE_KERNEL(q4_kx16, q4_k, 296)
-LANE_KERNEL(q6_kx16, q6_k, 424)
-LANE_KERNEL(t2x16, t2, 260)
-LANE_KERNEL(t3x16, t3, 324)
-LANE_KERNEL(t4x16, t4, 516)
+LANE_KERNEL(q4_0x16, q4_0, 288, L_STREAMS)
+LANE_KERNEL(q8_0x16, q8_0, 544, L_STREAMS)
+LANE_KERNEL(q4_kx16, q4_k, 296, L_STREAMS)
+LANE_KERNEL(q6_kx16, q6_k, 424, L_STREAMS)
+LANE_KERNEL(t2x16, t2, 260, 1)
+LANE_KERNEL(t3x16, t3, 324, 1)
+LANE_KERNEL(t4x16, t4, 516, 1)
 
 static void overlay_lane_kernels(trit_ops *ops)
 {

@@ -5,7 +5,7 @@
 
 typedef __m256i li, lc, lg;
 typedef __m256 lf;
-enum { L_STREAMS = 3, L_ROWS = 8, L_TOKENS = 4, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
+enum { L_STREAMS = 2, L_ROWS = 8, L_TOKENS = 4, L_SOME = 4, BIAS_q4_0 = 8, BIAS_q8_0 = 0, BIAS_q4_k = 0, BIAS_q6_k = 32 };
 
 INLINE int32_t word_at(const void *p)
 {

@@ -1,19 +1,17 @@
 import type { Host, HostProcess } from '../src/core/host.ts';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
 import { EngineEvent } from '../src/core/serve.ts';
+import { type Work, workArguments } from './arguments.ts';
 
 export type Ready = Extract<EngineEvent, { event: 'ready' }>;
 export type Done = Extract<EngineEvent, { event: 'done' }>;
 export type Usage = Extract<EngineEvent, { event: 'usage' }>;
 
-export interface EngineOptions {
+export interface EngineOptions extends Work {
   binary: string;
   model: string;
-  threads: number;
-  cpus: string | null;
-  isa: string | null;
   context: number;
-  /** How keys and values are kept; the engine's default where absent. */
-  kv?: string;
   /** File of a prompt's keys and values: written where `build` is set, else only used. */
   promptCache?: { file: string; build: boolean } | null;
   /** Longest silence in seconds. */
@@ -64,10 +62,7 @@ export class Engine {
 
   /** Starts the engine and waits until its model is loaded. Throws a sentence where that fails; nothing is left running then. */
   static async start(host: Host, options: EngineOptions): Promise<Engine> {
-    const argv = [options.binary, 'serve', '-m', options.model, '-t', String(options.threads), '-c', String(options.context)];
-    if (options.cpus !== null) argv.push('--cpus', options.cpus);
-    if (options.isa !== null) argv.push('--isa', options.isa);
-    if (options.kv !== undefined) argv.push('--kv', options.kv);
+    const argv = [options.binary, 'serve', '-m', options.model, '-c', String(options.context), ...workArguments(options)];
     if (options.promptCache) argv.push('--prompt-cache', options.promptCache.file, ...(options.promptCache.build ? [] : ['--prompt-cache-ro']));
     const process = await host.spawn(argv);
     const lines = process.lines[Symbol.asyncIterator]();
@@ -160,24 +155,16 @@ async function next(process: HostProcess, lines: AsyncIterator<string>, options:
   if (step === 'aborted') throw new Error('cancelled');
   if (step === 'silent') throw new Error(`trit serve was silent for ${timeout} s while ${doing}; it was stopped`);
   if (step.done) throw new Error(await obituary(process, doing));
-  const event = parse(step.value);
+  const event = parsed(EngineEvent, step.value);
   if (!event) throw new Error(`trit serve wrote a line that is no event while ${doing}: ${JSON.stringify(step.value.slice(0, 80))}`);
   return event;
-}
-
-function parse(line: string): EngineEvent | null {
-  try {
-    return EngineEvent.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 async function obituary(process: HostProcess, doing: string): Promise<string> {
   if (!(await ends(process, 2000))) return `trit serve closed its output while ${doing}`;
   const { code, signal, stderr } = await process.exited;
   const how = signal ? `was ended by ${signal}` : `ended with status ${code}`;
-  const last = stderr.trim().split('\n').pop();
+  const last = lastLine(stderr);
   return `trit serve ${how} while ${doing}${last ? `: ${last}` : ''}`;
 }
 

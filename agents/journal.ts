@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type JournalEntry, JournalRecord } from '../src/core/journal.ts';
+import { parsed } from '../src/core/parsed.ts';
 
 /**
  * The journal of one run: a file of NDJSON records, appended by one agent. Every record is one write with its newline, so a reader sees
@@ -86,17 +87,9 @@ function lastWhole(file: number): { bytes: number; seq: number } {
   }
   for (let end = data.lastIndexOf(10) + 1; end > 0; ) {
     const begin = end < 2 ? 0 : data.lastIndexOf(10, end - 2) + 1;
-    const seq = seqOf(data.toString('utf8', begin, end - 1));
-    if (seq !== null) return { bytes: end, seq };
+    const record = parsed(JournalRecord, data.toString('utf8', begin, end - 1));
+    if (record) return { bytes: end, seq: record.seq };
     end = begin;
   }
   return { bytes: 0, seq: 0 };
-}
-
-function seqOf(line: string): number | null {
-  try {
-    return JournalRecord.safeParse(JSON.parse(line)).data?.seq ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,6 @@
 import { BORN } from '../src/core/alive.ts';
 import type { Host, HostProcess } from '../src/core/host.ts';
+import { lastLine } from '../src/core/last_words.ts';
 
 /**
  * Keeps the lock in the folder $1 for the run $2 from one line of output to the end of its stdin.
@@ -66,7 +67,7 @@ export class Lock {
     const [, pid = '?', other = '?'] = first.done ? [] : first.value.split(' ');
     if (!first.done && first.value.startsWith('busy ')) throw new Busy(other, pid);
     const { stderr } = await keeper.exited;
-    throw new Error(`the lock ${folder} could not be taken: ${stderr.trim().split('\n').pop() || 'the folder cannot be written'}`);
+    throw new Error(`the lock ${folder} could not be taken: ${lastLine(stderr) || 'the folder cannot be written'}`);
   }
 
   async free(): Promise<void> {

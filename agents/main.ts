@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Job } from '../src/core/job.ts';
+import { lastLine } from '../src/core/last_words.ts';
 import { identity } from './beside.ts';
 import { nodeHost } from './hosts/node.ts';
 import { runJob } from './job.ts';
@@ -86,7 +87,7 @@ async function start(path: string): Promise<number> {
   });
   child.unref();
   for (let waited = 0; waited < 30_000 && !existsSync(journal); waited += 20) {
-    if (ended) return complain(readFileSync(join(folder, 'agent.log'), 'utf8').trim().split('\n').pop() || 'it ended at once', 1);
+    if (ended) return complain(lastLine(readFileSync(join(folder, 'agent.log'), 'utf8')) || 'it ended at once', 1);
     await sleep(20);
   }
   return existsSync(journal) ? 0 : complain('it did not begin within 30 s', 1);

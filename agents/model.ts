@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from '../src/core/job.ts';
+import type { Job, Twin } from '../src/core/job.ts';
+import { lastLine } from '../src/core/last_words.ts';
 import type { Context } from './launch.ts';
-
-type Recipe = NonNullable<Job['model']['synth']>;
-
-/** Where a twin lies on the device: its recipe is its name. */
-export function twinPath(workdir: string, recipe: Recipe): string {
-  return `${workdir}/models/${recipe.preset}-${recipe.type}-${recipe.head}-s${recipe.seed}.gguf`;
-}
 
 /** Sees to it that a model of the job is there: a twin is made where it is absent, a file must have been sent. */
 export async function provide(at: Context, model: Job['model'] = at.job.model): Promise<void> {
@@ -21,7 +15,7 @@ export async function provide(at: Context, model: Job['model'] = at.job.model): 
  * Makes a twin at `path` unless one is there. trit looks whether the disk has room for it, writes it to `<path>.part`, which has its full
  * size from the beginning, and moves it into place when it is whole. Throws with trit's sentence where that fails.
  */
-export async function makeTwin(at: Context, recipe: Recipe, path: string): Promise<void> {
+export async function makeTwin(at: Context, recipe: Twin, path: string): Promise<void> {
   if (await exists(at, path)) return;
   const { host, job, journal, signal } = at;
   const folder = path.slice(0, path.lastIndexOf('/')) || '/';
@@ -38,7 +32,7 @@ export async function makeTwin(at: Context, recipe: Recipe, path: string): Promi
   try {
     const { code, stderr } = await maker.exited;
     signal.throwIfAborted();
-    if (code !== 0) throw new Error(`${path} could not be made: ${stderr.trim().split('\n').pop() || `trit synth ended with status ${code}`}`);
+    if (code !== 0) throw new Error(`${path} could not be made: ${lastLine(stderr) || `trit synth ended with status ${code}`}`);
   } finally {
     signal.removeEventListener('abort', stop);
     watched.abort();

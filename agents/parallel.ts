@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
+import { workArguments } from './arguments.ts';
 import { type Context, sample } from './launch.ts';
 
 /** Rows of `trit bench -o json` that are read here. */
@@ -17,28 +20,15 @@ export async function measureParallel(at: Context): Promise<void> {
   if (!suite.parallel) return;
   const { sequences, tokens, depth } = suite.parallel;
   journal.write({ kind: 'phase', phase: 'parallel', detail: sequences.join(', ') });
-  const argv = [binary, 'bench', '-m', model.path, '-t', String(threads), '-p', '0', '-n', String(tokens), '-d', String(depth)];
-  argv.push('-r', String(suite.repetitions), '--parallel', sequences.join(','), '-o', 'json');
-  if (cpus !== null) argv.push('--cpus', cpus);
-  if (isa !== null) argv.push('--isa', isa);
-  if (suite.kv !== undefined) argv.push('--kv', suite.kv);
+  const argv = [binary, 'bench', '-m', model.path, ...workArguments({ threads, cpus, isa, kv: suite.kv })];
+  argv.push('-p', '0', '-n', String(tokens), '-d', String(depth), '-r', String(suite.repetitions), '--parallel', sequences.join(','), '-o', 'json');
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
-  const rows = parse(stdout);
+  const rows = parsed(Rows, stdout);
   if (code !== 0 || rows === null)
-    throw new Error(
-      `trit bench --parallel could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}, and what it wrote is no result`}`,
-    );
+    throw new Error(`trit bench --parallel could not be run: ${lastLine(stderr) || `status ${code}, and what it wrote is no result`}`);
   for (const { n_parallel, n_gen, samples_ns } of rows) {
     for (const [repetition, ns] of samples_ns.entries())
       sample(at, 'throughput_rate', (n_parallel * n_gen) / (ns / 1e9), { prompt: `parallel-${n_parallel}`, launch: 0, repetition, warmup: false });
   }
   journal.sync();
-}
-
-function parse(text: string): z.infer<typeof Rows> | null {
-  try {
-    return Rows.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,3 +1,4 @@
+import { sizeOn } from '../src/core/device_file.ts';
 import { Engine } from './engine.ts';
 import { type Context, requestFor, sample } from './launch.ts';
 
@@ -58,13 +59,8 @@ export async function firstAnswer(at: Context & { engine: Engine; launch: number
   const where = { prompt: null, launch, repetition: 0, warmup: engine.ready.cache_made === true };
   if (!done.n_cached) throw new Error(`the prompt cache was of no use: ${done.cache_error ?? 'no token of it is of the prompt'}`);
   sample(at, 'start_time', engine.ready.load_ns / 1e9 + (times[0] ?? Number.NaN), where);
-  const packed = engine.ready.cache ? await sizeOf(at, engine.ready.cache) : 0;
+  const packed = engine.ready.cache ? await sizeOn(at.host, engine.ready.cache) : 0;
   sample(at, 'disk_bytes', packed === null ? null : engine.ready.model.bytes + packed + cache.bytes, { ...where, warmup: false });
-}
-
-async function sizeOf({ host }: Context, path: string): Promise<number | null> {
-  const { code, stdout } = await host.exec(['sh', '-c', 'wc -c < "$1"', 'sh', path]);
-  return code === 0 ? Number(stdout.trim()) : null;
 }
 
 function promptFile({ job }: Context): string {

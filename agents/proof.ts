@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import { sha256On } from '../src/core/device_file.ts';
+import { twinPath } from '../src/core/job.ts';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
 import { Engine } from './engine.ts';
 import type { Context } from './launch.ts';
-import { makeTwin, twinPath } from './model.ts';
+import { makeTwin } from './model.ts';
 
 /** Right before fast: nothing is timed unless this binary computes the right thing on this device, with these threads. */
 
@@ -20,14 +24,12 @@ export async function checkKernels(at: Context): Promise<void> {
   journal.write({ kind: 'phase', phase: 'check' });
   const some = job.cases === undefined ? [] : ['--cases', String(job.cases)];
   const { code, stdout, stderr } = await host.exec([job.binary, 'check', ...some, '-o', 'json'], { timeoutMs: CHECK_TIME, signal });
-  const report = parseReport(stdout);
+  const report = parsed(Report, stdout);
   journal.sync();
   if (code === 0 && report?.ok) return;
   const wrong = wrongKernels(stdout);
   if (!report || wrong.length === 0) {
-    throw new Error(
-      `trit check could not be run on the device (status ${code}): ${stderr.trim().split('\n').pop()?.slice(0, 500) || 'it gave no report'}`,
-    );
+    throw new Error(`trit check could not be run on the device (status ${code}): ${lastLine(stderr) || 'it gave no report'}`);
   }
   const evidence = `kernels differ from the specification (seed ${report.seed}): ${wrong.slice(0, 3).join('; ').slice(0, 2000)}`;
   at.flag('wrong-output', evidence);
@@ -36,15 +38,7 @@ export async function checkKernels(at: Context): Promise<void> {
 
 /** The kernels that `trit check -o json` found wrong, each with what differs; none where this is no report. */
 export function wrongKernels(text: string): string[] {
-  return parseReport(text)?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
-}
-
-function parseReport(text: string): z.infer<typeof Report> | null {
-  try {
-    return Report.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return parsed(Report, text)?.isas.flatMap(({ isa, kernels }) => kernels.filter((k) => !k.ok).map((k) => `${isa} ${k.kernel}: ${k.detail}`)) ?? [];
 }
 
 /** The golden-token run: a small known model must give known tokens. Flags wrong-output and throws where it does not. */
@@ -54,13 +48,14 @@ export async function goldenTokens(at: Context): Promise<void> {
   journal.write({ kind: 'phase', phase: 'golden' });
   const path = twinPath(job.workdir, golden.synth);
   await makeTwin(at, golden.synth, path);
-  let sha256 = await hashFile(at, path);
+  let sha256 = await sha256On(host, path);
   if (sha256 !== golden.sha256) {
     // An older binary may have left another one.
     await host.exec(['rm', '-f', path]);
     await makeTwin(at, golden.synth, path);
-    sha256 = await hashFile(at, path);
+    sha256 = await sha256On(host, path);
   }
+  if (sha256 === null) throw new Error(`the golden model ${path} was made and is not there; is its disk failing, or does something remove files?`);
   if (sha256 !== golden.sha256) refuse(at, `the golden model made on this device has sha256 ${sha256}, not ${golden.sha256}`);
   const engine = await Engine.start(host, { binary, model: path, threads, cpus, isa, context: 256, timeout, signal });
   try {
@@ -76,11 +71,4 @@ export async function goldenTokens(at: Context): Promise<void> {
 function refuse(at: Context, evidence: string): never {
   at.flag('wrong-output', evidence);
   throw new Error(`${evidence}; nothing was timed`);
-}
-
-async function hashFile(at: Context, path: string): Promise<string> {
-  const script = 'if command -v sha256sum >/dev/null; then sha256sum < "$1"; else shasum -a 256 < "$1"; fi';
-  const { code, stdout, stderr } = await at.host.exec(['sh', '-c', script, 'sh', path]);
-  if (code !== 0) throw new Error(`${path} could not be hashed: ${stderr.trim()}`);
-  return stdout.slice(0, 64);
 }

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
 import type { Evaluation } from '../src/core/suite.ts';
+import { workArguments } from './arguments.ts';
 import { type Context, sample } from './launch.ts';
 import { provide } from './model.ts';
 
@@ -13,7 +16,6 @@ const Result = z.object({
   kl: z.number().optional(),
   documents: z.array(z.object({ tokens: z.int().nonnegative(), nll: z.number() })).optional(),
 });
-type Result = z.infer<typeof Result>;
 
 /** Longest time of one measurement, in ms. */
 const LONGEST = 6 * 3600_000;
@@ -65,23 +67,11 @@ async function rightChoices(at: Context, choices: Evaluation['choices']): Promis
   return right / choices.length;
 }
 
-async function perplexity(at: Context, texts: readonly string[], more: readonly string[]): Promise<Result> {
-  const { binary, model, threads, cpus, isa } = at.job;
-  const argv = [binary, 'perplexity', '-m', model.path, '-f', '-', '-t', String(threads), '--separator', SEPARATOR, '-o', 'json', ...more];
-  if (cpus !== null) argv.push('--cpus', cpus);
-  if (isa !== null) argv.push('--isa', isa);
+async function perplexity(at: Context, texts: readonly string[], more: readonly string[]): Promise<z.infer<typeof Result>> {
+  const { binary, model } = at.job;
+  const argv = [binary, 'perplexity', '-m', model.path, '-f', '-', ...workArguments(at.job), '--separator', SEPARATOR, '-o', 'json', ...more];
   const { code, stdout, stderr } = await at.host.exec(argv, { input: texts.join(`\n${SEPARATOR}\n`), timeoutMs: LONGEST, signal: at.signal });
-  const result = parse(stdout);
+  const result = parsed(Result, stdout);
   if (code === 0 && result) return result;
-  throw new Error(
-    `trit perplexity could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}, and what it wrote is no result`}`,
-  );
-}
-
-function parse(text: string): Result | null {
-  try {
-    return Result.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  throw new Error(`trit perplexity could not be run: ${lastLine(stderr) || `status ${code}, and what it wrote is no result`}`);
 }

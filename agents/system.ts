@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { lastWords } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
 import type { Context } from './launch.ts';
 
 const Ids = z.array(z.int());
@@ -26,15 +28,7 @@ export async function fitSystem(at: Context): Promise<void> {
 
 async function countTokens({ host, job, signal }: Context, text: string): Promise<number> {
   const { code, stdout, stderr } = await host.exec([job.binary, 'tokenize', '-m', job.model.path], { input: text, timeoutMs: 300_000, signal });
-  const ids = code === 0 ? parse(stdout) : null;
+  const ids = code === 0 ? parsed(Ids, stdout) : null;
   if (ids) return ids.length;
-  throw new Error(`trit tokenize could not be run: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `status ${code}`}`);
-}
-
-function parse(text: string): number[] | null {
-  try {
-    return Ids.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  throw new Error(`trit tokenize could not be run: ${lastWords(stderr, code)}`);
 }

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
+import { workArguments } from './arguments.ts';
 import type { Context } from './launch.ts';
 
 /** Longest time for the measurement itself plus packing the weights in the layout that came out, in ms: slow cards are slow. */
@@ -14,22 +17,18 @@ const Report = z.object({ layout: z.enum(['t2', 't5']), load: z.string(), layout
 export async function tune(at: Context): Promise<void> {
   const { host, job, journal, signal } = at;
   journal.write({ kind: 'phase', phase: 'tune' });
-  const flags = ['-t', String(job.threads), ...(job.cpus ? ['--cpus', job.cpus] : []), ...(job.isa ? ['--isa', job.isa] : [])];
-  const argv = [job.binary, 'tune', '--missing', '-m', job.model.path, ...flags, '-o', 'json'];
+  const argv = [job.binary, 'tune', '--missing', '-m', job.model.path, ...workArguments(job), '-o', 'json'];
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: TUNE_TIME, signal });
   signal.throwIfAborted();
-  if (code !== 0)
-    journal.write({ kind: 'log', text: `not tuned: ${stderr.trim().split('\n').pop()?.slice(0, 500) || `trit tune ended with status ${code}`}` });
+  if (code !== 0) journal.write({ kind: 'log', text: `not tuned: ${lastLine(stderr) || `trit tune ended with status ${code}`}` });
   else if (stdout.trim()) journal.write({ kind: 'log', text: `tuned: ${sentence(stdout)}` });
   journal.sync();
 }
 
 function sentence(stdout: string): string {
-  try {
-    const { layout, load, layout_ratio, load_ratio } = Report.parse(JSON.parse(stdout));
-    const ratio = (value: number | null) => (value === null ? 'not measured' : value.toFixed(2));
-    return `layout ${layout} (time of t5 by that of t2: ${ratio(layout_ratio)}), load ${load} (time of copied by that of mapped weights: ${ratio(load_ratio)})`;
-  } catch {
-    return 'trit told nothing that could be read';
-  }
+  const report = parsed(Report, stdout);
+  if (!report) return 'trit told nothing that could be read';
+  const { layout, load, layout_ratio, load_ratio } = report;
+  const ratio = (value: number | null) => (value === null ? 'not measured' : value.toFixed(2));
+  return `layout ${layout} (time of t5 by that of t2: ${ratio(layout_ratio)}), load ${load} (time of copied by that of mapped weights: ${ratio(load_ratio)})`;
 }

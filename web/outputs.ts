@@ -1,3 +1,4 @@
+import { groupsBy } from '../src/core/groups.ts';
 import type { StoredEvent, StoredOutput } from '../src/core/store.ts';
 import { block, type Child, h } from './dom.ts';
 import { plural } from './numbers.ts';
@@ -5,11 +6,7 @@ import { plural } from './numbers.ts';
 /** What was generated: equal answers once, with how often they came. */
 export function outputs(all: readonly StoredOutput[]): Child {
   if (all.length === 0) return null;
-  const groups = new Map<string, StoredOutput[]>();
-  for (const output of all) {
-    const key = JSON.stringify([output.prompt, output.hash, output.text]);
-    groups.set(key, [...(groups.get(key) ?? []), output]);
-  }
+  const groups = groupsBy(all, ({ prompt, hash, text }) => JSON.stringify([prompt, hash, text]));
   return h(
     'section',
     { 'aria-labelledby': 'outputs-title' },
@@ -17,8 +14,8 @@ export function outputs(all: readonly StoredOutput[]): Child {
     h(
       'div',
       { class: 'outputs' },
-      [...groups.values()].map((same) => {
-        const { prompt, tokens, hash, text } = same[0] as StoredOutput;
+      groups.map((same) => {
+        const { prompt, tokens, hash, text } = same[0];
         return h(
           'div',
           { class: 'panel' },

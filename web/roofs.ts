@@ -1,3 +1,4 @@
+import { groupsBy } from '../src/core/groups.ts';
 import type { StoredSetting } from '../src/core/setting.ts';
 import type { ShownDevice } from '../src/core/shown_device.ts';
 
@@ -28,12 +29,9 @@ export interface Place {
 
 /** The roof of every device that has a decode rate with its bytes, and the best setting of each model below it. */
 export function roofsOf(settings: readonly StoredSetting[], devices: readonly Pick<ShownDevice, 'id' | 'bandwidth'>[]): Roof[] {
-  const byDevice = new Map<string, StoredSetting[]>();
-  for (const setting of settings) {
-    if (!setting.valid || !setting.metrics.decode_rate || !setting.metrics.bytes_per_token) continue;
-    byDevice.set(setting.device, [...(byDevice.get(setting.device) ?? []), setting]);
-  }
-  return [...byDevice].map(([device, own]) => {
+  const placed = settings.filter(({ valid, metrics }) => valid && metrics.decode_rate && metrics.bytes_per_token);
+  return groupsBy(placed, ({ device }) => device).map((own) => {
+    const { device } = own[0];
     const expected = devices.find(({ id }) => id === device)?.bandwidth ?? null;
     const seen = Math.max(...own.map(reached));
     const measured = Math.max(...own.map(({ metrics }) => metrics.read_bandwidth?.value ?? 0));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Host } from '../../src/core/host.ts';
+import { parsed } from '../../src/core/parsed.ts';
 import type { SensorSettings } from '../../src/core/sensor_settings.ts';
 import { silent } from '../../src/core/source.ts';
 import { CurrentUnit } from './current.ts';
@@ -32,11 +33,7 @@ export type TermuxBattery = z.infer<typeof TermuxBattery>;
 
 /** What termux-battery-status printed; null where that is no such answer. */
 export function termuxBattery(text: string): TermuxBattery | null {
-  try {
-    return TermuxBattery.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return parsed(TermuxBattery, text);
 }
 
 export const termux: Sensor = {

@@ -1,8 +1,7 @@
 import type { Baseline } from '../core/baseline.ts';
-import { labelOf } from '../core/check.ts';
 import { quantity } from '../core/format.ts';
 import { groupsBy } from '../core/groups.ts';
-import type { HistoryRun } from '../core/history.ts';
+import { type HistoryRun, labelOf } from '../core/history.ts';
 import { type MetricName, metric } from '../core/metric.ts';
 import { headline, median } from '../core/stats.ts';
 import { grid } from './grid.ts';

@@ -114,10 +114,8 @@ export class BenchDevice {
     await finishEarlier(connection, this.#following);
     const planned: Planned[] = [];
     const failures: { spec: BuildSpec; message: string }[] = [];
-    const need = { model: model.name, bytes: model.bytes, memory: model.memory };
-    const unfit =
-      preflight(facts, { ...need, present: true }) ?? // before its file is hashed to see whether it is there
-      preflight(facts, { ...need, present: await isThere(connection, facts, model) });
+    const { name, bytes, memory } = model;
+    const unfit = await preflight(facts, { model: name, bytes, memory, isThere: () => isThere(connection, facts, model) });
     if (unfit) throw new FleetError(unfit);
     for (const sentence of concerns(facts, this.#bench.suite.gate)) onConcern(id, sentence);
     for (const spec of this.#bench.builds) {

@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { percent } from '../core/format.ts';
 import { plain } from '../core/plain.ts';
 import { loadInventory, resolveDevices } from '../fleet/inventory.ts';
 import { findModel } from '../fleet/model.ts';
@@ -96,7 +97,7 @@ function told(outcome: Awaited<ReturnType<Bisection['run']>>, steps: readonly St
 
 function text({ kind, device, metric, steps, found, suspects, note }: Result): string {
   const rows = steps.map(({ title, outcome, how, change, pairs, note }) => [
-    ...[title, outcome, how, change === null ? '' : `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`],
+    ...[title, outcome, how, change === null ? '' : percent(change)],
     ...[pairs > 0 ? String(pairs) : '', note ?? ''],
   ]);
   const lines = rows.length > 0 ? [grid([kind, 'outcome', 'by', 'change', 'pairs', 'note'], rows)] : [];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { clip, plain } from '../core/plain.ts';
 import { checkOut, commitsBetween } from '../fleet/commits.ts';
+import { isRunning } from '../fleet/process.ts';
 import type { Wanted } from './bench_device.ts';
 import type { BisectOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
@@ -67,12 +68,4 @@ async function commitSteps(
 async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => []))
     if (!isRunning(Number(name))) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,9 +1,8 @@
-import { rename, writeFile } from 'node:fs/promises';
 import type { Baseline } from '../core/baseline.ts';
-import { type CheckRow, checkRows, conditionsKey, labelOf, passes } from '../core/check.ts';
+import { type CheckRow, checkRows, conditionsKey, passes } from '../core/check.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import { groupsBy } from '../core/groups.ts';
-import type { HistoryRun } from '../core/history.ts';
+import { type HistoryRun, labelOf } from '../core/history.ts';
 import { plain } from '../core/plain.ts';
 import { isValid } from '../core/validity.ts';
 import { findModel } from '../fleet/model.ts';
@@ -17,6 +16,7 @@ import { binaryOf, flagsOfBuild, sameCode } from './binary.ts';
 import type { Context } from './context.ts';
 import { measure } from './measure.ts';
 import { compareOn } from './pairing.ts';
+import { replace } from './replace.ts';
 
 /** Comparisons of a device that are looked through for pairs with the baseline's binary. */
 const MOST_COMPARISONS = 200;
@@ -45,8 +45,8 @@ export async function check(context: Context, options: CheckOptions): Promise<nu
   const rows = judge(context, baseline, options, unchanged);
   const passed = passes(rows, options.strict) && failures.length === 0;
   const head: CheckHead = { baseline: baseline.name, most: options.maxRegression, passed };
-  if (options.junit !== undefined) await write(options.junit, (await import('../report/junit.ts')).junit(rows, head));
-  if (options.markdown !== undefined) await write(options.markdown, checkMarkdown(rows, head));
+  if (options.junit !== undefined) await replace(options.junit, (await import('../report/junit.ts')).junit(rows, head), '--junit');
+  if (options.markdown !== undefined) await replace(options.markdown, checkMarkdown(rows, head), '--markdown');
   const { columns = 100 } = process.stdout;
   context.give(() => checkTable(rows, head, { width: columns, colour: wantsColour(process.stdout, process.env) }), {
     ...{ baseline: baseline.name, max_regression: options.maxRegression, passed, rows, errors: failures },
@@ -119,14 +119,4 @@ async function measureAgainst(
   store.close();
   failures.push(...failed);
   return stopped ? 'stopped' : same ? 'unchanged' : 'measured';
-}
-
-/** The whole file or none of it. */
-async function write(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(`${file}.part`, text);
-    await rename(`${file}.part`, file);
-  } catch (error) {
-    throw new FleetError(`${file} cannot be written: ${reason(error)}`);
-  }
 }

@@ -72,6 +72,7 @@ async function add(context: Context, name: string, address: string, options: Add
   const { loadInventory } = await import('../fleet/inventory.ts');
   const { probe } = await import('../fleet/probe.ts');
   const { checked } = await import('../fleet/profiles.ts');
+  const { targetOrNull } = await import('../fleet/target.ts');
   const { openStore } = await import('../store/store.ts');
   const { concerns } = await import('./preflight.ts');
   const inventory = await loadInventory(context.devices);
@@ -110,7 +111,7 @@ async function add(context: Context, name: string, address: string, options: Add
   const store = openStore(context.db);
   store.saveFacts({ id: name, title: device.title ?? facts.board ?? undefined }, facts);
   store.close();
-  const added = { device: checked(Device, { id: name, ...known, ...declared }, file), file, profile, target: await targetOrNull(facts) };
+  const added = { device: checked(Device, { id: name, ...known, ...declared }, file), file, profile, target: targetOrNull(facts) };
   const notes = [...concerns(facts, undefined), ...advice(facts, added.target)].map((note) => `  ${plain(note)}\n`).join('');
   const told = `${plain(name)} is in ${plain(file)}${profile ? `, with the profile ${profile}` : ''}.\n${notes}Measure it: fleet bench --device ${plain(name)}\n`;
   return { added, facts, told };
@@ -158,15 +159,6 @@ async function writeDevice(file: string, keys: object): Promise<void> {
   } catch (error) {
     await rm(part, { force: true });
     throw new FleetError(`${file} cannot be written: ${reason(error)}`, { cause: error });
-  }
-}
-
-async function targetOrNull(facts: Facts): Promise<string | null> {
-  const { targetOf } = await import('../fleet/target.ts');
-  try {
-    return targetOf(facts);
-  } catch {
-    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import { quantity } from '../core/format.ts';
+import { lastLine } from '../core/last_words.ts';
 import { plain } from '../core/plain.ts';
 import { whole } from './arguments.ts';
 import { type Context, contextOf } from './context.ts';
@@ -124,7 +125,7 @@ async function verify(context: Context, path: string, expected: string | null): 
 /** Whether the engine can read a file. Throws its sentence where not. */
 async function describe(context: Context, path: string): Promise<void> {
   const { code, stderr } = await trit(context, ['info', '-m', path, '-o', 'json'], false);
-  if (code !== 0) throw new FleetError(plain(stderr.trim().split('\n').pop() || `trit info ended with status ${code}`));
+  if (code !== 0) throw new FleetError(plain(lastLine(stderr) || `trit info ended with status ${code}`));
 }
 
 /** `fleet model synth`: a twin as a file. */

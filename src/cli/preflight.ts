@@ -2,30 +2,31 @@ import { clustersOf, type Facts } from '../core/facts.ts';
 import { quantity } from '../core/format.ts';
 import type { Suite } from '../core/suite.ts';
 
-/** What a device needs for a model, in bytes. `present`: the model's file is there already. */
+/** What a device needs for a model, in bytes. */
 export interface Need {
   model: string;
   bytes: number;
   /** Least memory of its weights; without it, that of the file. */
   memory?: number;
-  present: boolean;
+  /** Whether its file is there already. Asked only where the disk has no room for it: the file may have to be hashed for the answer. */
+  isThere(): Promise<boolean>;
 }
 
 /** Memory beside the model: engine, key/value cache, agent. */
 const BESIDE_MODEL = 150e6;
 
 /** Why a run would not fit on a device, as a sentence without the device's name, or null where it fits. */
-export function preflight(facts: Pick<Facts, 'memory' | 'memory_available' | 'disk_free' | 'workdir'>, need: Need): string | null {
+export async function preflight(facts: Pick<Facts, 'memory' | 'memory_available' | 'disk_free' | 'workdir'>, need: Need): Promise<string | null> {
   const hint = need.model === 'tiny' ? '' : ', or take a smaller model: --model tiny';
-  if (!need.present && facts.disk_free < need.bytes) {
-    return `the model ${need.model} takes ${quantity(need.bytes, 'B')} and ${facts.workdir} has ${quantity(facts.disk_free, 'B')} free: make room${hint}`;
-  }
   const memory = (need.memory ?? need.bytes) + BESIDE_MODEL;
   if (facts.memory < memory) {
     return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and the device has ${quantity(facts.memory, 'B')} in all: it does not fit${hint}`;
   }
   if (facts.memory_available < memory) {
     return `the model ${need.model} takes about ${quantity(memory, 'B')} of memory and ${quantity(facts.memory_available, 'B')} of ${quantity(facts.memory, 'B')} are free: end other programs${hint}`;
+  }
+  if (facts.disk_free < need.bytes && !(await need.isThere())) {
+    return `the model ${need.model} takes ${quantity(need.bytes, 'B')} and ${facts.workdir} has ${quantity(facts.disk_free, 'B')} free: make room${hint}`;
   }
   return null;
 }

@@ -24,7 +24,7 @@ export function probeCommand(): Command {
       const { connect } = await import('../fleet/connect.ts');
       const { recorded } = await import('../fleet/connectors/replay.ts');
       const { probe } = await import('../fleet/probe.ts');
-      const { targetOf } = await import('../fleet/target.ts');
+      const { targetOrNull } = await import('../fleet/target.ts');
       const { openStore } = await import('../store/store.ts');
       const [device, ...more] = resolveDevices(await loadInventory(context.devices), name);
       if (!device || more.length > 0) throw new UsageError(`"${name}" names ${more.length + 1} devices: probe them one by one`);
@@ -42,20 +42,12 @@ export function probeCommand(): Command {
         const store = openStore(context.db);
         const epoch = store.saveFacts(device, facts);
         store.close();
-        const target = targetOrNull(() => targetOf(facts));
+        const target = targetOrNull(facts);
         context.give(() => describe(device.id, facts, target), { device: device.id, target, epoch, facts });
       } finally {
         await connection.close();
       }
     });
-}
-
-function targetOrNull<T>(make: () => T): T | null {
-  try {
-    return make();
-  } catch {
-    return null;
-  }
 }
 
 function describe(id: string, facts: Facts, target: string | null): string {

@@ -4,7 +4,7 @@ import type { Facts } from '../core/facts.ts';
 import { newRunId } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
-import { targetOf } from '../fleet/target.ts';
+import { targetOrNull } from '../fleet/target.ts';
 import { fastCores } from './preflight.ts';
 
 /** What a run that never began was to be. */
@@ -36,12 +36,4 @@ export function storeUnbegun({ store, device, facts, spec, model, suite, threads
     store.finish(id, 'failed', message);
     return id;
   });
-}
-
-function targetOrNull(facts: Facts) {
-  try {
-    return targetOf(facts);
-  } catch {
-    return null; // it is a machine trit is not built for
-  }
 }

@@ -3,7 +3,7 @@ import { specLabel } from './build.ts';
 import { type ComparisonRow, comparisonRows, isNoise, type StoredComparison } from './comparison.ts';
 import { epochChanges } from './epoch.ts';
 import { groupsBy } from './groups.ts';
-import type { HistoryRun } from './history.ts';
+import { type HistoryRun, labelOf } from './history.ts';
 import { type Metric, type MetricName, metric } from './metric.ts';
 import { rankSum } from './rank_sum.ts';
 import { oneScope } from './scope.ts';
@@ -80,10 +80,6 @@ export function checkRows(baseline: Baseline, options: CheckOptions): CheckRow[]
 export function passes(rows: readonly CheckRow[], strict = false): boolean {
   const settled = rows.filter(({ outcome }) => outcome !== 'unknown');
   return settled.length > 0 && !rows.some(({ outcome }) => outcome === 'regression' || (strict && outcome === 'unknown'));
-}
-
-export function labelOf({ toolchain, build }: HistoryRun): string {
-  return specLabel({ toolchain, flags: build.flags });
 }
 
 function groupRows(group: readonly HistoryRun[], baseline: Baseline, options: CheckOptions): CheckRow[] {

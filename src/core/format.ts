@@ -41,6 +41,17 @@ export function quantity(value: number | null | undefined, unit: string): string
   return `${number(rounded / factor)} ${prefix}${unit}`;
 }
 
+/** A change for people, 0.032 as "+3.2 %"; "?" where it is not known. */
+export function percent(change: number | null): string {
+  if (change === null) return '?';
+  return `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`;
+}
+
+/** "1 run", "3 runs". */
+export function plural(n: number, one: string): string {
+  return `${n} ${one}${n === 1 ? '' : 's'}`;
+}
+
 /** A length of time for people: "45 s", "4 min 5 s", "2 h 10 min". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return ABSENT;

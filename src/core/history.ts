@@ -113,7 +113,8 @@ function seriesKey(run: HistoryRun, name: MetricName): string {
   return JSON.stringify([device, model, suite, suiteVersion, threads, cpus, labelOf(run), run.metrics[name]?.scope ?? null]);
 }
 
-function labelOf({ toolchain, build }: HistoryRun): string {
+/** What people call its build: toolchain and flags. */
+export function labelOf({ toolchain, build }: HistoryRun): string {
   return specLabel({ toolchain, flags: build.flags });
 }
 

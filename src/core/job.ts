@@ -2,19 +2,28 @@ import { z } from 'zod';
 import { SensorSettings } from './sensor_settings.ts';
 import { Suite } from './suite.ts';
 
+/** A synthetic model, the same bytes everywhere: what `trit synth` makes it from. */
+export const Twin = z.strictObject({ preset: z.string(), type: z.string(), head: z.string(), seed: z.int() });
+export type Twin = z.infer<typeof Twin>;
+
+/** Where a twin lies on a device: its recipe is its name. */
+export function twinPath(workdir: string, { preset, type, head, seed }: Twin): string {
+  return `${workdir}/models/${preset}-${type}-${head}-s${seed}.gguf`;
+}
+
 /** A model as the agent finds or makes it on the device. */
 export const ModelSource = z.strictObject({
   name: z.string(), // "bitnet-2b-4t", or a file's base name
   path: z.string(), // on the device
   sha256: z.string().nullable(), // of an uploaded file; null for a twin, whose recipe is its identity
-  /** A synthetic twin, made on the device where the file is absent. */
-  synth: z.strictObject({ preset: z.string(), type: z.string(), head: z.string(), seed: z.int() }).nullable(),
+  /** A twin is made on the device where the file is absent. */
+  synth: Twin.nullable(),
 });
 export type ModelSource = z.infer<typeof ModelSource>;
 
 /** Greedy tokens a small known model must give on every correct build: the golden-token run. */
 export const Golden = z.strictObject({
-  synth: z.strictObject({ preset: z.string(), type: z.string(), head: z.string(), seed: z.int() }),
+  synth: Twin,
   sha256: z.string(), // of the synthesised file
   prompt: z.array(z.int()),
   tokens: z.array(z.int()),

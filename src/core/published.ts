@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { GRADES, type Grade } from './grades.ts';
 import { METRIC_NAMES, METRICS } from './metric.ts';
+import { slug } from './slug.ts';
 
 const grade = z.enum(Object.keys(GRADES) as [Grade, ...Grade[]]);
 const metricName = z.enum(METRIC_NAMES);
@@ -82,11 +83,4 @@ function rowsOf(set: z.infer<typeof FileSet>, story: string | null): PublishedRo
       return { id: about.filter((part) => part !== '').join('/'), device, model, engine, threads, metric, value, until, unit, test, story, ...rest };
     });
   });
-}
-
-function slug(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/[^a-z0-9.]+/g, '-')
-    .replace(/^-+|-+$/g, '');
 }

@@ -28,17 +28,9 @@ export interface StoredSample {
 }
 
 /** One trace: values[i] at times[i] seconds. token_times has no values. */
-export interface StoredSeries {
-  seq: number;
+export interface StoredSeries extends Omit<StoredSample, 'metric' | 'value'> {
   series: string;
   unit: string;
-  prompt: string | null;
-  launch: number;
-  repetition: number;
-  warmup: boolean;
-  /** Of figures of power and energy. */
-  source: string | null;
-  scope: Scope | null;
   times: number[];
   values: number[];
 }

@@ -72,16 +72,6 @@ function runLine(id: string, device: string, build: string, run: ForeignRun): Li
   };
 }
 
-/** Letters, digits and dashes of a text, for a name. */
-export function slug(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/\(r\)|\(tm\)/g, '')
-    .replace(/[^a-z0-9.]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 60);
-}
-
 /** What the other program said of a result, as it said it; without the long lists where it would be too long. */
 export function said(result: object): JournalEntry {
   const text = JSON.stringify(result);

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { faultOf } from '../core/bundle.ts';
 import { FleetError } from '../core/errors.ts';
 import type { JournalEntry } from '../core/journal.ts';
-import { type ForeignRun, type Incoming, said, slug } from './incoming.ts';
+import { slug } from '../core/slug.ts';
+import { type ForeignRun, type Incoming, said } from './incoming.ts';
 
 /** Numbers: as such in JSON, as text in SQL. */
 const number = z.union([
@@ -54,9 +55,12 @@ export function llamaBenchRuns(file: Incoming, rows: readonly unknown[]): Foreig
 }
 
 function start(file: Incoming, row: Row): ForeignRun {
-  const machine = [row.cpu_info, row.gpu_info].filter(Boolean).join(' ');
+  const machine = [row.cpu_info, row.gpu_info]
+    .filter(Boolean)
+    .join(' ')
+    .replace(/\((r|tm)\)/gi, '');
   return {
-    device: file.device ?? (slug(machine) || 'unknown'),
+    device: file.device ?? (slug(machine).slice(0, 60) || 'unknown'),
     ...{ toolchain: 'llama-bench', compiler: compilerOf(row), flags: settings(row) },
     model: file.model ?? basename(row.model_filename.replaceAll('\\', '/')).replace(/\.gguf$/i, ''),
     ...{ suite: 'llama-bench', threads: row.n_threads, started: timeOf(row, file), failure: null },

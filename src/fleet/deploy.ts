@@ -1,6 +1,6 @@
+import { sha256On } from '../core/device_file.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
-import { sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
 
 export interface DeployFile {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256On, sizeOn } from '../core/device_file.ts';
 import { FleetError, reason } from '../core/errors.ts';
+import { lastWords } from '../core/last_words.ts';
 import { plain } from '../core/plain.ts';
-import { sha256On } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { type Hub, type HubFile, refusal } from './hub.ts';
 
@@ -26,20 +27,24 @@ elif command -v wget >/dev/null 2>&1; then
   exit $status
 else exit 4; fi`;
 
+export interface DeviceFetch {
+  connection: Connection;
+  file: HubFile;
+  hub: Hub;
+  /** Where it is to lie there. */
+  path: string;
+  /** Bytes there and in all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Lets a device fetch a file by itself, and proves the hash there. What is there already and has the hash is left alone. Throws a FleetError
  * where it cannot; what came is kept and gone on with by the next call.
  */
-export async function fetchOn(
-  connection: Connection,
-  file: HubFile,
-  hub: Hub,
-  path: string,
-  onProgress?: (done: number, total: number) => void,
-): Promise<void> {
+export async function fetchOn({ connection, file, hub, path, onProgress }: DeviceFetch): Promise<void> {
   const { id } = connection.device;
   if ((await sha256On(connection, path)) === file.sha256) return;
-  if ((await sizeOn(connection, `${path}.part`)) !== file.bytes) await bring(connection, file, hub, path, onProgress);
+  if ((await sizeOn(connection, `${path}.part`)) !== file.bytes) await bring({ connection, file, hub, path, onProgress });
   const sha256 = await sha256On(connection, `${path}.part`);
   if (sha256 !== file.sha256) {
     await connection.exec(['rm', '-f', '--', `${path}.part`]);
@@ -51,27 +56,21 @@ export async function fetchOn(
   if (moved.code !== 0) throw new FleetError(`device ${id}: ${path} cannot be written: ${reason(moved.stderr.trim())}`);
 }
 
-async function bring(
-  connection: Connection,
-  file: HubFile,
-  hub: Hub,
-  path: string,
-  onProgress?: (done: number, total: number) => void,
-): Promise<void> {
+async function bring({ connection, file, hub, path, onProgress }: DeviceFetch): Promise<void> {
   const { id } = connection.device;
   const over = new AbortController();
   const watching = (async () => {
     while (!over.signal.aborted) {
       await sleep(1000, undefined, { signal: over.signal }).catch(() => {});
       if (over.signal.aborted) return;
-      onProgress?.(Math.min(await sizeOn(connection, `${path}.part`), file.bytes), file.bytes);
+      onProgress?.(Math.min((await sizeOn(connection, `${path}.part`)) ?? 0, file.bytes), file.bytes);
     }
   })().catch(() => {});
   const settings = hub.token === null ? '' : `header = "Authorization: Bearer ${hub.token.replace(/["\\\s]/g, '')}"\n`;
   try {
     const { code, stderr } = await connection.exec(['sh', '-c', SCRIPT, 'sh', path, file.url], { input: settings });
     if (code === 4) throw new FleetError(`device ${id} has neither curl nor wget to fetch ${file.url} with: install one, or --model-from controller`);
-    const why = plain(reason(stderr.trim().split('\n').pop() ?? '')) || `status ${code}`;
+    const why = plain(lastWords(stderr, code));
     if (/\b(401|403)\b/.test(why)) throw new FleetError(`device ${id}: ${file.url}: ${refusal(Number(/\b40[13]\b/.exec(why)?.[0]), hub.token)}`);
     if (code !== 0)
       throw new FleetError(
@@ -81,9 +80,4 @@ async function bring(
     over.abort();
     await watching;
   }
-}
-
-async function sizeOn(connection: Connection, path: string): Promise<number> {
-  const { code, stdout } = await connection.exec(['sh', '-c', 'wc -c < "$1"', 'sh', path]);
-  return code === 0 ? Number(stdout.trim()) : 0;
 }

@@ -7,6 +7,7 @@ import { quantity } from '../core/format.ts';
 import { plain } from '../core/plain.ts';
 import { sha256Of } from './checksum.ts';
 import { bearing, type Hub, type HubFile, refusal } from './hub.ts';
+import { isRunning } from './process.ts';
 
 export interface DownloadOptions {
   /** Bytes here and in all. */
@@ -186,19 +187,9 @@ async function lock(part: string): Promise<() => Promise<void>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new FleetError(`${path} cannot be made: ${reason(error)}`);
       const owner = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10);
-      if (owner > 0 && owner !== process.pid && isAlive(owner))
-        throw new FleetError(`process ${owner} is fetching ${part} at this moment; wait for it`);
+      if (owner !== process.pid && isRunning(owner)) throw new FleetError(`process ${owner} is fetching ${part} at this moment; wait for it`);
       if (owner === process.pid) throw new FleetError(`${part} is being fetched already`);
       await rm(path, { force: true });
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
+import { lastWords } from '../core/last_words.ts';
+import { parsed } from '../core/parsed.ts';
 import type { Connection } from './connection.ts';
-import { lastWords } from './connectors/output.ts';
 
 /** What `trit info` says of the CPU it runs on. */
 const Info = z.object({
@@ -29,18 +30,10 @@ export async function checkFeatures(connection: Connection, facts: Facts, binary
   const { id, emulated } = connection.device;
   const { code, stdout, stderr } = await connection.exec(['sh', '-c', '"$1" info -o json; exit $?', 'sh', binary], { timeoutMs: 120_000 });
   if (code !== 0) throw new FleetError(`device ${id}: ${whyNot(code, lastWords(stderr, code))}`);
-  const info = parsed(stdout);
+  const info = parsed(Info, stdout);
   if (!info) throw new FleetError(`device ${id}: trit info says something else there than it should; does its login shell print text of its own?`);
   const sentence = disagreement(facts, info, isa);
   if (sentence && !emulated) throw new FleetError(`device ${id}: ${sentence}`); // an emulator answers for itself, /proc for the machine below
-}
-
-function parsed(text: string): Info | null {
-  try {
-    return Info.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
 }
 
 /** Why a program that was sent does not run, by the status a shell gives. */

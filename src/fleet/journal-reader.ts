@@ -1,6 +1,7 @@
 import { FleetError } from '../core/errors.ts';
 import type { FlagName } from '../core/flags.ts';
 import { JournalRecord } from '../core/journal.ts';
+import { parsed } from '../core/parsed.ts';
 
 /** What a device sent is no journal: there is no use in following it. */
 export class BadJournal extends FleetError {}
@@ -51,7 +52,7 @@ export class JournalReader {
     const at = this.offset;
     this.offset += size;
     if (this.end) return;
-    const record = parse(line);
+    const record = parsed(JournalRecord, line);
     if (record) this.#accept(record);
     else this.#suspect = { line, offset: at };
   }
@@ -88,14 +89,6 @@ export class JournalReader {
 
   #flood(what: string): BadJournal {
     return new BadJournal(`run ${this.#run}: the device sent ${what}; this is no journal, the run was given up`);
-  }
-}
-
-function parse(line: string): JournalRecord | null {
-  try {
-    return JournalRecord.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
   }
 }
 

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type CatalogueRow, HUB } from '../core/catalogue.ts';
+import { sha256On } from '../core/device_file.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
-import type { ModelSource } from '../core/job.ts';
+import { type ModelSource, twinPath } from '../core/job.ts';
 import { fileOf, findRow, isHere } from './catalogue.ts';
-import { sha256Of, sha256On } from './checksum.ts';
+import { sha256Of } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { fetchOn } from './device_fetch.ts';
 import { describeFile, type Hub } from './hub.ts';
@@ -155,13 +156,8 @@ async function fetchModel(
     throw new FleetError(
       `device ${connection.device.id}: no room for the model ${name} in ${workdir}: free ${megabytes(file.bytes - disk_free)} MB there`,
     );
-  await fetchOn(connection, file, hub, path, onProgress);
+  await fetchOn({ connection, file, hub, path, onProgress });
   return { name, synth: null, sha256: file.sha256, path };
-}
-
-/** Where the agent makes a twin; it has the same rule (agents/model.ts), and the job tells it the path. */
-function twinPath(workdir: string, { preset, type, head, seed }: NonNullable<ModelSource['synth']>): string {
-  return `${workdir}/models/${preset}-${type}-${head}-s${seed}.gguf`;
 }
 
 const hashes = new Map<string, Promise<string>>();

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Profile } from '../core/device.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
+import { lastWords } from '../core/last_words.ts';
+import { parsed } from '../core/parsed.ts';
 import { plain } from '../core/plain.ts';
 import type { Pace, Work } from '../core/predict.ts';
 import cores from '../data/cores.json' with { type: 'json' };
@@ -80,9 +82,9 @@ export async function measuredPace(host: Host, binary: string, threads: number, 
       ...(cpus === null ? [] : ['--cpus', cpus]),
     ];
     const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: 600_000 });
-    const parsed = code === 0 ? Report.safeParse(safely(stdout)).data : undefined;
-    if (parsed) return parsed;
-    throw new FleetError(`trit kernels could not be run there: ${plain(stderr.trim().split('\n').pop() ?? '') || `status ${code}`}`);
+    const report = code === 0 ? parsed(Report, stdout) : null;
+    if (report) return report;
+    throw new FleetError(`trit kernels could not be run there: ${plain(lastWords(stderr, code))}`);
   };
   const rate = ({ kernels, row }: z.infer<typeof Report>, name: string, many: boolean): number => {
     const team = Math.max(...kernels.map((figure) => figure.threads));
@@ -129,12 +131,4 @@ export function profilePace(id: string, profile: Profile, recipe: Recipe, root: 
     pace.memory === null || work.layers.weights * work.layers.bytesPerWeight + work.head.weights * work.head.bytesPerWeight + 100e6 <= pace.memory;
   const best = options.sort((a, b) => Number(fits(b)) - Number(fits(a)) || a.seconds - b.seconds)[0] as (typeof options)[number];
   return { pace: best.pace, work: best.work, layout: best.layout };
-}
-
-function safely(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

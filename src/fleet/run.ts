@@ -1,11 +1,12 @@
 import { access, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { sha256On } from '../core/device_file.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Host } from '../core/host.ts';
 import type { Job } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
-import { sha256Of, sha256On } from './checksum.ts';
+import { sha256Of } from './checksum.ts';
 import type { Connection } from './connection.ts';
 import { JournalReader } from './journal-reader.ts';
 import { Link, lossOf } from './link.ts';

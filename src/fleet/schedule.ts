@@ -1,3 +1,5 @@
+import { groupsBy } from '../core/groups.ts';
+
 /** One unit of work on one device. */
 export interface Task<T> {
   device: string;
@@ -22,17 +24,10 @@ export interface ScheduleOptions<T> {
  */
 export async function schedule<T>(tasks: readonly Task<T>[], options: ScheduleOptions<T> = {}): Promise<Settled<T>[]> {
   const outcomes = new Array<Settled<T>>(tasks.length);
-  const queues = new Map<string, number[]>();
-  tasks.forEach((task, index) => {
-    const queue = queues.get(task.device);
-    if (queue) queue.push(index);
-    else queues.set(task.device, [index]);
-  });
-  const waiting = [...queues.values()];
+  const waiting = groupsBy([...tasks.entries()], ([, { device }]) => device);
   const lane = async (): Promise<void> => {
     for (let queue = waiting.shift(); queue; queue = waiting.shift()) {
-      for (const index of queue) {
-        const task = tasks[index] as Task<T>;
+      for (const [index, task] of queue) {
         const outcome = options.signal?.aborted ? ({ status: 'skipped' } as const) : await settle(task);
         outcomes[index] = outcome;
         options.onSettled?.(task, outcome);

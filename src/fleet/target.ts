@@ -22,6 +22,15 @@ export function targetOf(facts: Pick<Facts, 'os' | 'machine'>): Target {
   return target;
 }
 
+/** The same, null for machines trit is not built for. */
+export function targetOrNull(facts: Pick<Facts, 'os' | 'machine'>): Target | null {
+  try {
+    return targetOf(facts);
+  } catch {
+    return null;
+  }
+}
+
 /** What a device that builds for itself builds for: a target, or its own words, such as "arm64-darwin". */
 export function nativeTarget(facts: Pick<Facts, 'os' | 'machine'>): string {
   const own = `${facts.machine}-${facts.os}`

@@ -1,5 +1,5 @@
 import type { CheckRow } from '../core/check.ts';
-import { quantity } from '../core/format.ts';
+import { percent, quantity } from '../core/format.ts';
 import { metric } from '../core/metric.ts';
 import { plain } from '../core/plain.ts';
 import { type Colours, colours as coloursOf } from './colour.ts';
@@ -71,11 +71,6 @@ export function checkMarkdown(rows: readonly CheckRow[], head: CheckHead): strin
 
 function notesOf(rows: readonly CheckRow[]): string[] {
   return [...new Set(rows.flatMap((row) => (row.note ? [`${row.device}, ${metric(row.metric).title}, ${row.model}: ${row.note}`] : [])))];
-}
-
-function percent(change: number | null): string {
-  if (change === null) return '?';
-  return `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`;
 }
 
 function tone({ outcome }: CheckRow, { green, red, dim }: Colours): (text: string) => string {

@@ -1,5 +1,5 @@
 import type { ComparisonRow } from '../core/comparison.ts';
-import { number, quantity } from '../core/format.ts';
+import { number, percent, quantity } from '../core/format.ts';
 import { metric } from '../core/metric.ts';
 import { plain } from '../core/plain.ts';
 import { LEVEL } from '../core/verdict.ts';
@@ -64,11 +64,6 @@ function noise({ device, noise: own, threshold, metric: name, pairs }: Compariso
 
 function value(amount: number | null, unit: string): string {
   return amount === null ? '' : quantity(amount, unit);
-}
-
-function percent(change: number | null): string {
-  if (change === null) return '?';
-  return `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`;
 }
 
 /** The interval as a line around the middle, from -scale to +scale. */

@@ -1,5 +1,5 @@
 import { type Agreement, type Contest, type Entrant, implausible, type Memory, type Standing } from '../core/contest.ts';
-import { ABSENT, number, quantity } from '../core/format.ts';
+import { ABSENT, number, plural, quantity } from '../core/format.ts';
 import { plain } from '../core/plain.ts';
 import type { MetricSummary } from '../core/run.ts';
 import { type Colours, colours as coloursOf } from './colour.ts';
@@ -9,7 +9,7 @@ import { type GridColumn, gridLines } from './grid.ts';
 export function contestText(contests: readonly Contest[], memory: Memory, { colour = false } = {}): string {
   const colours = coloursOf(colour);
   const lines = contests.flatMap((contest) => ['', colours.bold(plain(contest.model)), '', ...contestLines(contest, memory, colours)]);
-  const reading = memory.rates.map(({ threads, rate }) => `${quantity(rate, 'B/s')} with ${threads} thread${threads === 1 ? '' : 's'}`).join(', ');
+  const reading = memory.rates.map(({ threads, rate }) => `${quantity(rate, 'B/s')} with ${plural(threads, 'thread')}`).join(', ');
   lines.push('', `Reading memory: ${reading || 'not measured'}.`, ...LEGEND);
   return `${lines.slice(1).join('\n')}\n`;
 }

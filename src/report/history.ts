@@ -1,4 +1,4 @@
-import { quantity } from '../core/format.ts';
+import { percent, plural, quantity } from '../core/format.ts';
 import type { HistoryChange, HistoryEpoch, HistorySeries } from '../core/history.ts';
 import { metric } from '../core/metric.ts';
 import { clip, plain } from '../core/plain.ts';
@@ -20,7 +20,7 @@ export function historyText(series: readonly HistorySeries[], { width = 100, col
 
 function seriesLines(series: HistorySeries, width: number, colours: Colours): string[] {
   const { device, model, suite, threads, build, scope } = series;
-  const where = [device, model, `suite ${suite}`, threads === 1 ? '1 thread' : `${threads} threads`, build, ...(scope ? [scope] : [])].map(plain);
+  const where = [device, model, `suite ${suite}`, plural(threads, 'thread'), build, ...(scope ? [scope] : [])].map(plain);
   return [
     `${colours.bold(metric(series.metric).title)} ${colours.dim(clip(`· ${where.join(' · ')}`, width - 12))}`,
     ...series.epochs.flatMap((epoch) => epochLines(epoch, series, width, colours)),
@@ -32,7 +32,7 @@ function epochLines(epoch: HistoryEpoch, { unit }: HistorySeries, width: number,
   const days = day(started) === day(ended) ? day(started) : `${day(started)} to ${day(ended)}`;
   const drawn = sparkline(points.slice(-DRAWN).map(({ value }) => value));
   return [
-    `  ${days}  ${runs === 1 ? '1 run' : `${runs} runs`}  ${quantity(median, unit)}  ${colours.cyan(drawn)}`,
+    `  ${days}  ${plural(runs, 'run')}  ${quantity(median, unit)}  ${colours.cyan(drawn)}`,
     ...causes.map(({ cause, from, to }) =>
       colours.dim(clip(`    began with another ${cause}: ${plain(short(to))}, before ${plain(short(from))}`, width)),
     ),
@@ -42,13 +42,12 @@ function epochLines(epoch: HistoryEpoch, { unit }: HistorySeries, width: number,
 
 function changeText({ run, started, before, after, change, verdict, p, status, rerun, last }: HistoryChange, unit: string, colours: Colours): string {
   const tone = status === 'passed' ? colours.dim : verdict === 'slower' ? colours.red : verdict === 'faster' ? colours.green : colours.bold;
-  const size = `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`;
   const seen = {
     unconfirmed: last ? 'not confirmed yet' : 'never confirmed',
     confirmed: `confirmed by ${rerun}`,
     passed: `it passed: ${rerun} is as before`,
   }[status];
-  return `${day(started)}  ${tone(`${verdict} ${size}`)}  ${quantity(before, unit)} to ${quantity(after, unit)} from run ${plain(run)} on, p ${p.toFixed(3)}; ${seen}`;
+  return `${day(started)}  ${tone(`${verdict} ${percent(change)}`)}  ${quantity(before, unit)} to ${quantity(after, unit)} from run ${plain(run)} on, p ${p.toFixed(3)}; ${seen}`;
 }
 
 function sparkline(values: readonly number[]): string {

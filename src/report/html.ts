@@ -1,4 +1,4 @@
-import { quantity } from '../core/format.ts';
+import { percent, plural, quantity } from '../core/format.ts';
 import { GRADES, type Grade } from '../core/grades.ts';
 import { type MetricName, metric } from '../core/metric.ts';
 import type { Published, PublishedRow } from '../core/published.ts';
@@ -42,7 +42,7 @@ export function html(material: Material): string {
       'header',
       {},
       h('h1', {}, 'fleet report'),
-      h('p', { class: 'note' }, `${count(runs.length, 'run')} on ${count(devices, 'device')}, written ${when} UTC. ${LEGEND}`),
+      h('p', { class: 'note' }, `${plural(runs.length, 'run')} on ${plural(devices, 'device')}, written ${when} UTC. ${LEGEND}`),
     ),
     h(
       'main',
@@ -95,7 +95,7 @@ function glance(runs: readonly RunSummary[]): Markup {
             `${model}, ${suite}`,
             figure(value, 'decode_rate'),
             stripe(value / most),
-            `${toolchain}, ${count(threads, 'thread')}`,
+            `${toolchain}, ${plural(threads, 'thread')}`,
             energy ? `${quantity(energy.median, 'J')} (${energy.scope ?? 'scope unknown'})` : '–',
             quantity(memory?.max, 'B'),
           ];
@@ -121,7 +121,7 @@ function barPanel(name: MetricName, runs: readonly RunSummary[]): Markup[] {
   const rows = [...best].sort((a, b) => order.indexOf(a.device) - order.indexOf(b.device));
   const meaning = SCOPES.find((row) => row.name === scope)?.meaning;
   const about =
-    scope === null ? '' : ` Scope ${scope}: ${meaning}.${apart > 0 ? ` ${count(apart, 'run')} of another scope cannot stand beside them.` : ''}`;
+    scope === null ? '' : ` Scope ${scope}: ${meaning}.${apart > 0 ? ` ${plural(apart, 'run')} of another scope cannot stand beside them.` : ''}`;
   return [panel(`${title} by device`, `${definition}${about}`, bars(rows, name), details(settingTable(name, settings, title)))];
 }
 
@@ -190,7 +190,6 @@ function costPanel(cost: MetricName, runs: readonly RunSummary[]): Markup[] {
 
 function comparisonPart(rows: Material['comparisons']): Child {
   if (rows.length === 0) return null;
-  const percent = (change: number | null) => (change === null ? '?' : `${change < 0 ? '−' : '+'}${(100 * Math.abs(change)).toFixed(1)} %`);
   return h(
     'section',
     {},
@@ -324,8 +323,4 @@ function figure(value: number, name: MetricName): string {
 
 function details(inner: Markup): Markup {
   return h('details', {}, h('summary', {}, 'Table'), inner);
-}
-
-function count(n: number, one: string): string {
-  return `${n} ${one}${n === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
 import { FLAGS } from '../core/flags.ts';
+import { plural } from '../core/format.ts';
 import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
 
@@ -22,5 +23,5 @@ export function failures(runs: readonly RunSummary[]): { run: RunSummary; senten
 
 export function threads(run: RunSummary): string {
   if (run.threads === 0) return 'threads unknown'; // another program's run, or a device that was never reached
-  return run.threads === 1 ? '1 thread' : `${run.threads} threads`;
+  return plural(run.threads, 'thread');
 }

@@ -1,3 +1,4 @@
+import { groupsBy } from '../core/groups.ts';
 import { type MetricName, metric } from '../core/metric.ts';
 import type { MetricSummary, RunSummary } from '../core/run.ts';
 import { oneScope, type Scope } from '../core/scope.ts';
@@ -21,15 +22,9 @@ export interface Setting {
 export function settingsOf(runs: readonly RunSummary[], name: MetricName): { settings: Setting[]; scope: Scope | null; apart: number } {
   const having = runs.filter((run) => isValid(run) && run.metrics[name]);
   const { kept, scope, others } = oneScope(having, (run) => run.metrics[name]?.scope);
-  const groups = new Map<string, RunSummary[]>();
-  for (const run of kept) {
-    const key = JSON.stringify([run.device, run.build.sha256, run.toolchain, run.build.flags, run.threads]);
-    const group = groups.get(key);
-    if (group) group.push(run);
-    else groups.set(key, [run]);
-  }
-  const settings = [...groups.values()].map((group) => {
-    const { device, toolchain, threads } = group[0] as RunSummary;
+  const groups = groupsBy(kept, (run) => JSON.stringify([run.device, run.build.sha256, run.toolchain, run.build.flags, run.threads]));
+  const settings = groups.map((group) => {
+    const { device, toolchain, threads } = group[0];
     const summaries = group.map((run) => run.metrics[name] as MetricSummary);
     return {
       ...{ device, toolchain, threads, runs: group, value: median(summaries.map((summary) => headline(name, summary))) },

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Case, Measure } from '../core/contest.ts';
 import { FleetError, reason } from '../core/errors.ts';
+import { parsed } from '../core/parsed.ts';
 import type { Engine, Identity } from './engine.ts';
 import { type Ended, lastWords, launch } from './launch.ts';
 
@@ -51,17 +52,17 @@ export class NodeLlama implements Engine {
   /** A start is loading and two tokens, without that of Node. */
   async measure(test: Case, signal?: AbortSignal): Promise<Measure> {
     const ended = await this.#ask({ kind: test.kind, tokens: test.tokens, threads: test.threads }, test.id, signal);
-    const answer = ANSWER.safeParse(this.#lastLine(ended));
-    if (!answer.success) throw new FleetError(`${this.name}, ${test.id} of ${this.file}: it ${lastWords(ended)}`);
+    const answer = parsed(ANSWER, lastLine(ended));
+    if (!answer) throw new FleetError(`${this.name}, ${test.id} of ${this.file}: it ${lastWords(ended)}`);
     if (ended.code_files.length > this.#codeFiles.length) this.#codeFiles = ended.code_files;
-    return { value: answer.data.value, peak_rss: ended.peak_rss, others: ended.others, bytes_per_token: null, model_bytes: null };
+    return { value: answer.value, peak_rss: ended.peak_rss, others: ended.others, bytes_per_token: null, model_bytes: null };
   }
 
   async logProbabilities(tokens: readonly number[], signal?: AbortSignal): Promise<Float64Array[]> {
     const ended = await this.#ask({ kind: 'logits', tokens, threads: 1 }, 'its outputs', signal);
-    const rows = ROWS.safeParse(this.#lastLine(ended));
-    if (!rows.success) throw new FleetError(`${this.name}, its outputs with ${this.file}: it ${lastWords(ended)}`);
-    return rows.data.map((row) => Float64Array.from(row, (p) => p ?? Number.NEGATIVE_INFINITY));
+    const rows = parsed(ROWS, lastLine(ended));
+    if (!rows) throw new FleetError(`${this.name}, its outputs with ${this.file}: it ${lastWords(ended)}`);
+    return rows.map((row) => Float64Array.from(row, (p) => p ?? Number.NEGATIVE_INFINITY));
   }
 
   identity(): Identity {
@@ -82,14 +83,10 @@ export class NodeLlama implements Engine {
       throw new FleetError(`${this.name} cannot be started: ${reason(error)}`, { cause: error });
     }
   }
+}
 
-  #lastLine({ stdout }: Ended): unknown {
-    try {
-      return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
-    } catch {
-      return null;
-    }
-  }
+function lastLine({ stdout }: Ended): string {
+  return stdout.trim().split('\n').at(-1) ?? '';
 }
 
 function readJson(path: string): Record<string, string> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BUNDLE_VERSION, type BundleLine, bundleLine, faultOf, type LineOf } from '../core/bundle.ts';
 import { FleetError } from '../core/errors.ts';
+import type { RunRow } from './run_row.ts';
 import type { Sql } from './sql.ts';
 import { unpackTrace } from './trace.ts';
 
@@ -87,28 +88,7 @@ interface Wanted {
   wanted: string;
 }
 
-interface RunColumns {
-  origin: string | null;
-  name: string;
-  sha256: string;
-  toolchain: string;
-  compiler: string;
-  target: string;
-  flags: string;
-  facts: number | null;
-  model: string;
-  suite: string;
-  suite_version: number;
-  threads: number;
-  cpus: string | null;
-  emulated: number;
-  journal: string | null;
-  started: number;
-  ended: number | null;
-  status: string;
-  message: string | null;
-  last_seq: number;
-}
+type RunColumns = Omit<RunRow, 'code' | 'epoch'> & { name: string };
 
 interface FactsColumns {
   time: number;

@@ -27,6 +27,7 @@ import { readComparisons } from './comparisons.ts';
 import { copyDatabase } from './copy.ts';
 import { placesInTime, readBaselines } from './history.ts';
 import { flagsOf, flagsOfRuns, readFigures, readQuality, readSettings } from './rollup.ts';
+import type { RunRow } from './run_row.ts';
 import type { Sql } from './sql.ts';
 import { summariseRun } from './summary.ts';
 import { unpackTrace } from './trace.ts';
@@ -38,36 +39,6 @@ const RUNS = `
   SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch,
     (SELECT origin FROM devices WHERE devices.id = runs.device) AS origin
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
-
-export interface RunRow {
-  id: string;
-  device: string;
-  toolchain: string;
-  sha256: string;
-  compiler: string;
-  flags: string;
-  target: string;
-  code: string | null;
-  model: string;
-  suite: string;
-  suite_version: number;
-  threads: number;
-  cpus: string | null;
-  emulated: number;
-  journal: string | null;
-  started: number;
-  ended: number | null;
-  status: RunStatus;
-  message: string | null;
-  last_seq: number;
-  revision: number;
-  /** Of the row of facts. */
-  facts: number | null;
-  setting: number | null;
-  rolled: number;
-  epoch: string | null;
-  origin: string | null;
-}
 
 /** The reading half of the store. */
 export class Query implements StoreReader {

@@ -13,9 +13,10 @@ import type { NewRun, RunStatus } from '../core/run.ts';
 import type { Imported, Store, UnfinishedRun } from '../core/store.ts';
 import { insertComparison } from './comparisons.ts';
 import { importLines } from './import.ts';
-import { Query, type RunRow } from './query.ts';
+import { Query } from './query.ts';
 import { insertRecord, raiseFlag } from './record.ts';
 import { rollUp, rollUpMissing } from './rollup.ts';
+import type { RunRow } from './run_row.ts';
 import { Sql } from './sql.ts';
 
 /** Opens the database (made where it does not exist, unless readonly) and brings its schema up to date. Throws FleetError with a sentence. */

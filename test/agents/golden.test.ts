@@ -9,7 +9,7 @@ import { Engine } from '../../agents/engine.ts';
 import { nodeHost } from '../../agents/hosts/node.ts';
 import { GOLDEN } from '../../src/fleet/golden.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { run, trit } from '../support/trit.ts';
+import { isasHere, run, trit } from '../support/trit.ts';
 
 /** Lead of the best over the second-best logit at every step; the ISAs differ from scalar by less than a thousandth of it. */
 const LEAD = 0.25;
@@ -68,8 +68,7 @@ test('the golden tokens are those of the scalar specification, each ahead by far
 });
 
 test('every ISA of this machine gives them, with one thread and with two', async () => {
-  const { isas } = JSON.parse(run(binary, ['info', '-o', 'json']).stdout) as { isas: { name: string; available: boolean }[] };
-  const here = isas.filter((isa) => isa.available).map((isa) => isa.name);
+  const here = isasHere(binary);
   assert.ok(here.includes('scalar'));
   for (const isa of [null, ...here])
     for (const threads of [1, 2]) assert.deepEqual(await greedy(binary, isa, threads), GOLDEN.tokens, `${isa}, ${threads} threads`);

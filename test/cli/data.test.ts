@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { openStore } from '../../src/store/store.ts';
-import { cli, scratch, start } from '../support/cli.ts';
+import { cli, cliJson, scratch, start } from '../support/cli.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { newRun } from '../support/runs.ts';
 
@@ -19,12 +19,7 @@ before(() => {
   store.close();
 });
 
-/** stdout as the one JSON document that it must be. */
-async function json(args: readonly string[], cwd = folder): Promise<Record<string, unknown>> {
-  const { code, stdout, stderr } = await cli([...args, '--json'], { cwd });
-  assert.equal(code, 0, stderr);
-  return JSON.parse(stdout);
-}
+const json = (args: readonly string[], cwd = folder) => cliJson(args, { cwd });
 
 test('runs: the table for people, the same rows as JSON, narrowed by options', async () => {
   const { code, stdout, stderr } = await cli(['runs'], { cwd: folder });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { openStore } from '../../src/store/store.ts';
-import { cli, ROOT, scratch } from '../support/cli.ts';
+import { cli, cliJson, ROOT, scratch } from '../support/cli.ts';
 import { fillDemo } from '../support/demo-store.ts';
 
 const folder = scratch();
@@ -15,11 +15,7 @@ before(() => {
   store.close();
 });
 
-async function json(args: readonly string[], status = 0): Promise<Record<string, unknown>> {
-  const { code, stdout, stderr } = await cli([...args, '--json'], { cwd: folder });
-  assert.equal(code, status, stderr);
-  return JSON.parse(stdout);
-}
+const json = (args: readonly string[], status = 0) => cliJson(args, { cwd: folder }, status);
 
 test('export to one fleet, import into another, export again: the same file', async () => {
   const { runs, unfinished } = (await json(['export', '-o', 'ours.gz'])) as { runs: number; unfinished: number };

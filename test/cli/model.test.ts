@@ -107,19 +107,19 @@ test('a device fetches by itself: cut off and gone on with, proven there, the to
   try {
     const file = { url: `${hub.endpoint}/${hub.repo}/resolve/main/${hub.file}`, bytes: tiny.length, sha256: hub.sha256 };
     const path = join(workdir, 'models/it.gguf');
-    const at = { endpoint: hub.endpoint, token: 'secret-of-mine' };
-    await assert.rejects(fetchOn(connection, file, { ...at, token: null }, path), /device pi: .*wants a token/);
+    const wanted = { connection, file, hub: { endpoint: hub.endpoint, token: 'secret-of-mine' }, path };
+    await assert.rejects(fetchOn({ ...wanted, hub: { ...wanted.hub, token: null } }), /device pi: .*wants a token/);
     mkdirSync(join(workdir, 'models'), { recursive: true });
     writeFileSync(`${path}.part`, tiny.subarray(0, 5000));
-    await fetchOn(connection, file, at, path);
+    await fetchOn(wanted);
     assert.equal(hub.seen.at(-1)?.range, 'bytes=5000-');
     assert.deepEqual(readFileSync(path), tiny);
     assert.deepEqual(readdirSync(join(workdir, 'models')), ['it.gguf']);
     const asked = hub.seen.length;
-    await fetchOn(connection, file, at, path);
+    await fetchOn(wanted);
     assert.equal(hub.seen.length, asked, 'what is there is not fetched again');
     await assert.rejects(
-      fetchOn(connection, { ...file, sha256: 'a'.repeat(64) }, at, join(workdir, 'models/other.gguf')),
+      fetchOn({ ...wanted, file: { ...file, sha256: 'a'.repeat(64) }, path: join(workdir, 'models/other.gguf') }),
       /device pi: .*SHA-256 .* and not a{64}/,
     );
     assert.deepEqual(readdirSync(join(workdir, 'models')), ['it.gguf']);

@@ -5,6 +5,9 @@ import type { Suite } from '../../src/core/suite.ts';
 
 const core = (id: number, capacity: number | null, max_hz: number | null = null) => ({ id, capacity, max_hz });
 const device = { memory: 8e9, memory_available: 6e9, disk_free: 20e9, workdir: '/home/pi/.cache/fleet' };
+const yes = async () => true;
+const no = async () => false;
+const unasked = () => Promise.reject(new Error('there was no need to ask'));
 
 test('threads: one for each core of the fastest kind', () => {
   assert.equal(fastCores({ cores: [core(0, 250), core(1, 250), core(2, 1024), core(3, 1024), core(4, 1024)] }, null), 3);
@@ -20,17 +23,23 @@ test('threads: one for each CPU that was asked for', () => {
   assert.equal(fastCores({ cores }, '0-99999999'), 4096);
 });
 
-test('a model that fits is no sentence', () => {
-  assert.equal(preflight(device, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: false }), null);
-  assert.equal(preflight({ ...device, disk_free: 0 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true }), null);
+test('a model that fits is no sentence', async () => {
+  assert.equal(await preflight(device, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: no }), null);
+  assert.equal(await preflight({ ...device, disk_free: 0 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: yes }), null);
 });
 
-test('too little disk or memory is a sentence with both figures and the way out', () => {
-  const disk = preflight({ ...device, disk_free: 1e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: false });
+test('whether the file is there is asked only where the disk has no room for it', async () => {
+  assert.equal(await preflight(device, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: unasked }), null);
+  const both = await preflight({ ...device, memory: 1e9, disk_free: 0 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: unasked });
+  assert.match(both ?? '', /it does not fit/);
+});
+
+test('too little disk or memory is a sentence with both figures and the way out', async () => {
+  const disk = await preflight({ ...device, disk_free: 1e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: no });
   assert.match(disk ?? '', /takes 1\.20 GB and \/home\/pi\/\.cache\/fleet has 1\.00 GB free: make room, or .*--model tiny/);
-  const memory = preflight({ ...device, memory_available: 0.5e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true });
+  const memory = await preflight({ ...device, memory_available: 0.5e9 }, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: yes });
   assert.match(memory ?? '', /1\.35 GB of memory and 500 MB of 8\.00 GB are free: .*--model tiny/);
-  assert.doesNotMatch(preflight({ ...device, memory_available: 1 }, { model: 'tiny', bytes: 1e6, present: true }) ?? '', /--model/);
+  assert.doesNotMatch((await preflight({ ...device, memory_available: 1 }, { model: 'tiny', bytes: 1e6, isThere: yes })) ?? '', /--model/);
 });
 
 test('the context holds every prompt and its answer, and is not more than the model has', () => {
@@ -51,10 +60,10 @@ test('the context holds every prompt and its answer, and is not more than the mo
   assert.ok(contextFor(suite({ id: 'a', text: 'é'.repeat(300), max_tokens: 1 }), null) >= 600);
 });
 
-test('a model larger than all of the memory does not fit, whatever is free', () => {
+test('a model larger than all of the memory does not fit, whatever is free', async () => {
   const pi3 = { ...device, memory: 0.97e9, memory_available: 0.8e9 };
   assert.match(
-    preflight(pi3, { model: 'bitnet-2b-4t', bytes: 1.2e9, present: true }) ?? '',
+    (await preflight(pi3, { model: 'bitnet-2b-4t', bytes: 1.2e9, isThere: yes })) ?? '',
     /the device has 970 MB in all: it does not fit, or take/,
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, number, quantity } from '../../src/core/format.ts';
+import { duration, number, percent, plural, quantity } from '../../src/core/format.ts';
 import { anyDouble, seeded } from '../support/random.ts';
 
 const QUANTITIES: readonly (readonly [value: number | null, unit: string, text: string])[] = [
@@ -39,6 +39,20 @@ test('property: a shown number is within half a unit of its third digit', () => 
     assert.ok(Math.abs(shown - value) <= Math.abs(value) * 0.0051, `seed ${seed}: ${value} is shown as ${number(value)}`);
     assert.ok(number(value).length <= 16, number(value));
   }
+});
+
+test('changes', () => {
+  assert.equal(percent(0.0324), '+3.2 %');
+  assert.equal(percent(-0.5), '−50.0 %');
+  assert.equal(percent(0), '+0.0 %');
+  assert.equal(percent(null), '?');
+});
+
+test('so many of something', () => {
+  assert.deepEqual(
+    [0, 1, 2].map((n) => plural(n, 'run')),
+    ['0 runs', '1 run', '2 runs'],
+  );
 });
 
 test('durations', () => {

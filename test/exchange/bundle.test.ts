@@ -10,17 +10,11 @@ import type { Store } from '../../src/core/store.ts';
 import { BundleWriter, bundleLines } from '../../src/exchange/bundle.ts';
 import { openStore } from '../../src/store/store.ts';
 import { afterwards } from '../support/afterwards.ts';
-import { databasePath } from '../support/database.ts';
+import { databasePath, freshStore } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { anyDouble, seeded } from '../support/random.ts';
-import { end, FACTS, newRun, sample } from '../support/runs.ts';
-
-function fresh(t: TestContext): Store {
-  const store = openStore(databasePath(t));
-  afterwards(t, () => store.close());
-  return store;
-}
+import { end, FACTS, newComparison, newRun, sample } from '../support/runs.ts';
 
 function exported(store: Store, measured: 'here' | 'elsewhere' | 'anywhere' = 'here'): Buffer {
   const writer = new BundleWriter();
@@ -91,10 +85,7 @@ function fill(path: string): string {
   store.addFlag('evil', 'interrupted', 'the controller was killed');
   const build = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux', code: null } as const;
   const candidate = { ...build, sha256: 'b'.repeat(64), toolchain: 'clang-19' };
-  store.createComparison({
-    ...{ id: 'pairs', device: 'local', model: 'tiny', suite: 'pair', suiteVersion: 1, threads: 2, metrics: ['decode_rate'], seed: 3, epoch: null },
-    ...{ started: 5, baseline: { ...build, toolchain: 'gcc-12' }, candidate },
-  });
+  store.createComparison(newComparison({ id: 'pairs', seed: 3, baseline: { ...build, toolchain: 'gcc-12' }, candidate }));
   for (const [pair, side] of [
     [0, 'baseline'],
     [0, 'candidate'],
@@ -114,7 +105,7 @@ function fill(path: string): string {
 }
 
 test('export, import, export: the same bytes, and every run is what it was', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   assert.deepEqual(exported(ours), bytes, 'exporting twice gives the same file');
   const done = imported(theirs, bytes);
@@ -169,7 +160,7 @@ test('baselines and reruns come along, under names that meet none of ours; the n
 });
 
 test('a third fleet has the same from the second as from the first', (t) => {
-  const [first, second, third] = [full(t), fresh(t), fresh(t)];
+  const [first, second, third] = [full(t), freshStore(t), freshStore(t)];
   const bytes = exported(first);
   imported(second, bytes);
   second.createRun(newRun({ id: 'own' }));
@@ -184,7 +175,7 @@ test('a third fleet has the same from the second as from the first', (t) => {
 });
 
 test('imported runs stand apart: no list, device or comparison of this fleet has them unless it asks', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   theirs.createRun(newRun({ id: 'own', device: 'rpi5', started: 1 }));
   theirs.appendMany('own', [sample(1, 'decode_rate', 3), end(2)]);
   const bytes = exported(ours);
@@ -209,7 +200,7 @@ test('imported runs stand apart: no list, device or comparison of this fleet has
 });
 
 test('importing again adds nothing; our own bundle comes back as what it is', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   const { runs } = imported(theirs, bytes);
   const after = everything(theirs);
@@ -243,7 +234,7 @@ function forged(bytes: Buffer, change: (line: Record<string, unknown>) => Record
 }
 
 test('what is cut off, changed or does not fit together is refused with a sentence, and not a row is stored', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   const text = gunzipSync(bytes);
   const lines = text.toString().trimEnd().split('\n');
@@ -303,11 +294,11 @@ test('what is cut off, changed or does not fit together is refused with a senten
 });
 
 test('property: a bundle with a byte changed is refused, or is what it was', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   store.createRun(newRun({ id: 'a', facts: FACTS }));
   store.appendMany('a', [sample(1, 'decode_rate', 3), end(2)]);
   const bytes = gunzipSync(exported(store));
-  const theirs = fresh(t);
+  const theirs = freshStore(t);
   const random = seeded(11);
   for (let i = 0; i < 300; i++) {
     const evil = Buffer.from(bytes);

@@ -1,25 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { RunDetail, Store } from '../../src/core/store.ts';
 import { IMPORT_FORMATS, linesOf } from '../../src/exchange/formats.ts';
 import type { Incoming } from '../../src/exchange/incoming.ts';
-import { openStore } from '../../src/store/store.ts';
-import { afterwards } from '../support/afterwards.ts';
-import { databasePath } from '../support/database.ts';
+import { freshStore } from '../support/database.ts';
 import { seeded } from '../support/random.ts';
 
 /** Written by the programs themselves: see fixtures/README.md. */
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 const fixture = (name: string) => readFileSync(join(FIXTURES, name));
-
-function fresh(t: TestContext): Store {
-  const store = openStore(databasePath(t));
-  afterwards(t, () => store.close());
-  return store;
-}
 
 function bring(store: Store, name: string, bytes: Buffer = fixture(name), more: Partial<Incoming> = {}) {
   const { format, lines } = linesOf({ name, bytes, modified: Date.UTC(2026, 10, 20), ...more });
@@ -44,7 +36,7 @@ interface Result {
 const RESULTS = JSON.parse(fixture('llama-bench.json').toString()) as Result[];
 
 test('llama-bench json: a run for each number of threads, a sample for each repetition, rates over the times it told', (t) => {
-  const { format, runs } = bring(fresh(t), 'llama-bench.json');
+  const { format, runs } = bring(freshStore(t), 'llama-bench.json');
   assert.equal(format, 'llama-bench-json');
   assert.deepEqual(runs.map(({ threads }) => threads).sort(), [...new Set(RESULTS.map(({ n_threads }) => n_threads))].sort());
   for (const run of runs) {
@@ -71,7 +63,7 @@ test('llama-bench json: a run for each number of threads, a sample for each repe
 });
 
 test('llama-bench jsonl says the same as json, sql the averages alone', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   const first = bring(store, 'llama-bench.jsonl');
   assert.equal(first.format, 'llama-bench-jsonl');
   assert.ok(first.runs.length > 0 && first.runs.every((run) => values(run, 'decode_rate').length > 1));
@@ -110,7 +102,7 @@ function sameNumber(value: unknown, told: unknown): string {
 
 test("trit's own bench prints what is read here", (t) => {
   const bytes = readFileSync(join(import.meta.dirname, '../rivals/fixtures/trit.jsonl'));
-  const { runs } = bring(fresh(t), 'trit.jsonl', bytes);
+  const { runs } = bring(freshStore(t), 'trit.jsonl', bytes);
   assert.equal(runs.length, 1);
   assert.deepEqual(
     values(runs[0], 'decode_rate').map(([prompt]) => prompt),
@@ -119,7 +111,7 @@ test("trit's own bench prints what is read here", (t) => {
 });
 
 test('hyperfine: a run for each command, a sample for each of its runs, a failing command is a failed run', (t) => {
-  const { format, runs } = bring(fresh(t), 'hyperfine.json', fixture('hyperfine.json'), { device: 'laptop', model: 'tiny' });
+  const { format, runs } = bring(freshStore(t), 'hyperfine.json', fixture('hyperfine.json'), { device: 'laptop', model: 'tiny' });
   assert.equal(format, 'hyperfine');
   const told = JSON.parse(fixture('hyperfine.json').toString()).results as { command: string; times: number[]; exit_codes: number[] }[];
   assert.deepEqual(
@@ -143,7 +135,7 @@ test('hyperfine: a run for each command, a sample for each of its runs, a failin
 });
 
 test('the same file again adds nothing', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   for (const name of ['llama-bench.json', 'llama-bench.jsonl', 'llama-bench.sql', 'hyperfine.json']) {
     const { done } = bring(store, name);
     const again = bring(store, name).done;
@@ -152,7 +144,7 @@ test('the same file again adds nothing', (t) => {
 });
 
 test('what is not as it should be is refused with the place, and nothing is stored', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   const text = (value: unknown) => Buffer.from(JSON.stringify(value));
   const sql = fixture('llama-bench.sql').toString();
   const cases: Record<string, [Buffer, RegExp]> = {
@@ -180,7 +172,7 @@ test('what is not as it should be is refused with the place, and nothing is stor
 });
 
 test('property: files with bytes changed are imported or refused with a sentence, never half', (t) => {
-  const store = fresh(t);
+  const store = freshStore(t);
   const random = seeded(5);
   for (const name of ['llama-bench.json', 'llama-bench.jsonl', 'llama-bench.sql', 'hyperfine.json'])
     for (let i = 0; i < 60; i++) {

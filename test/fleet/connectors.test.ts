@@ -11,10 +11,10 @@ import type { HostProcess } from '../../src/core/host.ts';
 import { connect } from '../../src/fleet/connect.ts';
 import type { Connection } from '../../src/fleet/connection.ts';
 import { quote } from '../../src/fleet/connectors/shell.ts';
-import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
+import { WAYS, type Way } from '../support/connections.ts';
 
 /** Everything a connector promises, asked of each of them. */
-function shared(name: string, skip: string | false, open: (workdir: string) => Promise<{ connection: Connection; stop(): Promise<void> }>): void {
+function shared({ name, skip, open }: Way): void {
   describe(`connector ${name}`, { skip }, () => {
     let folder: string;
     let c: Connection;
@@ -163,22 +163,7 @@ function shared(name: string, skip: string | false, open: (workdir: string) => P
   });
 }
 
-shared('local', false, async (workdir) => {
-  const connection = await connect(Device.parse({ id: 'here', connector: 'local', workdir }));
-  return { connection, stop: () => connection.close() };
-});
-
-shared('ssh', sshdMissing, async (workdir) => {
-  const sshd: Sshd = await startSshd();
-  const connection = await connect(sshd.device('there', { workdir }));
-  return {
-    connection,
-    stop: async () => {
-      await connection.close();
-      await sshd.stop();
-    },
-  };
-});
+for (const way of WAYS) shared(way);
 
 describe('quote', () => {
   it('leaves plain words, quotes the rest, refuses NUL', () => {

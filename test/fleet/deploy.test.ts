@@ -3,14 +3,13 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Device } from '../../src/core/device.ts';
-import { sha256Of, sha256On } from '../../src/fleet/checksum.ts';
-import { connect } from '../../src/fleet/connect.ts';
+import { sha256On } from '../../src/core/device_file.ts';
+import { sha256Of } from '../../src/fleet/checksum.ts';
 import type { Connection } from '../../src/fleet/connection.ts';
 import { deploy } from '../../src/fleet/deploy.ts';
-import { sshdMissing, startSshd } from '../support/sshd.ts';
+import { WAYS, type Way } from '../support/connections.ts';
 
-function shared(name: string, skip: string | false, open: (workdir: string) => Promise<{ connection: Connection; stop(): Promise<void> }>): void {
+function shared({ name, skip, open }: Way): void {
   describe(`deploy over ${name}`, { skip }, () => {
     let folder: string;
     let workdir: string;
@@ -108,19 +107,4 @@ function shared(name: string, skip: string | false, open: (workdir: string) => P
   });
 }
 
-shared('local', false, async (workdir) => {
-  const connection = await connect(Device.parse({ id: 'here', connector: 'local', workdir }));
-  return { connection, stop: () => connection.close() };
-});
-
-shared('ssh', sshdMissing, async (workdir) => {
-  const sshd = await startSshd();
-  const connection = await connect(sshd.device('there', { workdir }));
-  return {
-    connection,
-    stop: async () => {
-      await connection.close();
-      await sshd.stop();
-    },
-  };
-});
+for (const way of WAYS) shared(way);

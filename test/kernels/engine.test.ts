@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
-import { run, trit } from '../support/trit.ts';
+import { isasHere, printed, run, trit } from '../support/trit.ts';
 
 type Rows = Float32Array[];
 interface Expected {
@@ -48,9 +48,7 @@ const TRAINED = [
 ];
 
 function logits(binary: string, file: string, tokens: number[], ...args: string[]): Rows {
-  const done = run(binary, ['logits', '-m', file, '--tokens', tokens.join(','), ...args]);
-  assert.equal(done.status, 0, `trit logits ${args.join(' ')}: ${done.stderr}`);
-  const rows = done.stdout
+  const rows = printed(binary, ['logits', '-m', file, '--tokens', tokens.join(','), ...args])
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { token: number; logits: number[] });
@@ -91,8 +89,7 @@ describe('the engine', { skip: noAssets }, () => {
   let isas: string[] = [];
   before(async () => {
     binary = await trit();
-    const info = JSON.parse(run(binary, ['info', '-o', 'json']).stdout) as { isas: { name: string; available: boolean }[] };
-    isas = info.isas.filter((isa) => isa.available).map((isa) => isa.name);
+    isas = isasHere(binary);
   });
 
   it('runs on the scalar kernels everywhere', () => {
@@ -145,9 +142,7 @@ describe('the engine', { skip: noAssets }, () => {
   it('says which layout it packed, and refuses an unknown one', () => {
     const layouts = (layout: string): string => {
       const args = ['bench', '-m', golden('tiny-bitnet158-i2_s'), '-p', '0', '-n', '4', '-r', '1', '-o', 'json', '--layout', layout];
-      const done = run(binary, args);
-      assert.equal(done.status, 0, done.stderr);
-      return (JSON.parse(done.stdout) as { layouts: string }[])[0]?.layouts ?? '';
+      return (JSON.parse(printed(binary, args)) as { layouts: string }[])[0]?.layouts ?? '';
     };
     assert.deepEqual(['t2', 't5', 'auto'].map(layouts), ['f16 t2', 'f16 t5', 'f16 t2'], 'auto does not measure for a small model');
     const refused = run(binary, ['logits', '-m', golden('tiny-bitnet158-i2_s'), '--tokens', '1', '--layout', 't3']);

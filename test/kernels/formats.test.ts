@@ -6,7 +6,7 @@ import { before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type NpyArray, readNpz } from '../support/npz.ts';
-import { run, trit } from '../support/trit.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 const folder = temporaryFolder('formats');
 const scratch = (name: string) => path.join(folder, name);
@@ -18,12 +18,7 @@ before(async () => {
   binary = await trit();
 });
 
-/** Runs a trit command that must succeed and returns what it printed. */
-function ok(...args: string[]): string {
-  const done = run(binary, args);
-  assert.equal(done.status, 0, `trit ${args.join(' ')}: ${done.stderr}`);
-  return done.stdout;
-}
+const ok = (...args: string[]) => printed(binary, args);
 
 interface Tensor {
   name: string;

@@ -5,7 +5,7 @@ import { before, describe, it } from 'node:test';
 import { temporaryFolder } from '../support/folder.ts';
 import { ggufBytes } from '../support/gguf.ts';
 import { modelBytes, modelKeys, randomTensors, referenceLogits, type Shape } from '../support/transformer.ts';
-import { run, trit } from '../support/trit.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 const folder = temporaryFolder('graph');
 const file = path.join(folder, 'model.gguf');
@@ -49,9 +49,7 @@ describe('the graph, against one in double precision', () => {
       writeFileSync(file, modelBytes(shape, tensors));
       const wanted = referenceLogits(shape, tensors, TOKENS);
       for (const mode of [['--batch'], []]) {
-        const done = run(binary, ['logits', '-m', file, '--tokens', TOKENS.join(','), ...mode]);
-        assert.equal(done.status, 0, done.stderr);
-        const rows = done.stdout
+        const rows = printed(binary, ['logits', '-m', file, '--tokens', TOKENS.join(','), ...mode])
           .trim()
           .split('\n')
           .map((line) => JSON.parse(line).logits as number[]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
-import { run, trit } from '../support/trit.ts';
+import { isasHere, printed, run, trit } from '../support/trit.ts';
 
 const noAssets = existsSync(ASSETS) ? false : `no assets at ${ASSETS}`;
 const folder = mkdtempSync(path.join(tmpdir(), 'head-'));
@@ -20,9 +20,7 @@ type Event = Record<string, unknown> & { event: string; n_gen: number; hash: str
 /** Events of one `trit serve` over the requests; texts go on to their full length. */
 function serve(file: string, head: string, requests: object[], ...args: string[]): Event[] {
   const lines = requests.map((request, i) => JSON.stringify({ op: 'generate', id: `r${i}`, ignore_eos: true, ...request }));
-  const done = run(binary, ['serve', '-m', file, '--head', head, ...args], lines.join('\n'));
-  assert.equal(done.status, 0, done.stderr);
-  const events = done.stdout
+  const events = printed(binary, ['serve', '-m', file, '--head', head, ...args], lines.join('\n'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Event);
@@ -83,19 +81,16 @@ describe('the two-stage head chooses what the full head chooses', () => {
   for (const type of ['f32', 'bf16', 'q8_0', 'q6_k', 'q4_0'])
     it(`a head of type ${type}, on every ISA and with one thread and three`, () => {
       const file = path.join(folder, `${type}.gguf`);
-      const made = run(binary, ['synth', '--preset', 'tiny', '--head', type, '-o', file]);
-      assert.equal(made.status, 0, made.stderr);
-      const info = JSON.parse(run(binary, ['info', '-o', 'json']).stdout) as { isas: { name: string; available: boolean }[] };
-      for (const isa of info.isas.filter((row) => row.available))
-        for (const threads of ['1', '3']) assertSame(file, [...GREEDY(20), ...SAMPLED(20)], '--isa', isa.name, '-t', threads);
+      printed(binary, ['synth', '--preset', 'tiny', '--head', type, '-o', file]);
+      for (const isa of isasHere(binary))
+        for (const threads of ['1', '3']) assertSame(file, [...GREEDY(20), ...SAMPLED(20)], '--isa', isa, '-t', threads);
     });
 });
 
 describe('--head', () => {
   const tiny = path.join(folder, 'tiny.gguf');
   before(() => {
-    const made = run(binary, ['synth', '--preset', 'tiny', '-o', tiny]);
-    assert.equal(made.status, 0, made.stderr);
+    printed(binary, ['synth', '--preset', 'tiny', '-o', tiny]);
   });
   const bench = (...args: string[]) => {
     const done = run(binary, ['bench', '-m', tiny, '-p', '0', '-n', '8', '-r', '1', '-t', '1', '-o', 'json', ...args]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { run, trit } from '../support/trit.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 let binary = '';
 let tiny = '';
@@ -22,9 +22,7 @@ interface Row {
 }
 
 function bench(model: string, ...more: string[]): Row[] {
-  const { status, stdout, stderr } = run(binary, ['bench', '-m', model, '-p', '0', '-n', '16', '-r', '1', '-o', 'json', ...more]);
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Row[];
+  return JSON.parse(printed(binary, ['bench', '-m', model, '-p', '0', '-n', '16', '-r', '1', '-o', 'json', ...more])) as Row[];
 }
 
 const MODELS = ['bitllama2c-3M-bitnet-tq2_0.gguf', 'stories260K-f16.gguf'].map((name) => join(ASSETS, 'models', name));
@@ -80,8 +78,7 @@ test('serve keeps what it has read where a request says so, with the same answer
 
 test('perplexity --each tells of every document, also of one with nothing to predict', () => {
   const text = 'one and two\n<|-|>\nx\n<|-|>\nthree and four and five';
-  const { status, stdout, stderr } = run(binary, ['perplexity', '-m', tiny, '-f', '-', '--separator', '<|-|>', '--each', '-o', 'json'], text);
-  assert.equal(status, 0, stderr);
+  const stdout = printed(binary, ['perplexity', '-m', tiny, '-f', '-', '--separator', '<|-|>', '--each', '-o', 'json'], text);
   const { tokens, nll, documents } = JSON.parse(stdout) as { tokens: number; nll: number; documents: { tokens: number; nll: number }[] };
   assert.equal(documents.length, 3);
   assert.equal(

@@ -5,7 +5,7 @@ import { before, describe, it } from 'node:test';
 import { ASSETS } from '../support/assets.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type SafeTensor, safetensorsBytes } from '../support/safetensors.ts';
-import { run, trit } from '../support/trit.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 const folder = temporaryFolder('quantize');
 const scratch = (name: string) => path.join(folder, name);
@@ -19,11 +19,7 @@ before(async () => {
   binary = await trit();
 });
 
-function ok(...args: string[]): string {
-  const done = run(binary, args);
-  assert.equal(done.status, 0, `trit ${args.join(' ')}: ${done.stderr}`);
-  return done.stdout;
-}
+const ok = (...args: string[]) => printed(binary, args);
 
 function refused(status: number, sentence: RegExp, ...args: string[]): void {
   const done = run(binary, args);

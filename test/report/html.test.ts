@@ -10,9 +10,7 @@ import type { Store } from '../../src/core/store.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
 import { html } from '../../src/report/html.ts';
 import { picture } from '../../src/report/picture.ts';
-import { openStore } from '../../src/store/store.ts';
-import { afterwards } from '../support/afterwards.ts';
-import { databasePath } from '../support/database.ts';
+import { freshStore } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { material } from '../support/material.ts';
@@ -24,8 +22,7 @@ const browser = { skip: withoutBrowser, timeout: 60_000 };
 const PUBLISHED = publishedOf(file);
 
 function demo(t: TestContext): Store {
-  const store = openStore(databasePath(t));
-  afterwards(t, () => store.close());
+  const store = freshStore(t);
   fillDemo(store, { now: Date.UTC(2026, 10, 21) });
   return store;
 }
@@ -166,8 +163,7 @@ const EVIL = [
 ];
 
 test('whatever devices and files say stays text', browser, async (t) => {
-  const store = openStore(databasePath(t));
-  afterwards(t, () => store.close());
+  const store = freshStore(t);
   EVIL.forEach((evil, i) => {
     const build = { sha256: evil, compiler: evil, flags: evil, target: 'x86_64-linux' } as const;
     const facts = { ...FACTS, cpu: evil, kernel: evil, governor: evil };

@@ -7,7 +7,7 @@ import file from '../../src/data/published.json' with { type: 'json' };
 import { ask, dashboard } from '../support/dashboard.ts';
 import { around, storeRuns } from '../support/history.ts';
 import { seeded } from '../support/random.ts';
-import { end, FACTS, newRun, sample } from '../support/runs.ts';
+import { end, FACTS, newComparison, newRun, sample } from '../support/runs.ts';
 
 const gcc = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux' } as const;
 const clang = { ...gcc, sha256: 'c'.repeat(64), compiler: 'clang 19.1.7' };
@@ -165,21 +165,7 @@ test('GET /metrics is what Prometheus reads, of the runs measured here', async (
 test('GET /api/compare without sides gives what was made in pairs, judged', async (t) => {
   const { url, store } = await dashboard(t);
   const side = { toolchain: 'gcc-12', ...gcc, code: 'c1' };
-  store.createComparison({
-    ...{
-      id: 'c1',
-      device: 'local',
-      model: 'tiny',
-      suite: 'pair',
-      suiteVersion: 1,
-      threads: 2,
-      metrics: ['decode_rate'],
-      seed: 1,
-      epoch: null,
-      started: 5,
-    },
-    ...{ baseline: side, candidate: { ...side, ...clang, toolchain: 'clang-19', code: 'c2' } },
-  });
+  store.createComparison(newComparison({ baseline: side, candidate: { ...side, ...clang, toolchain: 'clang-19', code: 'c2' } }));
   for (let pair = 1; pair <= 8; pair++)
     for (const [which, rate] of [
       ['baseline', 10],

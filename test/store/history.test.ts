@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openStore } from '../../src/store/store.ts';
 import { databasePath } from '../support/database.ts';
 import { storeRuns } from '../support/history.ts';
-import { FACTS } from '../support/runs.ts';
+import { FACTS, newComparison } from '../support/runs.ts';
 
 test('a run tells its environment and code; one without facts or code tells none', (t) => {
   const store = openStore(databasePath(t));
@@ -20,21 +20,7 @@ test('a run tells its environment and code; one without facts or code tells none
   );
   store.addRerun(known, 'decode_rate');
   store.addRerun(known, 'decode_rate');
-  store.createComparison({
-    ...{
-      id: 'c',
-      device: 'local',
-      model: 'tiny',
-      suite: 'pair',
-      suiteVersion: 1,
-      threads: 2,
-      metrics: ['decode_rate'],
-      seed: 1,
-      epoch: null,
-      started: 1,
-    },
-    ...{ baseline: { ...build, code: 'c1' }, candidate: { ...build, code: 'c1' } },
-  });
+  store.createComparison(newComparison({ id: 'c', started: 1, baseline: { ...build, code: 'c1' }, candidate: { ...build, code: 'c1' } }));
   store.addLaunch('c', 1, 'baseline', known);
   assert.deepEqual([store.history({ id: known })[0]?.rerunOf, store.history({ id: known })[0]?.launch], [['decode_rate'], true]);
   assert.deepEqual(

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { temporaryFolder } from './folder.ts';
@@ -71,4 +72,11 @@ export function start(args: readonly string[], { cwd = ROOT, env = {}, within = 
 /** Runs it to its end. */
 export function cli(args: readonly string[], options?: CliOptions): Promise<Told> {
   return start(args, options).ended;
+}
+
+/** The one JSON document that stdout must be of a command that ends with this status. */
+export async function cliJson(args: readonly string[], options?: CliOptions, status = 0): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await cli([...args, '--json'], options);
+  assert.equal(code, status, stderr);
+  return JSON.parse(stdout);
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterwards } from './afterwards.ts';
-import { BROWSER, BROWSER_ARGUMENTS } from './chromium.ts';
+import { BROWSER, launchBrowser } from './chromium.ts';
 import { folder } from './dashboard.ts';
 import { bundlePage } from './page_bundle.ts';
 
@@ -18,14 +18,7 @@ export async function bundledPage(t: TestContext): Promise<string> {
 
 /** A page of a browser of its own. After the test: no error on its console, no uncaught one, no breach of the content security policy; but for what is expected. */
 export async function openPage(t: TestContext, options: BrowserContextOptions = {}, expected: RegExp | null = null): Promise<Page> {
-  const context = await chromium.launchPersistentContext(folder(t), {
-    executablePath: BROWSER,
-    args: [...BROWSER_ARGUMENTS],
-    viewport: { width: 1280, height: 900 },
-    locale: 'en-GB',
-    timezoneId: 'UTC',
-    ...options,
-  });
+  const context = await launchBrowser(folder(t), options);
   const faults: string[] = [];
   await context.addInitScript(() => {
     addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>

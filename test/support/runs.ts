@@ -1,3 +1,4 @@
+import type { NewComparison } from '../../src/core/comparison.ts';
 import type { Facts } from '../../src/core/facts.ts';
 import type { JournalRecord } from '../../src/core/journal.ts';
 import type { MetricName } from '../../src/core/metric.ts';
@@ -43,6 +44,15 @@ export function newRun(changes: Partial<NewRun> = {}): NewRun {
     facts: null,
     journal: null,
     started: 1_700_000_000_000,
+    ...changes,
+  };
+}
+
+/** A planned comparison of two builds, with values of its own where they matter. */
+export function newComparison(changes: Pick<NewComparison, 'baseline' | 'candidate'> & Partial<NewComparison>): NewComparison {
+  return {
+    ...{ id: 'c1', device: 'local', model: 'tiny', suite: 'pair', suiteVersion: 1, threads: 2, metrics: ['decode_rate'] },
+    ...{ seed: 1, epoch: null, started: 5 },
     ...changes,
   };
 }

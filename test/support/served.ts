@@ -1,9 +1,9 @@
-import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { loadInventory } from '../../src/fleet/inventory.ts';
 import { loadSuite, SUITE_NAMES } from '../../src/fleet/suite.ts';
 import { startServer } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/store.ts';
-import { BROWSER, BROWSER_ARGUMENTS } from './chromium.ts';
+import { BROWSER, launchBrowser } from './chromium.ts';
 import { temporaryFolder } from './folder.ts';
 import { bundlePage } from './page_bundle.ts';
 import { PUBLISHED_ROWS } from './published.ts';
@@ -27,16 +27,7 @@ export async function served(path: string) {
     url: server.url,
     store,
     async page(options: BrowserContextOptions = {}): Promise<Page> {
-      const context = await chromium.launchPersistentContext(temporaryFolder('browser'), {
-        ...{
-          executablePath: BROWSER,
-          args: [...BROWSER_ARGUMENTS],
-          viewport: { width: 1280, height: 900 },
-          locale: 'en-GB',
-          timezoneId: 'UTC',
-          ...options,
-        },
-      });
+      const context = await launchBrowser(temporaryFolder('browser'), options);
       browsers.push(context);
       return context.pages()[0] ?? context.newPage();
     },

@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { execFile, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isRunning } from '../../src/fleet/process.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const out = path.join(root, '.fleet/test/trit');
@@ -19,6 +21,19 @@ export function trit(): Promise<string> {
 /** Runs a binary with bytes or text on stdin and waits for its end. */
 export function run(binary: string, args: readonly string[], input: string | Uint8Array = ''): SpawnSyncReturns<string> {
   return spawnSync(binary, args, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
+}
+
+/** What a command printed that must succeed. */
+export function printed(binary: string, args: readonly string[], input: string | Uint8Array = ''): string {
+  const { status, stdout, stderr } = run(binary, args, input);
+  assert.equal(status, 0, `trit ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+/** ISAs of this machine as `trit info` tells them, the least one first. */
+export function isasHere(binary: string): string[] {
+  const { isas } = JSON.parse(printed(binary, ['info', '-o', 'json'])) as { isas: { name: string; available: boolean }[] };
+  return isas.filter(({ available }) => available).map(({ name }) => name);
 }
 
 async function build(): Promise<string> {
@@ -39,7 +54,7 @@ function take(): boolean {
     return true;
   } catch {
     const holder = Number(readOrEmpty(lock));
-    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
+    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
     return false;
   }
 }
@@ -49,14 +64,5 @@ function readOrEmpty(file: string): string {
     return readFileSync(file, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

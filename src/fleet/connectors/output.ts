@@ -15,8 +15,3 @@ export function collect(source: Readable, flood: () => void): () => string {
   });
   return () => Buffer.concat(chunks).toString('utf8');
 }
-
-/** The last line a failed program wrote, or its status. */
-export function lastWords(text: string, code: number | null): string {
-  return text.trim().split('\n').at(-1) || `status ${code}`;
-}

@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import { lastLine } from '../../core/last_words.ts';
 import { commandLine } from './shell.ts';
 
 const MARK = 'fleet-pid:';
@@ -27,7 +28,7 @@ export class Started extends Transform {
 
   /** What came instead of a program's output, for the error message. */
   get noise(): string {
-    return (this.#before.toString('utf8').trim().split('\n').at(-1) ?? '').slice(0, 80);
+    return lastLine(this.#before.toString('utf8')).slice(0, 80);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

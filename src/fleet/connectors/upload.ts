@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
+import { sha256On } from '../../core/device_file.ts';
 import { FleetError, reason } from '../../core/errors.ts';
 import type { ExecResult, Host } from '../../core/host.ts';
-import { sha256Of, sha256On } from '../checksum.ts';
+import { lastWords } from '../../core/last_words.ts';
+import { sha256Of } from '../checksum.ts';
 import { freeBytes } from '../disk.ts';
-import { lastWords } from './output.ts';
 
 /** What a program is given to read: text, or a stream that may fail. */
 export type Input = string | Readable;

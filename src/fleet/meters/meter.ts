@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { reason } from '../../core/errors.ts';
 import type { Host } from '../../core/host.ts';
+import { lastLine } from '../../core/last_words.ts';
 import { METER_UNITS, type Meter, type MeterUnit } from '../../core/meter.ts';
+import { parsed } from '../../core/parsed.ts';
 import { Counter, powerOf, type Reading, type Source, silent } from '../../core/source.ts';
 import { stream } from '../../core/stream.ts';
 import { get } from './http.ts';
@@ -20,7 +22,8 @@ export function openMeter(meter: Meter, host: Host, env: NodeJS.ProcessEnv = pro
     case 'command':
       return generic(meter, meter.command.join(' '), async () => {
         const { code, stdout, stderr } = await host.exec(meter.command, { timeoutMs: PATIENCE });
-        if (code !== 0) throw new Error(`it ended with status ${code}${stderr.trim() ? `: ${stderr.trim().split('\n').pop()?.slice(0, 120)}` : ''}`);
+        const last = lastLine(stderr).slice(0, 120);
+        if (code !== 0) throw new Error(`it ended with status ${code}${last ? `: ${last}` : ''}`);
         return stdout.slice(0, 65_536);
       });
     case 'pipe':
@@ -76,13 +79,7 @@ function pipe(meter: Extract<Meter, { type: 'pipe' }>, host: Host): Source {
 
 /** A line of a pipe; null for one that is none, such as a header: the next one counts. */
 export function lineReading(text: string, counter: Counter): Reading | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { watts = null, joules = null } = Line.safeParse(value).data ?? {};
+  const { watts = null, joules = null } = parsed(Line, text) ?? {};
   if (watts === null && joules === null) return null;
   const sum = joules === null ? null : counter.add(joules, performance.now() / 1000);
   return { watts: watts === null ? null : powerOf(watts).watts, joules: sum, why: null };

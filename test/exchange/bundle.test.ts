@@ -131,7 +131,7 @@ test('export, import, export: the same bytes, and every run is what it was', (t)
 });
 
 test('baselines and reruns come along, under names that meet none of ours; the newer one of a name counts', (t) => {
-  const [ours, theirs] = [full(t), fresh(t)];
+  const [ours, theirs] = [full(t), freshStore(t)];
   const bytes = exported(ours);
   const told = (store: Store) => store.baselines().map(({ name, made, runs }) => ({ name, made, runs: runs.map(({ id }) => id).sort() }));
   const [mine] = told(ours);

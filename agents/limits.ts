@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { sizeOn } from '../src/core/device_file.ts';
+import { lastLine } from '../src/core/last_words.ts';
+import { parsed } from '../src/core/parsed.ts';
+import { workArguments } from './arguments.ts';
 import { type Context, sample } from './launch.ts';
 
 /** Longest time of one measurement, in ms: a second or two, but slow devices are slow. */
@@ -18,12 +22,12 @@ type Report = z.infer<typeof Report>;
 
 /**
  * What memory delivers to as many threads as the run has, read in order by trit itself: the limit below which decode of a large model stands.
- * Where it cannot be measured the run goes on without it, and its journal says why.
+ * Where it cannot be measured the run goes on without it, and its journal says why. Suites whose launches are many and short do without.
  */
 export async function measureLimits(at: Context): Promise<void> {
   const { host, job, journal, signal } = at;
-  const { stdout: size } = await host.exec(['stat', '-L', '-c', '%s', job.model.path]);
-  if (!(Number(size) > SMALL) || job.cases !== undefined) return; // an emulated processor has no memory of its own
+  if (job.suite.limits === false || job.cases !== undefined) return; // an emulated processor has no memory of its own
+  if (((await sizeOn(host, job.model.path)) ?? 0) <= SMALL) return;
   journal.write({ kind: 'phase', phase: 'limits' });
   let report = await read(at, FIRST);
   // three times the largest cache, of which little is left when its turn comes again
@@ -45,13 +49,8 @@ export async function measureLimits(at: Context): Promise<void> {
 /** Gives a sentence where it failed. */
 async function read(at: Context, megabytes: number): Promise<Report | string> {
   const { host, job, signal } = at;
-  const argv = [job.binary, 'kernels', '--kernel', 'none', '--rounds', '3', '--megabytes', String(megabytes), '-o', 'json'];
-  argv.push('-t', String(job.threads), ...(job.cpus ? ['--cpus', job.cpus] : []), ...(job.isa ? ['--isa', job.isa] : []));
+  const argv = [job.binary, 'kernels', '--kernel', 'none', '--rounds', '3', '--megabytes', String(megabytes), ...workArguments(job), '-o', 'json'];
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
-  if (code !== 0) return stderr.trim().split('\n').pop()?.slice(0, 500) || `trit kernels ended with status ${code}`;
-  try {
-    return Report.parse(JSON.parse(stdout));
-  } catch {
-    return 'trit kernels told nothing that could be read';
-  }
+  if (code !== 0) return lastLine(stderr) || `trit kernels ended with status ${code}`;
+  return parsed(Report, stdout) ?? 'trit kernels told nothing that could be read';
 }

@@ -47,6 +47,7 @@ export const Suite = z.strictObject({
   prompts: z.array(Prompt),
   /** Quality in place of speed: nothing is timed then. */
   evaluation: Evaluation.optional(),
+  limits: z.boolean().optional(), // false: without measuring what the memory of the device delivers, which takes seconds
   /** What answers must begin with, by SHA-256 of the model's file or name of its twin, then by prompt. A run that says something else is wrong. */
   expected: z.record(z.string(), z.record(z.string(), z.string().min(1))).optional(),
   /** Throughput: so many sequences decoded at once, each of `tokens` tokens behind a context of `depth`. */

@@ -38,10 +38,11 @@ test('trit reads the memory of this machine once for a large model, with as many
   assert.ok(sample.value > 1e8 && sample.value < 1e13, `${sample.value} B/s`);
 });
 
-test('a small model and an emulated processor have no such limit, and a program that fails ends no run', async () => {
+test('a small model, an emulated processor and a suite that does without have no such limit, and a program that fails ends no run', async () => {
   const binary = await trit();
   assert.deepEqual(await limitsOf(1e6, { binary }), []);
   assert.deepEqual(await limitsOf(100e6, { binary, cases: 1 }), []);
+  assert.deepEqual(await limitsOf(100e6, { binary, suite: { ...doubleJob(temporaryFolder('limits')).suite, limits: false } }), []);
   for (const [bad, why] of [
     ['/bin/false', /memory not measured: trit kernels ended with status 1/],
     ['/bin/true', /memory not measured: trit kernels told nothing that could be read/],

@@ -37,9 +37,9 @@ export function rollUpMissing(sql: Sql): void {
   for (const setting of moved) sql.write('standings', () => stand(sql, setting));
 }
 
-/** Flags of a run, each once. */
+/** Flags of a run, each once, in the order of their names. */
 export function flagsOf(sql: Sql, run: string): FlagName[] {
-  return sql.all<{ name: FlagName }>('SELECT DISTINCT name FROM flags WHERE run = ? ORDER BY name', run).map(({ name }) => name);
+  return flagsOfRuns(sql, [run]).get(run) ?? [];
 }
 
 /** The same of many runs at once; runs without any are left out. */

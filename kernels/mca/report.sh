@@ -23,7 +23,7 @@ t2_one,gemm_t2i8 0 t2, one token
 t5_one,gemm_t5i8 0 t5, one token
 code_tiles,panel_tiles 0 t2 and t5, many tokens
 gemm_q4_0q8 1 q4_0, one token
-mix_f16f32 0 mix of values'
+half_all,mix_f16f32 0 mix of values'
 
 assemble() { # compiler isa source assembly
     flags=$($1 -E -P -x c isa.inc 2>/dev/null | sed -n "s/^ISA($2,.*, *\"\([^\"]*\)\").*/\1/p")

@@ -220,8 +220,10 @@ describe('make mca', { skip: missing('llvm-mca-19', 'clang-19', 'aarch64-linux-g
     assert.equal(done.status, 0, done.stderr);
     const lines = done.stdout.trim().split('\n').slice(2);
     for (const line of lines) assert.match(line, /^\| [^|]+ \| [a-z0-9-]+ \| [a-z0-9]+ \| clang-19 \| [0-9.]+ \| [0-9.]+ \|$/);
-    for (const isa of ['neon', 'dotprod', 'i8mm'])
-      for (const loop of ['plain 2 bits, one token', 't2, one token', 't5, one token', 't2 and t5, many tokens'])
+    const ternary = ['plain 2 bits, one token', 't2, one token', 't5, one token', 't2 and t5, many tokens'];
+    const mixes = ['neon', 'ssse3', 'avx2', 'avx512vnni']; // dotprod and i8mm have that of neon
+    for (const isa of ['dotprod', 'i8mm', ...mixes])
+      for (const loop of [...ternary, ...(mixes.includes(isa) ? ['mix of values'] : [])])
         assert.ok(
           lines.some((line) => line.startsWith(`| ${loop} |`) && line.includes(`| ${isa} |`)),
           `${isa}: ${loop}`,

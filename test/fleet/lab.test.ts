@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { runBeside } from '../../agents/beside.ts';
+import { MeterHosts } from '../../src/cli/meter_hosts.ts';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import type { Device } from '../../src/core/device.ts';
 import type { MetricName } from '../../src/core/metric.ts';
@@ -52,7 +53,7 @@ async function measure(
   const { meters, sensors } = device;
   const job = doubleJob(workdir, 'lab', { suite, lab: lab.root, ...(meters?.length && { meters: true }), ...(sensors && { sensors }) });
   store.createRun(newRun({ id: job.id, device: device.id }));
-  const beside = await RunMeters.begin(store, job.id, connection, !node);
+  const beside = await RunMeters.begin(store, job.id, connection, !node, await MeterHosts.of(device, ''));
   let later: NodeJS.Timeout | undefined;
   try {
     await startRun(connection, plainFacts(workdir, node ? {} : { node: null }), job, {

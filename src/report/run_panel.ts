@@ -1,5 +1,6 @@
 import { quantity } from '../core/format.ts';
 import { METRICS } from '../core/metric.ts';
+import { packing } from '../core/packing.ts';
 import { plain } from '../core/plain.ts';
 import { SCOPES } from '../core/scope.ts';
 import { gaps, headline } from '../core/stats.ts';
@@ -89,7 +90,7 @@ function conditions(run: RunDetail): string[][] {
     ['toolchain', `${run.toolchain}: ${run.build.compiler}`],
     ['flags', run.build.flags],
     ['binary', run.build.sha256 && `${run.build.target}, sha256 ${run.build.sha256}`],
-    ['engine', run.engine && `${engine.version ?? ''}, ISA ${engine.isa ?? ''}, layouts ${engine.layouts ?? ''}`],
+    ['engine', run.engine && `${engine.version ?? ''}, ISA ${engine.isa ?? ''}, layouts ${packing(engine)}`],
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, plain(String(value))]] : []));
 }

@@ -19,8 +19,8 @@ x86_64 avx2 znver3
 x86_64 avx512vnni icelake-server'
 # Functions where the loop may be, as some compilers inline more than others; one of loop.awk; what is printed.
 kernels='plain 0 plain 2 bits, one token
-t2_one,gemm_t2i8 0 t2, one token
-t5_one,gemm_t5i8 0 t5, one token
+stream_t2i8,t2_one,gemm_t2i8 0 t2, one token
+stream_t5i8,t5_one,gemm_t5i8 0 t5, one token
 code_tiles,panel_tiles 0 t2 and t5, many tokens
 gemm_q4_0q8 1 q4_0, one token
 half_all,mix_f16f32 0 mix of values'

@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { stringify } from 'yaml';
 import type { CheckRow } from '../../src/core/check.ts';
+import { isValid } from '../../src/core/validity.ts';
 import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { commit, repository } from '../support/repository.ts';
 
-/** A bisection over real commits of a small engine, built by the host's compiler and measured on this machine. */
+/**
+ * Bisections and checks in a copy of fleet whose kernels/ has a history of its own: a small engine, built by the host's compiler and measured on
+ * this machine. What is made slower is made so by much more than any noise.
+ */
 
 const folder = scratch();
 const devices = join(folder, 'devices');
 const suite = join(folder, 'short.json');
 const source = repository();
-const options = () => ({ cwd: folder, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
+const options = () => ({ cwd: folder, root: source, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
 const commits: string[] = [];
 
 interface Told {
@@ -83,7 +87,16 @@ before(() => {
     make();
     commits.push(commit(source, message));
   }
+  for (const name of ['src', 'agents', 'package.json']) cpSync(join(ROOT, name), join(source, name), { recursive: true });
+  for (const name of ['node_modules', 'dist']) symlinkSync(join(ROOT, name), join(source, name));
 });
+
+/** Puts kernels/ of a commit into the working tree. */
+function checkOut(at: number): void {
+  execFileSync('git', ['-C', source, 'checkout', '-q', commits[at] as string, '--', 'kernels']);
+}
+
+const JUDGED = /could not be judged: .*(invalid run|not settled)|8 pairs had an invalid run/;
 
 const call = (good: number, bad: number) => [
   ...['bisect', '--good', commits[good] as string, '--bad', commits[bad] as string, '--repository', source],
@@ -113,7 +126,7 @@ test('both ends are built and proved before anything is measured: equal code, a 
 test('finds the commit that made it slower, around one that does not build and one that computes wrong; a second call measures nothing', async (t) => {
   const { code, stdout, stderr } = await cli([...call(0, 8), '--json'], options());
   const told = JSON.parse(stdout) as Told;
-  if (/could not be judged: .*(invalid run|not settled)/.test(told.note ?? '')) {
+  if (JUDGED.test(told.note ?? '')) {
     assert.equal(code, 1, stderr);
     return t.skip(`other programs used the processor: ${told.note}`);
   }
@@ -152,4 +165,68 @@ test('finds the commit that made it slower, around one that does not build and o
   const checked = await cli(['check', '--against', 'good', '--max-regression', '5%', '--metric', 'decode_rate', '--json'], options());
   const { rows } = JSON.parse(checked.stdout) as { rows: CheckRow[] };
   assert.deepEqual([checked.code, rows[0]?.how, rows[0]?.outcome], [1, 'pairs', 'regression'], checked.stdout);
+});
+
+test('over flags: the one that made it slower, between two that change no instruction', async (t) => {
+  checkOut(0);
+  const over = ['bisect', '--over', '-DUNUSED=1 -O0 -DANOTHER=1', '--flags', '-O2', '-s', suite, '-t', '1', '--db', 'over.db', '--json'];
+  const { code, stdout, stderr } = await cli(over, options());
+  const told = JSON.parse(stdout) as Told & { kind: string };
+  if (JUDGED.test(told.note ?? '')) return t.skip(`other programs used the processor: ${told.note}`);
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.deepEqual([told.kind, told.found], ['flag', { id: '-O2 -DUNUSED=1 -O0', title: 'with -O0' }]);
+  assert.deepEqual(
+    told.steps.map(({ id, outcome, how }) => [id, outcome, how]),
+    [
+      ['-O2 -DUNUSED=1 -O0 -DANOTHER=1', 'bad', 'measured'],
+      ['-O2 -DUNUSED=1', 'good', 'same code'],
+      ['-O2 -DUNUSED=1 -O0', 'bad', 'same code'],
+    ],
+  );
+});
+
+test("check --measure: the sources as they are against the baseline's binary, in turns; slower fails, the same code measures nothing", async (t) => {
+  const db = ['--db', 'check.db'];
+  const check = async (...more: string[]) => {
+    const told = await cli(['check', '--against', 'main', '--measure', '-s', suite, '--metric', 'decode_rate', ...more, ...db, '--json'], options());
+    return { ...told, ...(JSON.parse(told.stdout) as { rows: CheckRow[]; passed: boolean; errors: { message: string }[] }) };
+  };
+  checkOut(0);
+  const bench = await cli(['bench', '--flags', '-O1', '-s', suite, '-t', '1', ...db, '--json'], options());
+  const [run] = (JSON.parse(bench.stdout) as { runs: { id: string; flags: string[] }[] }).runs;
+  assert.ok(run, bench.stderr);
+  if (run.flags.includes('busy')) return t.skip('other programs used the processor: there is no baseline');
+  assert.equal((await cli(['baseline', 'set', 'main', '--run', run.id, ...db], options())).code, 0);
+
+  checkOut(1); // a comment more
+  const same = await check();
+  assert.deepEqual([same.code, same.passed, same.rows.map(({ outcome }) => outcome)], [0, true, ['same code']], same.stderr);
+
+  checkOut(8);
+  const slow = await check('--junit', 'check.xml', '--markdown', 'check.md');
+  assert.deepEqual([slow.code, slow.passed], [1, false], slow.stderr);
+  const store = openStore(join(folder, 'check.db'), { readonly: true });
+  const comparisons = store.comparisons();
+  store.close();
+  assert.equal(comparisons.length, 1, 'the same code was not launched');
+  if (JUDGED.test(slow.errors[0]?.message ?? '')) {
+    assert.match(readFileSync(join(folder, 'check.xml'), 'utf8'), /<error message="8 pairs had an invalid run/);
+    return t.skip(`other programs used the processor: ${slow.errors[0]?.message}`);
+  }
+  const [row] = slow.rows;
+  assert.deepEqual([row?.how, row?.outcome, row?.comparison], ['pairs', 'regression', comparisons[0]?.id], JSON.stringify(row));
+  assert.ok((row?.change ?? 0) < -0.1, String(row?.change));
+  assert.match(readFileSync(join(folder, 'check.xml'), 'utf8'), /<failure message="regression: /);
+  assert.match(readFileSync(join(folder, 'check.md'), 'utf8'), /Failed: 1 of 1 is more than 3\.0 % worse than baseline main/);
+
+  // Turned round: what is quicker than its baseline passes.
+  const ours = comparisons[0]?.launches.find(({ side, pair, run }) => side === 'candidate' && pair > 0 && isValid(run))?.run.id;
+  if (ours === undefined) return;
+  assert.equal((await cli(['baseline', 'set', 'slow', '--run', ours, ...db], options())).code, 0);
+  checkOut(0);
+  const quick = await cli(['check', '--against', 'slow', '--measure', '-s', suite, '--metric', 'decode_rate', ...db, '--json'], options());
+  const { rows, errors } = JSON.parse(quick.stdout) as { rows: CheckRow[]; errors: { message: string }[] };
+  if (JUDGED.test(errors[0]?.message ?? '')) return t.skip(`other programs used the processor: ${errors[0]?.message}`);
+  assert.deepEqual([quick.code, rows[0]?.how, rows[0]?.outcome], [0, 'pairs', 'ok'], quick.stdout);
+  assert.ok((rows[0]?.change ?? 0) > 0.1);
 });

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { stringify } from 'yaml';
 import type { CheckRow } from '../../src/core/check.ts';
-import { isValid } from '../../src/core/validity.ts';
 import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { commit, repository } from '../support/repository.ts';
@@ -83,6 +82,7 @@ before(() => {
   writeFileSync(suite, JSON.stringify({ name: 'short', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 0, repetitions: 2 }));
   cpSync(join(ROOT, 'kernels'), join(source, 'kernels'), { recursive: true, filter: (path) => !/\/out$|\/test$|\/fuzz$/.test(path) });
   writeFileSync(join(source, 'kernels/isa.inc'), 'ISA(scalar, "", "")\n');
+  change('cmd/check.c', 'most = 0;', 'most = 10;'); // what a wrong kernel shows at once need not be looked for long
   for (const [message, make] of HISTORY) {
     make();
     commits.push(commit(source, message));
@@ -167,20 +167,20 @@ test('finds the commit that made it slower, around one that does not build and o
   assert.deepEqual([checked.code, rows[0]?.how, rows[0]?.outcome], [1, 'pairs', 'regression'], checked.stdout);
 });
 
-test('over flags: the one that made it slower, between two that change no instruction', async (t) => {
+test('over flags: the one that made it slower, before one that changes no instruction', async (t) => {
   checkOut(0);
-  const over = ['bisect', '--over', '-DUNUSED=1 -O0 -DANOTHER=1', '--flags', '-O2', '-s', suite, '-t', '1', '--db', 'over.db', '--json'];
+  change('forward.c', UP, `${UP}#ifdef SLOW\n${UP.repeat(11)}#endif\n`);
+  const over = ['bisect', '--over', '-DSLOW=1 -DANOTHER=1', '--flags', '-O1', '-s', suite, '-t', '1', '--db', 'over.db', '--json'];
   const { code, stdout, stderr } = await cli(over, options());
   const told = JSON.parse(stdout) as Told & { kind: string };
   if (JUDGED.test(told.note ?? '')) return t.skip(`other programs used the processor: ${told.note}`);
   assert.equal(code, 0, `${stdout}${stderr}`);
-  assert.deepEqual([told.kind, told.found], ['flag', { id: '-O2 -DUNUSED=1 -O0', title: 'with -O0' }]);
+  assert.deepEqual([told.kind, told.found], ['flag', { id: '-O1 -DSLOW=1', title: 'with -DSLOW=1' }]);
   assert.deepEqual(
     told.steps.map(({ id, outcome, how }) => [id, outcome, how]),
     [
-      ['-O2 -DUNUSED=1 -O0 -DANOTHER=1', 'bad', 'measured'],
-      ['-O2 -DUNUSED=1', 'good', 'same code'],
-      ['-O2 -DUNUSED=1 -O0', 'bad', 'same code'],
+      ['-O1 -DSLOW=1 -DANOTHER=1', 'bad', 'measured'],
+      ['-O1 -DSLOW=1', 'bad', 'same code'],
     ],
   );
 });
@@ -218,15 +218,4 @@ test("check --measure: the sources as they are against the baseline's binary, in
   assert.ok((row?.change ?? 0) < -0.1, String(row?.change));
   assert.match(readFileSync(join(folder, 'check.xml'), 'utf8'), /<failure message="regression: /);
   assert.match(readFileSync(join(folder, 'check.md'), 'utf8'), /Failed: 1 of 1 is more than 3\.0 % worse than baseline main/);
-
-  // Turned round: what is quicker than its baseline passes.
-  const ours = comparisons[0]?.launches.find(({ side, pair, run }) => side === 'candidate' && pair > 0 && isValid(run))?.run.id;
-  if (ours === undefined) return;
-  assert.equal((await cli(['baseline', 'set', 'slow', '--run', ours, ...db], options())).code, 0);
-  checkOut(0);
-  const quick = await cli(['check', '--against', 'slow', '--measure', '-s', suite, '--metric', 'decode_rate', ...db, '--json'], options());
-  const { rows, errors } = JSON.parse(quick.stdout) as { rows: CheckRow[]; errors: { message: string }[] };
-  if (JUDGED.test(errors[0]?.message ?? '')) return t.skip(`other programs used the processor: ${errors[0]?.message}`);
-  assert.deepEqual([quick.code, rows[0]?.how, rows[0]?.outcome], [0, 'pairs', 'ok'], quick.stdout);
-  assert.ok((rows[0]?.change ?? 0) > 0.1);
 });

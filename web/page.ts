@@ -9,11 +9,13 @@ import { drawDevices } from './devices.ts';
 import { byId, fill, h } from './dom.ts';
 import { charted, drawFilters, filtered, prepareFilters } from './filters.ts';
 import { workloads } from './groups.ts';
+import { inUse, keeping } from './keep.ts';
 import { follow as followLink } from './links.ts';
 import { followLive } from './live.ts';
 import { drawLive, liveNews, runningNow } from './live_cards.ts';
 import { plural } from './numbers.ts';
-import { PAGES, type PageName } from './pages.ts';
+import { drawOurs } from './ours.ts';
+import { FILTERED, PAGES, type PageName } from './pages.ts';
 import { drawPareto } from './pareto.ts';
 import { drawPublished } from './published.ts';
 import { drawRoofline } from './roofline.ts';
@@ -36,13 +38,14 @@ function drawOverview(again: boolean): void {
   const names = { device: namesOf('device'), toolchain: namesOf('toolchain') };
   byId('charts-note').textContent =
     `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${invalid ? ' Pale bars are not valid.' : ''}`;
-  for (const [side, name] of [['left', left] as const, ['right', right] as const]) {
+  const panels = [['left', left] as const, ['right', right] as const].flatMap(([side, name]) => {
     const figures = first?.settings.map(({ id, metrics }) => [id, metrics[name]]);
     const key = JSON.stringify([axis, name, figures, names, data.known]);
-    if (key === drawnLast[side] && !again) continue;
+    if (key === drawnLast[side] && !again) return [];
     drawnLast[side] = key;
-    barPanel(byId(`chart-${side}`), side, first, names, data.known);
-  }
+    return barPanel(byId(`chart-${side}`), side, first, names, data.known);
+  });
+  for (const drawChart of panels) drawChart(); // when both panels stand: the page is laid out once
 }
 
 /** The pages that are drawn whole into #page. */
@@ -54,9 +57,6 @@ const DRAW: Partial<Record<PageName, (place: HTMLElement) => void>> = {
   devices: (place) => drawDevices(place, data.devices),
   suites: (place) => drawSuites(place, data.suites ?? [], [...data.settings.values()]),
 };
-
-/** Those that the filters narrow. */
-const FILTERED: readonly PageName[] = ['overview', 'compare', 'trends', 'pareto', 'roofline'];
 
 function namesOf(key: 'device' | 'toolchain'): string[] {
   const measured = [...data.settings.values()].map((setting) => setting[key]);
@@ -70,6 +70,7 @@ function draw(again = false): void {
   for (const [id, on] of [
     ['overview', shown === 'overview'],
     ['run', shown === 'run'],
+    ['ours', shown === 'published'],
     ['published', shown === 'published'],
     ['benches', shown === 'devices'],
     ['page', shown !== 'run' && DRAW[page] !== undefined],
@@ -78,11 +79,13 @@ function draw(again = false): void {
     byId(id).hidden = !on;
   drawLinks();
   drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
-  byId('partial').hidden = !data.partial || data.settingsOf !== '{}';
+  byId('partial').hidden = !data.cut;
   if (shown === 'overview') drawOverview(again);
   else if (shown === 'run') drawOpen();
-  else if (shown === 'published' && data.published) drawPublished(byId('published'), data.published);
-  else keepingFocus(() => DRAW[page]?.(byId('page')));
+  else if (shown === 'published' && data.published) {
+    drawOurs(byId('ours'), [...data.settings.values()], data.published);
+    drawPublished(byId('published'), data.published);
+  } else keepingFocus(() => DRAW[page]?.(byId('page')));
   document.title = shown === 'overview' ? 'fleet' : `${shown === 'run' ? (data.detail?.id === run ? data.detail.device : run) : page} – fleet`;
   const runs = data.devices.reduce((sum, device) => sum + device.runs, 0);
   fill(byId('totals'), `${plural(runs, 'run')} on ${plural(data.devices.filter((device) => device.runs > 0).length, 'device')}`);
@@ -98,7 +101,8 @@ function drawn(whole = true): void {
 }
 
 function drawOpen(): void {
-  if (data.detail?.id === current().run) drawRun(data.detail);
+  const run = data.detail;
+  if (run?.id === current().run) keeping(byId('run'), () => drawRun(run));
 }
 
 /** What is drawn anew keeps the focus where it was. */
@@ -166,8 +170,8 @@ async function refresh(ids: readonly string[]): Promise<void> {
   if (current().run !== '') drawLive(data.runs);
   else if (moved) await show();
   else if (current().page === 'overview') draw();
-  const ended = data.detail && found.get(data.detail.id);
-  if (data.detail && ended && current().run === data.detail.id && ended.status !== data.detail.status) await openRun(false);
+  const open = data.detail && current().run === data.detail.id ? found.get(data.detail.id) : undefined;
+  if (open && (open.status !== data.detail?.status || !inUse(byId('run')))) await openRun(false);
 }
 
 function problem(error: unknown): void {

@@ -55,17 +55,24 @@ function panel(series: HistorySeries, i: number): HTMLElement {
     h('div', { class: 'canvas', '--height': '240px' }, canvas(label, `trend-${i}`)),
     tableBelow(
       label,
-      ['epoch', 'runs', 'median', 'what changed', 'build', 'changes within'],
+      ['epoch', 'runs', 'median', 'what changed', 'build', 'commit', 'changes within', 'newest run'],
       epochs.map((epoch) => [
         `${day(epoch.started)} – ${day(epoch.ended)}`,
         String(epoch.runs),
         measured(epoch.median, name),
         epoch.causes.map(causeText).join('; ') || '–',
         epoch.code?.slice(0, 12) ?? epoch.compiler ?? '–',
+        epoch.commits.join(', ') || '–',
         epoch.changes.length === 0 ? '–' : epoch.changes.map((change, k) => [k > 0 && '; ', changeText(change, name)]),
+        newest(epoch.points),
       ]),
     ),
   );
+}
+
+function newest(points: HistorySeries['epochs'][number]['points']): Child {
+  const run = points.at(-1)?.run;
+  return run === undefined ? '–' : link({ run }, 'run');
 }
 
 function changeText(change: HistoryChange, name: MetricName): Child {
@@ -149,15 +156,15 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
     },
     plugins: [
       borders(
-        epochs.slice(1).map(({ started }) => started),
+        epochs.map(({ started, commits }, e) => ({ time: started, commit: commits[0], first: e === 0 })),
         colours.muted,
       ),
     ],
   });
 }
 
-/** Lines where an epoch begins. */
-function borders(times: readonly number[], colour: string) {
+/** Lines where an epoch begins, each with the commit that it runs, where the one before is far enough. */
+function borders(epochs: readonly { time: number; commit: string | undefined; first: boolean }[], colour: string) {
   return {
     id: 'borders',
     beforeDatasetsDraw({ ctx, chartArea, scales }: import('chart.js').Chart<'scatter'>) {
@@ -165,12 +172,21 @@ function borders(times: readonly number[], colour: string) {
       ctx.save();
       ctx.strokeStyle = colour;
       ctx.setLineDash([4, 4]);
-      for (const time of times) {
+      ctx.fillStyle = colour;
+      ctx.font = '11px ui-monospace, monospace';
+      let free = 0;
+      for (const { time, commit, first } of epochs) {
         const x = scales.x.getPixelForValue(time);
-        ctx.beginPath();
-        ctx.moveTo(x, chartArea.top);
-        ctx.lineTo(x, chartArea.bottom);
-        ctx.stroke();
+        if (!first) {
+          ctx.beginPath();
+          ctx.moveTo(x, chartArea.top);
+          ctx.lineTo(x, chartArea.bottom);
+          ctx.stroke();
+        }
+        const text = onCanvas(commit ?? '', 13);
+        if (text === '' || x < free) continue;
+        ctx.fillText(text, x + 4, chartArea.top + 10);
+        free = x + 8 + ctx.measureText(text).width;
       }
       ctx.restore();
     },

@@ -24,7 +24,7 @@ const LOOKS: Record<Effect['verdict'], { sign: string; colour: number | null }> 
 };
 
 /** Axes whose name alone does not say enough. */
-const TITLES: Partial<Record<SidesBy, string>> = { format: 'format (quantisation of the weights)', head: 'head (its quantisation)' };
+const TITLES: Partial<Record<SidesBy, string>> = { format: 'format (quantisation)', head: 'head (its quantisation)' };
 
 /** Any axis against any: two values of one axis, everything else alike; effect with interval, verdict and the noise of the device. */
 export function drawCompare(place: HTMLElement, settings: readonly StoredSetting[], all: readonly JudgedRow[], known: readonly MetricName[]): void {
@@ -116,7 +116,7 @@ function panel(found: readonly Effect[], by: SidesBy, base: string, candidate: s
     tableBelow(
       label,
       ['conditions', sideLabel(by, base), sideLabel(by, candidate), 'change', 'interval', 'verdict', 'A/A', 'pairs', 'newest run'],
-      () => found.map((effect) => cells(effect, name)),
+      found.map((effect) => cells(effect, name)),
     ),
   );
 }

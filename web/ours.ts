@@ -52,8 +52,8 @@ interface Best {
 function part(theirs: string, best: readonly Best[], all: number, rows: readonly PublishedRow[]): Child {
   const label = `${theirs}, measured here`;
   return h(
-    'section',
-    { class: 'panel', 'aria-label': label },
+    'div',
+    { class: 'panel' },
     h('h3', {}, theirs),
     h('p', { class: 'note' }, `${rangeOf(theirs, rows)}${all > best.length ? ` The first ${best.length} of ${all} are shown.` : ''}`),
     h(

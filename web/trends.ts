@@ -3,13 +3,14 @@ import { type MetricName, metric } from '../src/core/metric.ts';
 import { axis, canvas, draw, onCanvas, palette, tableBelow } from './chart.ts';
 import { type Child, fill, h } from './dom.ts';
 import { link } from './links.ts';
-import { dateAndTime, day, measured, percent, plural, tick } from './numbers.ts';
+import { clock, dateAndTime, day, measured, percent, plural, tick } from './numbers.ts';
 import { metricPick } from './pick.ts';
 import { current, go } from './state.ts';
 
 /** Series drawn at once, and points of one: more are drawn as every so many-th. */
 const DRAWN = 6;
 const POINTS = 1500;
+const DAY = 86_400_000;
 
 /** One metric over time: a panel a series, a new environment or build as a line, a change within one as a mark. */
 export function drawTrends(place: HTMLElement, series: readonly HistorySeries[] | string, known: readonly MetricName[]): void {
@@ -95,7 +96,7 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
   const all = epochs.flatMap((epoch, e) => epoch.points.filter((_, i) => i % every === 0).map((point) => ({ ...point, epoch: e })));
   const marks = epochs.flatMap(({ changes }) => changes);
   const [first, last] = [all[0]?.started ?? 0, all.at(-1)?.started ?? 1];
-  const margin = Math.max(3_600_000, (last - first) * 0.03);
+  const margin = Math.max(60_000, (last - first) * 0.03);
   draw<'scatter'>(picture, colours, {
     type: 'scatter',
     data: {
@@ -134,7 +135,7 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
           min: first - margin,
           max: last + margin,
           ...axis(colours, '', false),
-          ticks: { color: colours.muted, maxTicksLimit: 8, callback: (value) => day(Number(value)) },
+          ticks: { color: colours.muted, maxTicksLimit: 8, callback: (value) => (last - first < 2 * DAY ? clock : day)(Number(value)) },
         },
         y: {
           ...axis(colours, metric(name).unit, true),

@@ -68,8 +68,8 @@ function wanted({ page, left, right, metric, x, y, size }: State): MetricName[] 
   }
 }
 
-/** Fetches what the address needs and is not there yet. False where all was there. */
-export async function need(): Promise<boolean> {
+/** Fetches what the address needs and is not there yet. False where all was there. `early` is called as soon as the settings have come. */
+export async function need(early?: () => void): Promise<boolean> {
   const state = current();
   const work: Promise<unknown>[] = [];
   const of = settingsFor(state);
@@ -79,7 +79,7 @@ export async function need(): Promise<boolean> {
     data.settingsOf = of;
   }
   const missing = [...new Set(wanted(state))].filter((name) => !data.metrics.has(name));
-  if (missing.length > 0) work.push(needSettings(missing));
+  if (missing.length > 0) work.push(needSettings(missing).then(early));
   if (state.page === 'overview' && state.run === '') work.push(...needRuns(state));
   if (state.page === 'compare' && !data.judged) work.push(put('judged', fetchComparisons()));
   if (state.page === 'pareto' && !data.quality) work.push(put('quality', fetchQuality()));

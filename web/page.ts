@@ -28,10 +28,10 @@ import { drawTrends } from './trends.ts';
 /** What was drawn last on either side, so that news of something else leave it alone. */
 const drawnLast = { left: '', right: '' };
 
-function drawOverview(again: boolean): void {
+/** Cards and charts of the overview: all that its settings tell. */
+function drawFigures(again: boolean): void {
   const settings = charted([...data.settings.values()]);
   const [first, ...others] = workloads(settings);
-  drawTable(filtered(data.runs));
   const { axis, left, right, invalid, device } = current();
   const devices = data.devices.filter(({ id }) => device === '' || id === device);
   deviceCards(byId('headline'), first, others, devices, runningNow());
@@ -63,8 +63,8 @@ function namesOf(key: 'device' | 'toolchain'): string[] {
   return [...new Set([...measured, ...(key === 'device' ? data.devices.filter(({ runs }) => runs > 0).map(({ id }) => id) : [])])].sort();
 }
 
-/** Draws what the address says. `again`: also what has not changed, because colours have. */
-function draw(again = false): void {
+/** Draws what the address says. `again`: also what has not changed, because colours have; without `figures`, the overview's stand there already. */
+function draw(again = false, figures = true): void {
   const { run, page } = current();
   const shown = run === '' ? page : 'run';
   for (const [id, on] of [
@@ -80,8 +80,10 @@ function draw(again = false): void {
   drawLinks();
   drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
   byId('partial').hidden = !data.cut;
-  if (shown === 'overview') drawOverview(again);
-  else if (shown === 'run') drawOpen();
+  if (shown === 'overview') {
+    drawTable(filtered(data.runs));
+    if (figures) drawFigures(again);
+  } else if (shown === 'run') drawOpen();
   else if (shown === 'published' && data.published) {
     drawOurs(byId('ours'), [...data.settings.values()], data.published);
     drawPublished(byId('published'), data.published);
@@ -127,13 +129,19 @@ function drawLinks(): void {
 /** Draws what the address says as soon as all of it is here; until then the links tell where one goes. */
 async function show(): Promise<void> {
   const address = writeState(current());
-  const coming = need();
+  let early = '';
+  // What the settings tell is drawn while the runs are on their way.
+  const coming = need(() => {
+    if (byId('overview').hidden || current().page !== 'overview' || writeState(current()) !== address) return;
+    drawFigures(false);
+    early = data.settingsOf;
+  });
   drawLinks();
   drawn(false);
   if (await coming) {
     if (writeState(current()) !== address) return;
   }
-  draw();
+  draw(false, early !== data.settingsOf);
   if (current().page === 'devices' && current().run === '') await drawBenches(byId('benches'));
   else leaveBenches();
 }

@@ -11,6 +11,7 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { lastWords } from '../core/last_words.ts';
 import { codeHash } from './code_hash.ts';
+import { commitOfKernels } from './commits.ts';
 import type { Connection } from './connection.ts';
 import { type Flags, flagsOf } from './flag_sets.ts';
 import { TRAINING, train } from './pgo.ts';
@@ -51,7 +52,16 @@ export async function buildOnDevice(connection: Connection, facts: Facts, option
   const kept = (await keptIn(connection, folder, id)) ?? (await make(connection, facts, { ...options, id, flags, kernels, version, folder }));
   await connection.exec(['touch', '-c', '--', folder]); // deploy() keeps the newest
   const told = [flags.text, flags.pgo ? 'pgo' : ''].filter(Boolean).join(' ');
-  return { ...kept, toolchain: onDevice(options.compiler), compiler: version, target, flags: told, path };
+  const commit = await commitOfKernels(resolve(options.root ?? '.'));
+  return {
+    ...kept,
+    toolchain: onDevice(options.compiler),
+    compiler: version,
+    target,
+    flags: told,
+    path,
+    ...(commit === undefined ? {} : { commit }),
+  };
 }
 
 /** First line of the compiler's --version. */

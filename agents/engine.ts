@@ -82,8 +82,11 @@ export class Engine {
     return this.#process.pid;
   }
 
-  /** Generates, greedily where no temperature is given. Throws a sentence where the engine ends, falls silent, or says what it may not. */
-  async generate(request: Request): Promise<Answer> {
+  /**
+   * Generates, greedily where no temperature is given; `each` hears of every token, how many there are by then. Throws a sentence where the
+   * engine ends, falls silent, or says what it may not.
+   */
+  async generate(request: Request, each?: (tokens: number) => void): Promise<Answer> {
     const id = `r${++this.#requests}`;
     const tokens: number[] = [];
     const stamps: number[] = [];
@@ -97,6 +100,7 @@ export class Engine {
         tokens.push(event.token);
         stamps.push(event.t_ns);
         text += event.text;
+        each?.(tokens.length);
       } else if (event.event === 'done') {
         judge(event, tokens, stamps);
         const times = stamps.map((t) => (t - event.request_ns) / 1e9);

@@ -52,17 +52,21 @@ export interface Exchange {
   answer: Answer;
 }
 
-/** Asks a prompt. The turns of a conversation follow each other, each behind what the model itself said before; the engine keeps what it has read. */
-export async function ask(at: Pick<Launch, 'engine' | 'job' | 'signal'>, prompt: Prompt): Promise<[Exchange, ...Exchange[]]> {
+/** Asks a prompt; `each` hears of every token. The turns of a conversation follow each other, each behind what the model itself said before; the engine keeps what it has read. */
+export async function ask(
+  at: Pick<Launch, 'engine' | 'job' | 'signal'>,
+  prompt: Prompt,
+  each?: (tokens: number) => void,
+): Promise<[Exchange, ...Exchange[]]> {
   const { turns, ...rest } = prompt;
-  if (turns === undefined) return [{ prompt, answer: await at.engine.generate(requestFor(at.job, prompt)) }];
+  if (turns === undefined) return [{ prompt, answer: await at.engine.generate(requestFor(at.job, prompt), each) }];
   const messages: NonNullable<Prompt['messages']> = [];
   const exchanges: Exchange[] = [];
   for (const [index, content] of turns.entries()) {
     at.signal.throwIfAborted();
     messages.push({ role: 'user', content });
     const turn = { ...rest, id: `${prompt.id}.${index + 1}`, messages: [...messages] };
-    const answer = await at.engine.generate({ ...requestFor(at.job, turn), keep: index > 0 });
+    const answer = await at.engine.generate({ ...requestFor(at.job, turn), keep: index > 0 }, each);
     exchanges.push({ prompt: turn, answer });
     messages.push({ role: 'assistant', content: answer.text });
   }

@@ -14,7 +14,8 @@ import { Watch } from './watch.ts';
  * from there to the first generated token, so it holds tokenising, the evaluation of the whole prompt and one sampling. Prefill is the
  * evaluation of the prompt alone. Decode runs from the first generated token to the last and is divided by the tokens after the first. Greedy
  * sampling and writing a token's event are inside, reading the event is not. Between requests the agent writes its journal and reads
- * /proc; during one it does nothing but read tokens. Memory is watched in a request of its own, which is not timed.
+ * /proc; during one it does nothing but read tokens, and of one that takes long it says every five seconds how many have come: one line.
+ * Memory is watched in a request of its own, which is not timed.
  *
  * tinybench counts warm-ups and repetitions; its clock is overridden by the engine's decode time, and it is given no time to fill.
  */
@@ -39,6 +40,24 @@ export async function measure(at: Launch): Promise<Answer[]> {
   return last;
 }
 
+/** Seconds between two words on how far a request is. */
+const TELL = 5;
+
+/** Calls `act` with what it is called with, but not before so many seconds have gone since `begin` or since the last time. */
+export function seldom<Value>(seconds: number, elapsed: () => number, act: (value: Value) => void) {
+  let last = elapsed();
+  return {
+    begin: () => {
+      last = elapsed();
+    },
+    call: (value: Value) => {
+      if (elapsed() - last < seconds) return;
+      act(value);
+      last = elapsed();
+    },
+  };
+}
+
 async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
   const { warmup, repetitions } = at.job.suite;
   const total = { warmup, measure: repetitions };
@@ -46,6 +65,11 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
   let repetition = 0;
   let watch: Watch | null = null;
   let exchanges: Exchange[] = [];
+  const step = () => {
+    const detail = `${prompt.id}${at.job.suite.launches > 1 ? `, launch ${at.launch + 1}` : ''}`;
+    return { kind: 'phase', phase, detail, done: repetition, total: total[phase] } as const;
+  };
+  const progress = seldom(TELL, at.elapsed, (tokens: number) => at.journal.write({ ...step(), tokens }));
   const bench = new Bench({
     iterations: repetitions,
     warmup: warmup > 0,
@@ -60,7 +84,7 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
     // An async function and not one that returns a promise: tinybench would call the latter once just to see what it gives.
     async () => {
       at.signal.throwIfAborted();
-      exchanges = await ask(at, prompt);
+      exchanges = await ask(at, prompt, progress.call);
       return { overriddenDuration: exchanges.reduce((sum, { answer }) => sum + (answer.decode ?? answer.done.prefill_ns / 1e9) * 1000, 0) };
     },
     {
@@ -70,8 +94,8 @@ async function measurePrompt(at: Launch, prompt: Prompt): Promise<Answer> {
         if (phase === 'measure') watch = await Watch.begin(at.host, at.engine.pid, at.engine.ready.model.bytes, at.own);
       },
       beforeEach() {
-        const detail = `${prompt.id}${at.job.suite.launches > 1 ? `, launch ${at.launch + 1}` : ''}`;
-        at.journal.write({ kind: 'phase', phase, detail, done: repetition, total: total[phase] });
+        at.journal.write(step());
+        progress.begin();
       },
       afterEach() {
         for (const { prompt: asked, answer } of exchanges)

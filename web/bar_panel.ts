@@ -1,8 +1,9 @@
 import { METRICS, type MetricName, metric } from '../src/core/metric.ts';
 import { oneScope, SCOPES, type Scope } from '../src/core/scope.ts';
-import { axis, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
+import { axis, COLOURS, canvas, colourOf, draw, legend, onCanvas, palette, tableBelow } from './chart.ts';
 import { fill, h } from './dom.ts';
 import { bars, type Setting, seriesOf, settingsOf, type Workload } from './groups.ts';
+import { link } from './links.ts';
 import { count, figure, measured, plural, range, tick } from './numbers.ts';
 import { type Axis, current, go } from './state.ts';
 import { type Whisker, whiskers } from './whiskers.ts';
@@ -14,17 +15,18 @@ export interface Names {
 }
 
 const ROW = 19; // height of a bar, px
-/** Groups in the chart; the table has all of them. */
+/** Groups in the chart, and bars of one; the table has all of them. */
 const DRAWN = 16;
+const BARS = COLOURS;
 
-/** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. */
+/** One bar chart: a metric by device, toolchain or threads, with the spread of its raw values, and its table. Gives what draws the chart, when the panel stands. */
 export function barPanel(
   place: HTMLElement,
   side: 'left' | 'right',
   workload: Workload | undefined,
   names: Names,
   known: readonly MetricName[],
-): void {
+): () => void {
   const { axis: by, [side]: name } = current();
   const { title, definition, unit } = metric(name);
   const inner = seriesOf(by);
@@ -33,8 +35,12 @@ export function barPanel(
   const label = `${title} by ${by}, bars by ${inner}: the table below holds the figures`;
   const picture = canvas(label, side);
   const drawn = categories.slice(0, DRAWN);
-  const rest = categories.length > DRAWN ? ` The first ${DRAWN} of ${categories.length} are drawn.` : '';
-  const fullest = Math.max(1, ...drawn.map((category) => series.filter((of) => cell(category, of)).length));
+  const best = bestOf(series, drawn, cell, name);
+  const own = names[inner].length > COLOURS ? best : names[inner]; // of more names than colours those that are drawn have one each
+  const rest =
+    (categories.length > DRAWN ? ` The first ${DRAWN} of ${categories.length} are drawn.` : '') +
+    (series.length > best.length ? ` Of ${plural(series.length, inner)} the best ${best.length} are drawn.` : '');
+  const fullest = Math.max(1, ...drawn.map((category) => best.filter((of) => cell(category, of)).length));
   const height = Math.max(120, drawn.length * (fullest * ROW + 14) + 44);
   fill(
     place,
@@ -43,12 +49,26 @@ export function barPanel(
     categories.length === 0
       ? h('p', { class: 'empty' }, `No run here has ${title}.`)
       : [
-          legend(series, names[inner]),
+          legend(best, own),
           h('div', { class: 'canvas', '--height': `${height}px` }, picture),
-          tableBelow(label, [by, inner, ...others(by, inner), title, 'lowest', 'highest', 'n'], tableRows(categories, series, cell, name, by, inner)),
+          tableBelow(label, [by, inner, ...others(by, inner), title, 'lowest', 'highest', 'n', 'newest run'], () =>
+            tableRows(categories, series, cell, name, by, inner),
+          ),
         ],
   );
-  if (categories.length > 0) drawBars(picture, { name, unit, by, inner, categories: drawn, series, cell, names });
+  return () => {
+    if (categories.length > 0) drawBars(picture, { name, unit, by, categories: drawn, series: best, cell, names: own });
+  };
+}
+
+/** As many names of bars as there are colours, in their order: those that are best anywhere. */
+function bestOf(series: readonly string[], categories: readonly string[], cell: Drawing['cell'], name: MetricName): readonly string[] {
+  if (series.length <= BARS) return series;
+  const sign = metric(name).better === 'lower' ? 1 : -1;
+  const top = (of: string) => Math.min(...categories.flatMap((category) => sign * (cell(category, of)?.value ?? Number.NaN)).filter(Number.isFinite));
+  const tops = new Map(series.map((of) => [of, top(of)]));
+  const kept = new Set([...series].sort((a, b) => (tops.get(a) as number) - (tops.get(b) as number)).slice(0, BARS));
+  return series.filter((of) => kept.has(of));
 }
 
 /** What these figures cover, and how many are left out because they cover something else. */
@@ -61,14 +81,14 @@ interface Drawing {
   name: MetricName;
   unit: string;
   by: Axis;
-  inner: 'device' | 'toolchain';
   categories: readonly string[];
   series: readonly string[];
   cell(category: string, series: string): Setting | undefined;
-  names: Names;
+  /** All that may have a colour. */
+  names: readonly string[];
 }
 
-function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categories, series, cell, names }: Drawing): void {
+function drawBars(picture: HTMLCanvasElement, { name, unit, by, categories, series, cell, names }: Drawing): void {
   const colours = palette();
   const scaled = scale(unit, categories, series, cell);
   const spread = series.map((of) =>
@@ -90,9 +110,7 @@ function drawBars(picture: HTMLCanvasElement, { name, unit, by, inner, categorie
           const setting = cell(category, of);
           return setting ? setting.value / scaled.by : null;
         }),
-        backgroundColor: categories.map(
-          (category) => `${colours.series[colourOf(of, names[inner])]}${cell(category, of)?.valid === false ? '55' : ''}`,
-        ),
+        backgroundColor: categories.map((category) => `${colours.series[colourOf(of, names)]}${cell(category, of)?.valid === false ? '55' : ''}`),
         maxBarThickness: ROW - 3,
         borderRadius: 3,
         skipNull: true,
@@ -176,6 +194,7 @@ function tableRows(
           measured(setting.low, name),
           measured(setting.high, name),
           count(setting.n),
+          link({ run: setting.run }, 'run'),
         ],
       ];
     }),

@@ -14,7 +14,7 @@ import {
   Tooltip,
 } from 'chart.js';
 import { plain } from '../src/core/plain.ts';
-import { type Child, h } from './dom.ts';
+import { type Child, fill, h } from './dom.ts';
 
 Chart.register(
   BarController,
@@ -34,8 +34,17 @@ Chart.defaults.maintainAspectRatio = false;
 /** How many colours there are for series; they are also classes series-0 … of the style sheet. */
 export const COLOURS = 8;
 
-/** The colours of the page as it is now, light or dark. */
-export function palette() {
+/** The colours of the page as it is now, light or dark: read once for each, for to read them the whole page is styled anew. */
+export function palette(): Palette {
+  const known = palettes[Number(dark.matches)] ?? readPalette();
+  palettes[Number(dark.matches)] = known;
+  return known;
+}
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const palettes: Palette[] = [];
+
+function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   return {
@@ -44,7 +53,7 @@ export function palette() {
     font: getComputedStyle(document.body).fontFamily,
   };
 }
-export type Palette = ReturnType<typeof palette>;
+export type Palette = ReturnType<typeof readPalette>;
 
 /** The colour, by its number, of one name among all names of its kind: it stays when others are filtered away. */
 export function colourOf(name: string, all: readonly string[]): number {
@@ -101,12 +110,20 @@ export function legend(names: readonly string[], all: readonly string[]): HTMLEl
   );
 }
 
-/** The figures of a chart below it, folded away unless `open`. */
-export function tableBelow(caption: string, heads: readonly string[], rows: readonly (readonly Child[])[], open = false): HTMLElement {
+type Rows = readonly (readonly Child[])[];
+
+/** The figures of a chart below it, folded away unless `open`. Rows that are given as a function are made when one first looks at them. */
+export function tableBelow(caption: string, heads: readonly string[], rows: Rows | (() => Rows), open = false): HTMLElement {
+  const body = h('tbody', {}, typeof rows === 'function' ? [] : bodyRows(rows));
+  let later = typeof rows === 'function' ? rows : null;
+  const look = () => {
+    if (later) fill(body, bodyRows(later()));
+    later = null;
+  };
   return h(
     'details',
-    { open },
-    h('summary', {}, 'Table'),
+    { open, ontoggle: look }, // also where the browser itself unfolds it, to show what it found
+    h('summary', { onclick: look }, 'Table'),
     h(
       'div',
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
@@ -123,18 +140,18 @@ export function tableBelow(caption: string, heads: readonly string[], rows: read
             heads.map((head, i) => h('th', { scope: 'col', class: i > 0 ? 'figure' : null }, head)),
           ),
         ),
-        h(
-          'tbody',
-          {},
-          rows.map((cells) =>
-            h(
-              'tr',
-              {},
-              cells.map((cell, i) => (i === 0 ? h('th', { scope: 'row' }, cell) : h('td', { class: 'figure' }, cell))),
-            ),
-          ),
-        ),
+        body,
       ),
+    ),
+  );
+}
+
+function bodyRows(rows: Rows): HTMLElement[] {
+  return rows.map((cells) =>
+    h(
+      'tr',
+      {},
+      cells.map((cell, i) => (i === 0 ? h('th', { scope: 'row' }, cell) : h('td', { class: 'figure' }, cell))),
     ),
   );
 }

@@ -23,6 +23,9 @@ const LOOKS: Record<Effect['verdict'], { sign: string; colour: number | null }> 
   unknown: { sign: '?', colour: null },
 };
 
+/** Axes whose name alone does not say enough. */
+const TITLES: Partial<Record<SidesBy, string>> = { format: 'format (quantisation)', head: 'head (its quantisation)' };
+
 /** Any axis against any: two values of one axis, everything else alike; effect with interval, verdict and the noise of the device. */
 export function drawCompare(place: HTMLElement, settings: readonly StoredSetting[], all: readonly JudgedRow[], known: readonly MetricName[]): void {
   const state = current();
@@ -48,7 +51,7 @@ export function drawCompare(place: HTMLElement, settings: readonly StoredSetting
       pick(
         'by',
         'what differs',
-        SIDES_BY.map((one) => [one, one] as const),
+        SIDES_BY.map((one) => [one, TITLES[one] ?? one] as const),
         by,
         (value) => go({ by: value as SidesBy, base: '', candidate: '' }),
       ),

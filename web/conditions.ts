@@ -34,6 +34,7 @@ export function conditions(run: RunDetail): HTMLElement {
         ['flags', build.flags],
         ['target', build.target],
         ['SHA-256', build.sha256],
+        ['commit', run.commit],
       ]),
       list('Engine', [
         ['version', text(engine?.version)],

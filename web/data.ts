@@ -18,6 +18,7 @@ import {
   fetchSuites,
   MOST_RUNS,
 } from './api.ts';
+import { FILTERED } from './pages.ts';
 import { current, FILTERS, type State } from './state.ts';
 
 const UNFILTERED = JSON.stringify({});
@@ -32,6 +33,8 @@ export const data = {
   /** The filters that the settings were asked for with, and whether without any there are more than one answer holds. */
   settingsOf: UNFILTERED,
   partial: false,
+  /** There are more of these, measured longer ago. */
+  cut: false,
   /** Metrics that the settings hold. */
   metrics: new Set<MetricName>(),
   /** Metrics that any setting has. */
@@ -58,23 +61,25 @@ function wanted({ page, left, right, metric, x, y, size }: State): MetricName[] 
       return ['decode_rate', x, y, ...(size ? [size] : [])];
     case 'roofline':
       return ['decode_rate', 'prefill_rate', 'bytes_per_token', 'read_bandwidth'];
+    case 'published':
+      return ['decode_rate', 'prefill_rate'];
     default:
       return ['decode_rate'];
   }
 }
 
-/** Fetches what the address needs and is not there yet. False where all was there. */
-export async function need(): Promise<boolean> {
+/** Fetches what the address needs and is not there yet. False where all was there. `early` is called as soon as the settings have come. */
+export async function need(early?: () => void): Promise<boolean> {
   const state = current();
   const work: Promise<unknown>[] = [];
-  const of = data.partial ? filterOf(state) : UNFILTERED;
+  const of = settingsFor(state);
   if (of !== data.settingsOf) {
     data.settings = new Map();
     data.metrics.clear();
     data.settingsOf = of;
   }
   const missing = [...new Set(wanted(state))].filter((name) => !data.metrics.has(name));
-  if (missing.length > 0) work.push(needSettings(missing));
+  if (missing.length > 0) work.push(needSettings(missing).then(early));
   if (state.page === 'overview' && state.run === '') work.push(...needRuns(state));
   if (state.page === 'compare' && !data.judged) work.push(put('judged', fetchComparisons()));
   if (state.page === 'pareto' && !data.quality) work.push(put('quality', fetchQuality()));
@@ -82,7 +87,7 @@ export async function need(): Promise<boolean> {
   if (state.page === 'published' && !data.published) work.push(put('published', fetchPublished()));
   if (state.page === 'trends') work.push(...needHistory(state));
   await Promise.all(work);
-  if (data.partial && filterOf(current()) !== data.settingsOf) await need(); // now that it is known to be too many
+  if (settingsFor(current()) !== data.settingsOf) await need(); // now that it is known to be too many
   return work.length > 0;
 }
 
@@ -90,10 +95,16 @@ async function put<Name extends keyof typeof data>(name: Name, coming: Promise<(
   data[name] = await coming;
 }
 
-/** What the settings are narrowed by. */
+/** What the settings of a page are asked for with. */
+function settingsFor(state: State): string {
+  return data.partial && FILTERED.includes(state.page) ? filterOf(state) : UNFILTERED;
+}
+
+/** What the settings are narrowed by where there are too many; with a filter also to those that charts show. */
 function filterOf(state: State): string {
   const given = (['device', 'toolchain', 'model', 'suite', 'threads'] as const).filter((name) => state[name] !== '');
-  return JSON.stringify(Object.fromEntries(given.map((name) => [name, state[name]])));
+  const valid = given.length > 0 && !state.invalid ? { valid: 'true' } : {};
+  return JSON.stringify({ ...Object.fromEntries(given.map((name) => [name, state[name]])), ...valid });
 }
 
 async function needSettings(missing: readonly MetricName[]): Promise<void> {
@@ -101,6 +112,7 @@ async function needSettings(missing: readonly MetricName[]): Promise<void> {
   const { settings, known, more } = await fetchSettings(missing, JSON.parse(of) as Record<string, string>);
   if (of !== data.settingsOf) return; // another filter was chosen meanwhile
   if (of === UNFILTERED) data.partial = more;
+  data.cut = more;
   for (const setting of settings) {
     const before = data.settings.get(setting.id);
     data.settings.set(setting.id, { ...setting, metrics: { ...before?.metrics, ...setting.metrics } });
@@ -148,6 +160,7 @@ export async function fetchAgain(): Promise<void> {
   if (found) {
     data.settings = new Map(found.settings.map((setting) => [setting.id, setting]));
     data.known = found.known;
+    data.cut = found.more;
   }
   data.judged = null;
   data.quality = null;

@@ -2,7 +2,7 @@ import type { RunSummary } from '../src/core/run.ts';
 import type { RunProgress } from '../src/core/store.ts';
 import { byId, fill, h } from './dom.ts';
 import { follow } from './links.ts';
-import { ago, figure, threadsOf } from './numbers.ts';
+import { ago, figure, plural, threadsOf } from './numbers.ts';
 import { current } from './state.ts';
 
 /** Rates drawn behind the newest one. */
@@ -89,7 +89,13 @@ function drawCard({ progress, rates, element }: Card, run: RunSummary | undefine
     h(
       'div',
       { class: 'live-step' },
-      h('span', {}, doing(progress), phase?.done !== null && phase?.total ? ` · ${phase.done} of ${phase.total}` : ''),
+      h(
+        'span',
+        {},
+        doing(progress),
+        phase?.done !== null && phase?.total ? ` · ${phase.done} of ${phase.total}` : '',
+        phase?.tokens ? ` · ${plural(phase.tokens, 'token')}` : '',
+      ),
       phase?.total
         ? h('progress', { max: phase.total, value: phase.done ?? 0, 'aria-label': `${device}: ${doing(progress)}` })
         : h('progress', { 'aria-label': `${device}: ${doing(progress)}` }),

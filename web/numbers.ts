@@ -61,6 +61,11 @@ export function day(ms: number, now = new Date()): string {
   return inDates(ms, { day: 'numeric', month: 'short', year });
 }
 
+/** Hours and minutes. */
+export function clock(ms: number): string {
+  return inDates(ms, { hour: '2-digit', minute: '2-digit' });
+}
+
 /** Seconds as "45 s", "4 min 5 s". */
 export function duration(seconds: number): string {
   return localised(inWords(seconds));

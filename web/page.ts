@@ -9,11 +9,13 @@ import { drawDevices } from './devices.ts';
 import { byId, fill, h } from './dom.ts';
 import { charted, drawFilters, filtered, prepareFilters } from './filters.ts';
 import { workloads } from './groups.ts';
+import { inUse, keeping } from './keep.ts';
 import { follow as followLink } from './links.ts';
 import { followLive } from './live.ts';
 import { drawLive, liveNews, runningNow } from './live_cards.ts';
 import { plural } from './numbers.ts';
-import { PAGES, type PageName } from './pages.ts';
+import { drawOurs } from './ours.ts';
+import { FILTERED, PAGES, type PageName } from './pages.ts';
 import { drawPareto } from './pareto.ts';
 import { drawPublished } from './published.ts';
 import { drawRoofline } from './roofline.ts';
@@ -26,23 +28,24 @@ import { drawTrends } from './trends.ts';
 /** What was drawn last on either side, so that news of something else leave it alone. */
 const drawnLast = { left: '', right: '' };
 
-function drawOverview(again: boolean): void {
+/** Cards and charts of the overview: all that its settings tell. */
+function drawFigures(again: boolean): void {
   const settings = charted([...data.settings.values()]);
   const [first, ...others] = workloads(settings);
-  drawTable(filtered(data.runs));
   const { axis, left, right, invalid, device } = current();
   const devices = data.devices.filter(({ id }) => device === '' || id === device);
   deviceCards(byId('headline'), first, others, devices, runningNow());
   const names = { device: namesOf('device'), toolchain: namesOf('toolchain') };
   byId('charts-note').textContent =
     `Bars: median; whiskers: lowest to highest measured value. Where several settings fall on one bar the best is drawn; choose a bar to open its newest run.${invalid ? ' Pale bars are not valid.' : ''}`;
-  for (const [side, name] of [['left', left] as const, ['right', right] as const]) {
+  const panels = [['left', left] as const, ['right', right] as const].flatMap(([side, name]) => {
     const figures = first?.settings.map(({ id, metrics }) => [id, metrics[name]]);
     const key = JSON.stringify([axis, name, figures, names, data.known]);
-    if (key === drawnLast[side] && !again) continue;
+    if (key === drawnLast[side] && !again) return [];
     drawnLast[side] = key;
-    barPanel(byId(`chart-${side}`), side, first, names, data.known);
-  }
+    return barPanel(byId(`chart-${side}`), side, first, names, data.known);
+  });
+  for (const drawChart of panels) drawChart(); // when both panels stand: the page is laid out once
 }
 
 /** The pages that are drawn whole into #page. */
@@ -55,21 +58,19 @@ const DRAW: Partial<Record<PageName, (place: HTMLElement) => void>> = {
   suites: (place) => drawSuites(place, data.suites ?? [], [...data.settings.values()]),
 };
 
-/** Those that the filters narrow. */
-const FILTERED: readonly PageName[] = ['overview', 'compare', 'trends', 'pareto', 'roofline'];
-
 function namesOf(key: 'device' | 'toolchain'): string[] {
   const measured = [...data.settings.values()].map((setting) => setting[key]);
   return [...new Set([...measured, ...(key === 'device' ? data.devices.filter(({ runs }) => runs > 0).map(({ id }) => id) : [])])].sort();
 }
 
-/** Draws what the address says. `again`: also what has not changed, because colours have. */
-function draw(again = false): void {
+/** Draws what the address says. `again`: also what has not changed, because colours have; without `figures`, the overview's stand there already. */
+function draw(again = false, figures = true): void {
   const { run, page } = current();
   const shown = run === '' ? page : 'run';
   for (const [id, on] of [
     ['overview', shown === 'overview'],
     ['run', shown === 'run'],
+    ['ours', shown === 'published'],
     ['published', shown === 'published'],
     ['benches', shown === 'devices'],
     ['page', shown !== 'run' && DRAW[page] !== undefined],
@@ -78,11 +79,15 @@ function draw(again = false): void {
     byId(id).hidden = !on;
   drawLinks();
   drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
-  byId('partial').hidden = !data.partial || data.settingsOf !== '{}';
-  if (shown === 'overview') drawOverview(again);
-  else if (shown === 'run') drawOpen();
-  else if (shown === 'published' && data.published) drawPublished(byId('published'), data.published);
-  else keepingFocus(() => DRAW[page]?.(byId('page')));
+  byId('partial').hidden = !data.cut;
+  if (shown === 'overview') {
+    drawTable(filtered(data.runs));
+    if (figures) drawFigures(again);
+  } else if (shown === 'run') drawOpen();
+  else if (shown === 'published' && data.published) {
+    drawOurs(byId('ours'), [...data.settings.values()], data.published);
+    drawPublished(byId('published'), data.published);
+  } else keepingFocus(() => DRAW[page]?.(byId('page')));
   document.title = shown === 'overview' ? 'fleet' : `${shown === 'run' ? (data.detail?.id === run ? data.detail.device : run) : page} – fleet`;
   const runs = data.devices.reduce((sum, device) => sum + device.runs, 0);
   fill(byId('totals'), `${plural(runs, 'run')} on ${plural(data.devices.filter((device) => device.runs > 0).length, 'device')}`);
@@ -98,7 +103,8 @@ function drawn(whole = true): void {
 }
 
 function drawOpen(): void {
-  if (data.detail?.id === current().run) drawRun(data.detail);
+  const run = data.detail;
+  if (run?.id === current().run) keeping(byId('run'), () => drawRun(run));
 }
 
 /** What is drawn anew keeps the focus where it was. */
@@ -123,13 +129,19 @@ function drawLinks(): void {
 /** Draws what the address says as soon as all of it is here; until then the links tell where one goes. */
 async function show(): Promise<void> {
   const address = writeState(current());
-  const coming = need();
+  let early = '';
+  // What the settings tell is drawn while the runs are on their way.
+  const coming = need(() => {
+    if (byId('overview').hidden || current().page !== 'overview' || writeState(current()) !== address) return;
+    drawFigures(false);
+    early = data.settingsOf;
+  });
   drawLinks();
   drawn(false);
   if (await coming) {
     if (writeState(current()) !== address) return;
   }
-  draw();
+  draw(false, early !== data.settingsOf);
   if (current().page === 'devices' && current().run === '') await drawBenches(byId('benches'));
   else leaveBenches();
 }
@@ -166,8 +178,8 @@ async function refresh(ids: readonly string[]): Promise<void> {
   if (current().run !== '') drawLive(data.runs);
   else if (moved) await show();
   else if (current().page === 'overview') draw();
-  const ended = data.detail && found.get(data.detail.id);
-  if (data.detail && ended && current().run === data.detail.id && ended.status !== data.detail.status) await openRun(false);
+  const open = data.detail && current().run === data.detail.id ? found.get(data.detail.id) : undefined;
+  if (open && (open.status !== data.detail?.status || !inUse(byId('run')))) await openRun(false);
 }
 
 function problem(error: unknown): void {

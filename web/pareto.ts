@@ -81,9 +81,7 @@ export function drawPareto(
             true,
           ),
           h('p', { class: 'note' }, `${plural(points.length, 'setting')} in all.`),
-          tableBelow(
-            'All points',
-            ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', 'newest run'],
+          tableBelow('All points', ['setting', metric(x).title, metric(y).title, ...(size ? [metric(size).title] : []), 'runs', 'newest run'], () =>
             points.slice(0, 200).map((point) => row(point, x, y, size)),
           ),
         ),

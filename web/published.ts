@@ -14,7 +14,7 @@ export function drawPublished(place: HTMLElement, { rows, stories, retrieved }: 
     h(
       'p',
       { class: 'note' },
-      `Not measured here, and not by these rules: what others published, read in ${retrieved}, each with its source and a grade of trust. Never mixed with the runs above.`,
+      `Not measured here, and not by these rules: what others published, read in ${retrieved}, each with its source and a grade of trust. Never mixed with what was measured here.`,
     ),
     h(
       'div',

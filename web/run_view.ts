@@ -42,6 +42,8 @@ export function drawRun(run: RunDetail): void {
       ` (${ago(run.started)}), run ${run.id}`,
     ),
     run.message !== null && h('p', { class: 'message' }, run.message),
+    run.cut &&
+      h('p', { class: 'message' }, `This run is too long for one page: below is its beginning. \`fleet export ${run.id} -o FILE\` has all of it.`),
     evidence(run),
     tiles(run),
     powers,

@@ -3,13 +3,14 @@ import { type MetricName, metric } from '../src/core/metric.ts';
 import { axis, canvas, draw, onCanvas, palette, tableBelow } from './chart.ts';
 import { type Child, fill, h } from './dom.ts';
 import { link } from './links.ts';
-import { dateAndTime, day, measured, percent, plural, tick } from './numbers.ts';
+import { clock, dateAndTime, day, measured, percent, plural, tick } from './numbers.ts';
 import { metricPick } from './pick.ts';
 import { current, go } from './state.ts';
 
 /** Series drawn at once, and points of one: more are drawn as every so many-th. */
 const DRAWN = 6;
 const POINTS = 1500;
+const DAY = 86_400_000;
 
 /** One metric over time: a panel a series, a new environment or build as a line, a change within one as a mark. */
 export function drawTrends(place: HTMLElement, series: readonly HistorySeries[] | string, known: readonly MetricName[]): void {
@@ -55,17 +56,24 @@ function panel(series: HistorySeries, i: number): HTMLElement {
     h('div', { class: 'canvas', '--height': '240px' }, canvas(label, `trend-${i}`)),
     tableBelow(
       label,
-      ['epoch', 'runs', 'median', 'what changed', 'build', 'changes within'],
+      ['epoch', 'runs', 'median', 'what changed', 'build', 'commit', 'changes within', 'newest run'],
       epochs.map((epoch) => [
         `${day(epoch.started)} – ${day(epoch.ended)}`,
         String(epoch.runs),
         measured(epoch.median, name),
         epoch.causes.map(causeText).join('; ') || '–',
         epoch.code?.slice(0, 12) ?? epoch.compiler ?? '–',
+        epoch.commits.join(', ') || '–',
         epoch.changes.length === 0 ? '–' : epoch.changes.map((change, k) => [k > 0 && '; ', changeText(change, name)]),
+        newest(epoch.points),
       ]),
     ),
   );
+}
+
+function newest(points: HistorySeries['epochs'][number]['points']): Child {
+  const run = points.at(-1)?.run;
+  return run === undefined ? '–' : link({ run }, 'run');
 }
 
 function changeText(change: HistoryChange, name: MetricName): Child {
@@ -88,7 +96,7 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
   const all = epochs.flatMap((epoch, e) => epoch.points.filter((_, i) => i % every === 0).map((point) => ({ ...point, epoch: e })));
   const marks = epochs.flatMap(({ changes }) => changes);
   const [first, last] = [all[0]?.started ?? 0, all.at(-1)?.started ?? 1];
-  const margin = Math.max(3_600_000, (last - first) * 0.03);
+  const margin = Math.max(60_000, (last - first) * 0.03);
   draw<'scatter'>(picture, colours, {
     type: 'scatter',
     data: {
@@ -127,7 +135,7 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
           min: first - margin,
           max: last + margin,
           ...axis(colours, '', false),
-          ticks: { color: colours.muted, maxTicksLimit: 8, callback: (value) => day(Number(value)) },
+          ticks: { color: colours.muted, maxTicksLimit: 8, callback: (value) => (last - first < 2 * DAY ? clock : day)(Number(value)) },
         },
         y: {
           ...axis(colours, metric(name).unit, true),
@@ -149,15 +157,15 @@ function drawSeries(picture: HTMLCanvasElement, series: HistorySeries): void {
     },
     plugins: [
       borders(
-        epochs.slice(1).map(({ started }) => started),
+        epochs.map(({ started, commits }, e) => ({ time: started, commit: commits[0], first: e === 0 })),
         colours.muted,
       ),
     ],
   });
 }
 
-/** Lines where an epoch begins. */
-function borders(times: readonly number[], colour: string) {
+/** Lines where an epoch begins, each with the commit that it runs, where the one before is far enough. */
+function borders(epochs: readonly { time: number; commit: string | undefined; first: boolean }[], colour: string) {
   return {
     id: 'borders',
     beforeDatasetsDraw({ ctx, chartArea, scales }: import('chart.js').Chart<'scatter'>) {
@@ -165,12 +173,21 @@ function borders(times: readonly number[], colour: string) {
       ctx.save();
       ctx.strokeStyle = colour;
       ctx.setLineDash([4, 4]);
-      for (const time of times) {
+      ctx.fillStyle = colour;
+      ctx.font = '11px ui-monospace, monospace';
+      let free = 0;
+      for (const { time, commit, first } of epochs) {
         const x = scales.x.getPixelForValue(time);
-        ctx.beginPath();
-        ctx.moveTo(x, chartArea.top);
-        ctx.lineTo(x, chartArea.bottom);
-        ctx.stroke();
+        if (!first) {
+          ctx.beginPath();
+          ctx.moveTo(x, chartArea.top);
+          ctx.lineTo(x, chartArea.bottom);
+          ctx.stroke();
+        }
+        const text = onCanvas(commit ?? '', 13);
+        if (text === '' || x < free) continue;
+        ctx.fillText(text, x + 4, chartArea.top + 10);
+        free = x + 8 + ctx.measureText(text).width;
       }
       ctx.restore();
     },

@@ -1,5 +1,6 @@
 import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
+import { isValid } from '../core/validity.ts';
 import { hubOf } from '../fleet/hub.ts';
 import { findModel } from '../fleet/model.ts';
 import { loadSuite } from '../fleet/suite.ts';
@@ -18,12 +19,13 @@ export async function bench(context: Context, options: BenchOptions): Promise<nu
   const names = options.model?.split(',').map((name) => name.trim()) ?? suite.models ?? [suite.model];
   const models = names.map((name) => findModel(context.root, name, hub));
   const { runs, failures, concerns, stopped } = await measureModels(context, options, suite, models);
-  tell(context, runs, { failures, concerns, stopped });
+  tell(context, options.device, runs, { failures, concerns, stopped });
   if (stopped) return 130;
   return failures.length > 0 || runs.some((run) => run.status !== 'ok') ? 1 : 0;
 }
 
-function tell({ give, say, json, db }: Context, runs: readonly RunSummary[], by: Pick<Measured, 'failures' | 'concerns' | 'stopped'>): void {
+function tell(context: Context, device: string, runs: readonly RunSummary[], by: Pick<Measured, 'failures' | 'concerns' | 'stopped'>): void {
+  const { give, say, json, db } = context;
   const { failures, concerns, stopped } = by;
   const { columns = 100 } = process.stdout;
   if (json || runs.length > 0) {
@@ -36,5 +38,8 @@ function tell({ give, say, json, db }: Context, runs: readonly RunSummary[], by:
   for (const { device, message } of failures) say(`fleet: device ${device}: ${plain(message)}`);
   if (runs.some((run) => run.message?.startsWith('the device is busy with run'))) say('fleet: fleet bench --wait waits for a device that is busy.');
   if (stopped) say('fleet: stopped before the end; what was measured is kept.');
+  const [one, other] = new Set(runs.filter(isValid).map(({ toolchain }) => toolchain));
+  if (one !== undefined && other !== undefined && !json)
+    say(`\nRuns after each other are no verdict: fleet compare ${one} ${other} -d ${plain(device)} makes pairs and says which is faster.`);
   if (runs.length > 0 && !json) say(`\nEvery sample is in ${db}. Look at it with fleet serve, or fleet show ${runs[0]?.id}.`);
 }

@@ -45,6 +45,8 @@ const ATTEMPTS = 3;
 export interface Wanted extends BuildSpec {
   /** Folder with the kernels/ to build (default: this copy's). */
   sources?: string;
+  /** Their commit. */
+  commit?: string;
   /** It is built already. */
   made?: Build;
   /** What to call it, where toolchain and flags do not tell it from the others. */
@@ -183,7 +185,9 @@ export class BenchDevice {
     const target = targetOf(facts);
     if (spec.made && spec.made.target !== target) throw new FleetError(`${name} was built for ${spec.made.target}, and ${id} needs ${target}`);
     if (!spec.made) onStep(id, `building with ${name} for ${target}`);
-    const made = spec.made ?? (await build({ toolchain: spec.toolchain, flags: spec.flags, target, root: context.root, sources: spec.sources }));
+    const made =
+      spec.made ??
+      (await build({ toolchain: spec.toolchain, flags: spec.flags, target, root: context.root, sources: spec.sources, commit: spec.commit }));
     onStep(id, `sending trit (${name})`);
     const [binary = ''] = await deploy(connection, facts, [{ local: made.path, name: 'trit', sha256: made.sha256 }]);
     return { made, binary };

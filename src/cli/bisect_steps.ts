@@ -57,7 +57,7 @@ async function commitSteps(
     const sources = join(home, id);
     const wanted = async () => {
       await checkOut(repository, id, sources);
-      return { toolchain, flags, sources, name: id.slice(0, 10) };
+      return { toolchain, flags, sources, commit: id.slice(0, 12), name: id.slice(0, 10) };
     };
     return { id, title, wanted };
   });

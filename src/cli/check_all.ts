@@ -27,13 +27,14 @@ export async function check(context: Context, options: CheckOptions): Promise<nu
   let stopped = false;
   const failures: { device: string; message: string }[] = [];
   const unchanged = new Set<string>();
+  const made: string[] = [];
   if (options.measure) {
     loadSuite(options.suite); // a wrong name is told before anything is built
     for (const group of groupsBy(baseline.runs, conditionsKey)) {
       if (stopped) break;
       const newest = group.at(-1) as HistoryRun;
       try {
-        const told = await measureAgainst(context, newest, options, failures);
+        const told = await measureAgainst(context, newest, options, { failures, made });
         if (told === 'unchanged') unchanged.add(conditionsKey(newest));
         stopped = told === 'stopped';
       } catch (error) {
@@ -42,16 +43,16 @@ export async function check(context: Context, options: CheckOptions): Promise<nu
       }
     }
   }
-  const rows = judge(context, baseline, options, unchanged);
+  const rows = judge(context, baseline, options, { unchanged, ...(options.measure && { made }) });
   const passed = passes(rows, options.strict) && failures.length === 0;
-  const head: CheckHead = { baseline: baseline.name, most: options.maxRegression, passed };
+  const head: CheckHead = { baseline: baseline.name, most: options.maxRegression, passed, errors: failures };
   if (options.junit !== undefined) await replace(options.junit, (await import('../report/junit.ts')).junit(rows, head), '--junit');
   if (options.markdown !== undefined) await replace(options.markdown, checkMarkdown(rows, head), '--markdown');
   const { columns = 100 } = process.stdout;
   context.give(() => checkTable(rows, head, { width: columns, colour: wantsColour(process.stdout, process.env) }), {
     ...{ baseline: baseline.name, max_regression: options.maxRegression, passed, rows, errors: failures },
   });
-  for (const { device, message } of failures) context.say(`fleet: device ${device}: ${plain(message)}`);
+  if (context.json) for (const { device, message } of failures) context.say(`fleet: device ${device}: ${plain(message)}`);
   return stopped ? 130 : passed ? 0 : 1;
 }
 
@@ -67,14 +68,22 @@ function load(context: Context, { against, device }: CheckOptions): Baseline {
   }
 }
 
-function judge(context: Context, baseline: Baseline, options: CheckOptions, unchanged: ReadonlySet<string>): CheckRow[] {
+interface Known {
+  unchanged: ReadonlySet<string>;
+  /** Comparisons that this call has made: no others are judged then. */
+  made?: readonly string[];
+}
+
+function judge(context: Context, baseline: Baseline, options: CheckOptions, { unchanged, made }: Known): CheckRow[] {
   const store = openStore(context.db, { readonly: true });
   try {
     const devices = [...new Set(baseline.runs.map((run) => run.device))];
     const since = Math.min(...baseline.runs.map(({ started }) => started));
     return checkRows(baseline, {
       ...{ most: options.maxRegression, metrics: options.metric, unchanged },
-      comparisons: devices.flatMap((device) => store.comparisons({ device, limit: MOST_COMPARISONS })),
+      comparisons: made
+        ? made.flatMap((id) => store.comparisons({ id }))
+        : devices.flatMap((device) => store.comparisons({ device, limit: MOST_COMPARISONS })),
       runs: baseline.runs.length > 0 ? store.history({ device: devices, valid: true, since }) : [],
     });
   } finally {
@@ -87,7 +96,7 @@ async function measureAgainst(
   context: Context,
   run: HistoryRun,
   options: CheckOptions,
-  failures: { device: string; message: string }[],
+  told: { failures: { device: string; message: string }[]; made: string[] },
 ): Promise<'measured' | 'unchanged' | 'stopped'> {
   const suite = loadSuite(options.suite);
   const model = findModel(context.root, options.modelFile ?? run.model);
@@ -112,11 +121,17 @@ async function measureAgainst(
         if (!baseline || !candidate) return [];
         same = sameCode(baseline.build, candidate.build);
         const pairing = { ...shared, model: model.name, suite, metrics: options.metric };
-        return same ? [] : [{ device: run.device, run: () => compareOn(context, lane, { baseline, candidate }, pairing) }];
+        const compared = async (): Promise<void> => {
+          const id = await compareOn(context, lane, { baseline, candidate }, pairing);
+          told.made.push(id);
+          const [comparison] = shared.store.comparisons({ id });
+          if (comparison?.status === 'failed') throw new FleetError(comparison.message ?? 'the comparison did not come to its end');
+        };
+        return same ? [] : [{ device: run.device, run: compared }];
       },
     },
   );
   store.close();
-  failures.push(...failed);
+  told.failures.push(...failed);
   return stopped ? 'stopped' : same ? 'unchanged' : 'measured';
 }

@@ -27,8 +27,9 @@ export function compareCommand(): Command {
     .addHelpText(
       'after',
       `
-Launches alternate (ABBA, from a random start) and count as pairs. After 8, 14 and 20 pairs the exact interval of the change is looked at:
-faster or slower where it leaves out 0 and the change is large enough to count, same where it lies within that, else unknown.
+Launches alternate (ABBA, from a random start) and count as pairs; each first waits until the device is as cool and quiet as its suite asks.
+After 8, 14 and 20 pairs the exact interval of the change is looked at: faster or slower where it leaves out 0 and the change is large enough
+to count (more than the noise of the device, where it is known), same where it lies within what counts for the metric, else unknown.
 
 Examples:
   $ fleet compare clang-14 clang-19                     on this machine

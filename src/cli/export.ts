@@ -26,7 +26,7 @@ Examples:
       const { replace } = await import('./replace.ts');
       const store = openStore(context.db, { readonly: true });
       try {
-        const runs = store.runs({ ...filterOf(options), ...(ids.length > 0 ? { id: ids } : {}) });
+        const runs = store.runs({ ...filterOf(options), ...(ids.length > 0 ? { id: ids } : {}), prompts: false, metrics: [] });
         const unknown = ids.find((id) => !runs.some((run) => run.id === id));
         if (unknown !== undefined) throw new UsageError(`there is no run "${unknown}" in ${context.db} that fits the options; see fleet runs`);
         const writer = new BundleWriter();

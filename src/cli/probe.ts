@@ -32,13 +32,17 @@ export function probeCommand(): Command {
       connection.lost.catch(() => {});
       try {
         const { connection: noting, recording } = recorded(connection);
-        const facts = await probe(noting);
-        if (options.record !== undefined) {
-          await writeFile(options.record, `${plainJson(recording, 2)}\n`).catch((error: unknown) => {
-            throw new FleetError(`${options.record} cannot be written: ${reason(error)}`);
+        const write = async (file: string) => {
+          await writeFile(file, `${plainJson(recording, 2)}\n`).catch((error: unknown) => {
+            throw new FleetError(`${file} cannot be written: ${reason(error)}`);
           });
-          context.say(`fleet: what ${device.id} answered is in ${options.record}.`);
-        }
+          context.say(`fleet: what ${device.id} answered is in ${file}.`);
+        };
+        const facts = await probe(noting).catch(async (error: unknown) => {
+          if (options.record !== undefined) await write(options.record); // an answer that tells too little is the one to look at
+          throw error;
+        });
+        if (options.record !== undefined) await write(options.record);
         const store = openStore(context.db);
         const epoch = store.saveFacts(device, facts);
         store.close();
@@ -68,6 +72,7 @@ function describe(id: string, facts: Facts, target: string | null): string {
     ['memory', `${quantity(facts.memory, 'B')}, ${quantity(facts.memory_available, 'B')} free; swap ${quantity(facts.swap, 'B')}`],
     ['disk', `${quantity(facts.disk_free, 'B')} free in ${facts.workdir}`],
     ['system', [facts.distribution, `${facts.os} ${facts.kernel}`, facts.machine, facts.libc].filter(Boolean).join(', ')],
+    ['firmware', facts.firmware ?? null],
     ['governor', facts.governor],
     ['heat', temperature === null ? null : `${temperature.toFixed(0)} °C`],
     ['charger', charger],

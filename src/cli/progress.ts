@@ -116,12 +116,12 @@ export class Progress {
       lane.done = lane.behind;
       if (!this.#bars) this.#print(`${device}: ${lane.label}: ${record.status}${record.message ? `: ${plain(record.message)}` : ''}`);
     }
-    if (record.kind === 'phase') this.#phase(run, device, lane, record);
+    if (record.kind === 'phase' && record.tokens === undefined) this.#phase(run, device, lane, record);
   }
 
   /** A run that an earlier call began: a line for each new thing that it does. */
   #earlier(run: string, device: string, record: JournalRecord): void {
-    if (record.kind !== 'phase' || (record.done ?? 0) > 0) return;
+    if (record.kind !== 'phase' || (record.done ?? 0) > 0 || record.tokens !== undefined) return;
     this.#print(`${device}: run ${run}: ${PHASES[record.phase]}${record.detail ? ` ${clip(plain(record.detail), 30)}` : ''}`);
   }
 

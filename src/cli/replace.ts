@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { FleetError, reason } from '../core/errors.ts';
 
 /** Writes the whole file or none of it; what stood there before is replaced. Throws a FleetError that tells by which option it was named. */
-export async function replace(file: string, content: string | Uint8Array, option = '-o'): Promise<void> {
+export async function replace(file: string, content: string | Uint8Array | Iterable<string>, option = '-o'): Promise<void> {
   try {
     await writeFile(`${file}.part`, content);
     await rename(`${file}.part`, file);

@@ -26,7 +26,7 @@ export async function report(context: Context, filter: RunFilter, options: Repor
   if (!format.render && options.output === undefined) throw new UsageError(`${format.name} is a file and no text: name it with -o FILE`);
   const store = openStore(context.db, { readonly: true });
   try {
-    const runs = store.runs(filter);
+    const runs = store.runs({ ...filter, prompts: false });
     const done = (beside: string[] = []) =>
       context.give(`${runs.length} runs are in ${[options.output, ...beside].join(' and ')}.\n`, {
         ...{ file: options.output, format: format.name, runs: runs.length, ...(beside.length > 0 ? { beside } : {}) },
@@ -39,8 +39,9 @@ export async function report(context: Context, filter: RunFilter, options: Repor
     const beside = drawn && options.output !== undefined ? pathBeside(options.output) : null;
     const text = await format.render(materialOf(store, runs, options, beside && basename(beside)));
     if (options.output === undefined) {
-      if (context.json && format.name !== 'json') context.give('', { format: format.name, text });
-      else process.stdout.write(text);
+      const parts = typeof text === 'string' ? [text] : text;
+      if (context.json && format.name !== 'json') context.give('', { format: format.name, text: [...parts].join('') });
+      else for (const part of parts) process.stdout.write(part);
       return;
     }
     if (drawn && beside) await replace(beside, drawn.svg);
@@ -54,7 +55,8 @@ export async function report(context: Context, filter: RunFilter, options: Repor
 function materialOf(store: Store, runs: readonly RunSummary[], { full, published }: ReportOptions, beside: string | null): Material {
   const ids = new Set(runs.map(({ id }) => id));
   return {
-    runs: full ? runs.map((run) => store.run(run.id) ?? run) : runs,
+    runs,
+    whole: wholes(store, runs, full === true),
     detail: (id) => store.run(id),
     get comparisons() {
       const own = store.comparisons({ limit: 1000 }).filter(({ launches }) => launches.length > 0 && launches.every(({ run }) => ids.has(run.id)));
@@ -64,6 +66,18 @@ function materialOf(store: Store, runs: readonly RunSummary[], { full, published
     made: Date.now(),
     picture: beside,
   };
+}
+
+/** Runs that are read at once. */
+const CHUNK = 50;
+
+/** These runs with each prompt, or with everything, a few at a time. */
+function* wholes(store: Store, runs: readonly RunSummary[], full: boolean): Generator<RunSummary> {
+  for (let at = 0; at < runs.length; at += CHUNK) {
+    const id = runs.slice(at, at + CHUNK).map((run) => run.id);
+    if (full) yield* id.flatMap((one) => store.run(one) ?? []);
+    else yield* store.runs({ id });
+  }
 }
 
 function isNarrow(filter: RunFilter): boolean {

@@ -30,6 +30,7 @@ function conditions(run: RunDetail): string {
     ['toolchain', `${run.toolchain}${run.build.compiler && `: ${run.build.compiler}`}`],
     ['compiled', run.build.flags || 'without extra flags'],
     ['binary', run.build.sha256 === '' ? null : `${run.build.target}, sha256 ${run.build.sha256}`],
+    ['commit', run.commit],
     ['engine', run.engine && `trit ${engine.version}, ISA ${engine.isa}, layouts ${packing(engine)}, CPUs ${engine.cpus}`],
     ['governor', run.facts?.governor ?? null],
     ['epoch', run.epoch],

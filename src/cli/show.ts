@@ -14,7 +14,7 @@ export function showCommand(): Command {
       const { describeRun } = await import('./run_text.ts');
       const store = openStore(context.db, { readonly: true });
       try {
-        const newest = store.runs(id === 'last' ? { limit: 1 } : { measured: 'anywhere' });
+        const newest = store.runs({ ...(id === 'last' ? { limit: 1 } : { measured: 'anywhere' }), prompts: false, metrics: [] });
         const found = id === 'last' ? newest : newest.filter((run) => run.id === id || run.id.startsWith(id));
         const [first, second] = found;
         if (!first)

@@ -49,4 +49,6 @@ export interface Build {
   bytes: number;
   /** Hash of the machine code and its constants, without what only names the compiler; null where it cannot be told. */
   code: string | null;
+  /** The commit that kernels/ stood at, 12 digits, with a + where something in it was changed since; absent where git does not tell. */
+  commit?: string;
 }

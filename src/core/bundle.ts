@@ -54,6 +54,7 @@ const BundleLine = z.discriminatedUnion('line', [
   z.strictObject({
     ...{ line: z.literal('build'), key, sha256: z.string().max(64), toolchain: short, compiler: short, target: short },
     ...{ flags: z.string().max(65536), bytes: count.nullable(), code: z.string().max(64).nullable() },
+    commit: z.string().max(64).optional(),
   }),
   z.strictObject({
     ...{ line: z.literal('run'), id: runId, device: key, build: key, facts: key.nullable() },

@@ -98,7 +98,7 @@ function groupRows(group: readonly HistoryRun[], baseline: Baseline, options: Ch
       (comparison.ended ?? 0) >= last && // its own launches may be the baseline
       !isNoise(comparison) &&
       specLabel(comparison.candidate) === labelOf(first) &&
-      group.some(({ build }) => build.sha256 === comparison.baseline.sha256),
+      group.some(({ build, code }) => build.sha256 === comparison.baseline.sha256 || (code !== null && code === comparison.baseline.code)),
   );
   const newest = newer[0];
   if (pairs && (!newest || newest.build.sha256 === pairs.candidate.sha256 || newest.started < pairs.started)) return pairRows(pairs, first, options);

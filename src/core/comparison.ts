@@ -123,7 +123,7 @@ function headlineOf(run: RunSummary, name: MetricName): number | null {
 export function judgeMetric(comparison: Pick<StoredComparison, 'launches'>, name: MetricName, noise: number | null): Judgement | null {
   const pairs = countedPairs(comparison.launches, name);
   const row = metric(name);
-  return pairs.length === 0 ? null : judge(pairs, row.better, Math.max(row.threshold ?? THRESHOLD, noise ?? 0));
+  return pairs.length === 0 ? null : judge(pairs, row.better, row.threshold ?? THRESHOLD, noise);
 }
 
 /**

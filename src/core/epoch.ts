@@ -10,10 +10,12 @@ type FactsCause = EpochCause & { readonly of: (facts: Facts) => unknown };
 
 /**
  * Of the device. What moves from minute to minute (load, free memory, free disk, clock) and what changes no speed (Node, folders) is left
- * out. The hash of all of them is stored with each probe: an order or a name that changes here starts a new epoch everywhere.
+ * out. The hash of all of them is stored with each probe: an order or a name that changes here starts a new epoch everywhere, but for what is
+ * undefined, which is not in it.
  */
 const OF_FACTS = [
   { name: 'board', meaning: 'the board, or the product name', of: ({ board }) => board },
+  { name: 'charger', meaning: 'whether it runs on its charger or its battery', of: ({ charger }) => charger ?? undefined },
   {
     name: 'cores',
     meaning: 'cores, their capacity and highest clock',
@@ -22,6 +24,7 @@ const OF_FACTS = [
   { name: 'cpu', meaning: 'the model of the processor', of: ({ cpu }) => cpu },
   { name: 'distribution', meaning: 'the system and its version', of: ({ distribution }) => distribution },
   { name: 'features', meaning: 'instruction sets as the kernel names them', of: ({ features }) => [...features].sort() },
+  { name: 'firmware', meaning: 'firmware, boot loader, BIOS and microcode', of: ({ firmware }) => firmware ?? undefined },
   { name: 'governor', meaning: 'what sets the clock', of: ({ governor }) => governor },
   { name: 'kernel', meaning: 'the version of the kernel', of: ({ kernel }) => kernel },
   { name: 'libc', meaning: 'the C library and its version', of: ({ libc }) => libc },
@@ -80,5 +83,5 @@ export function epochChanges(
 }
 
 function shown(value: unknown): string | null {
-  return value === null || typeof value === 'string' ? value : JSON.stringify(value);
+  return value === undefined ? null : value === null || typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -24,6 +24,7 @@ export const Facts = z.object({
   compilers: z.array(z.string()).default([]),
   sensors: z.array(z.string()).default([]),
   board: z.string().nullable(), // device-tree model or DMI product
+  firmware: z.string().nullable().optional(), // versions of what runs below the kernel: firmware, boot loader, BIOS, microcode
   emulator: z.string().nullable().optional(), // what emulates its processor, such as qemu-aarch64; absent where nobody asked
   clock_offset: z.number().nullable(), // seconds, device minus controller
   workdir: z.string(), // absolute path on the device

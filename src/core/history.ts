@@ -18,6 +18,7 @@ export interface HistoryRun extends RunSummary {
   facts: Facts | null;
   /** Of its build, see Build. */
   code: string | null;
+  commit?: string | null;
   /** It is one of a pair of a comparison. */
   launch: boolean;
   /** Metrics of which it was made to confirm a change point. */
@@ -60,6 +61,8 @@ export interface HistoryEpoch {
   environment: string | null;
   code: string | null;
   compiler: string | null;
+  /** Commits that its builds were made of, in the order in which they came; none where none is known. */
+  commits: string[];
   started: number;
   ended: number; // when its last run began
   runs: number;
@@ -147,6 +150,7 @@ function epochOf(
       environment: first.epoch,
       code: across.includes('code') ? null : first.code,
       compiler: across.includes('compiler') ? null : first.build.compiler,
+      commits: [...new Set(runs.flatMap(({ commit }) => commit ?? []))],
     },
     ...{ started: first.started, ended: last.started, runs: points.length, median: median(points.map(({ value }) => value)) },
     causes: before ? epochChanges(originOf(before), originOf(first), across) : [],

@@ -14,7 +14,7 @@ const origin = { source: z.string().max(64).optional(), scope: ScopeName.optiona
 
 export const JournalRecord = z.discriminatedUnion('kind', [
   z.object({ ...base, kind: z.literal('start'), job: z.string(), agent: z.string(), pid: z.int() }),
-  /** What the run is doing now. done/total count the steps of this phase where they are known. */
+  /** What the run is doing now. done/total count the steps of this phase where they are known, tokens those of the request that is under way. */
   z.object({
     ...base,
     kind: z.literal('phase'),
@@ -25,6 +25,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     detail: text.optional(),
     done: z.number().optional(),
     total: z.number().optional(),
+    tokens: z.int().nonnegative().optional(),
   }),
   /** The engine's `ready` event: version, isa, kernels, layouts, threads, cpus, model. */
   z.object({ ...base, kind: z.literal('engine'), engine: z.record(z.string(), z.unknown()) }),

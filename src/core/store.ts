@@ -68,6 +68,8 @@ export interface RunDetail extends RunSummary {
   emulated: boolean;
   journal: string | null;
   lastSeq: number;
+  /** Of the sources of its build, see Build; null where unknown. */
+  commit: string | null;
   /** Environment epoch: the hash of the facts that change speed; null without facts. */
   epoch: string | null;
   facts: Facts | null;
@@ -83,6 +85,17 @@ export interface RunDetail extends RunSummary {
   events: StoredEvent[];
   samples: StoredSample[];
   series: StoredSeries[];
+  /** Only the first of its samples, traces or outputs are here: there are more than were asked for. */
+  cut?: true;
+}
+
+/** How much of a run is read at most; without, all of it. */
+export interface DetailBounds {
+  samples: number;
+  /** Places in time of all its traces together. */
+  points: number;
+  /** Characters of all its outputs together. */
+  text: number;
 }
 
 /** Which runs; every field narrows. Several values of one field: any of them. */
@@ -174,7 +187,7 @@ export interface RunProgress {
   message: string | null;
   lastSeq: number;
   /** The last phase record: what the run is doing. */
-  phase: { phase: string; detail: string | null; done: number | null; total: number | null } | null;
+  phase: { phase: string; detail: string | null; done: number | null; total: number | null; tokens: number | null } | null;
   /** The newest decode rate, warm-up included; tokens/s. */
   decodeRate: number | null;
   /** The device's clock at the newest record, ms since 1970. */
@@ -192,12 +205,12 @@ export interface StoreReader {
   readonly path: string;
   /** Newest first. */
   runs(filter?: RunFilter): RunSummary[];
-  run(id: string): RunDetail | null;
+  run(id: string, bounds?: DetailBounds): RunDetail | null;
   /** Traces of a run in the order of its journal, all or those of one name or prompt. */
   series(run: string, filter?: { series?: string; prompt?: string }): StoredSeries[];
   /** Every event of one kind, in the order of the journal. */
   events(run: string, kind: StoredEvent['kind']): StoredEvent[];
-  devices(): StoredDevice[];
+  devices(limit?: number): StoredDevice[];
   /** What was measured again and again, what was measured last first. */
   settings(filter?: SettingFilter): StoredSetting[];
   /** How good each model is, by suite. */
@@ -216,9 +229,9 @@ export interface StoreReader {
   copyTo(file: string, runs?: readonly string[]): void;
   /** Newest first, with their launches. */
   comparisons(filter?: ComparisonFilter): StoredComparison[];
-  /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. */
+  /** Cheap enough to be called several times a second; begin with cursor 0 or with what the last call gave. At most 500 runs: the others with the next call. */
   changedSince(cursor: number): Changes;
-  /** What a follower begins with: the cursor as it stands, and the runs that are queued or running. */
+  /** What a follower begins with: the cursor as it stands, and the runs that are queued or running, the newest 500 of them. */
   unfinishedNow(): Changes;
   close(): void;
 }

@@ -18,7 +18,7 @@ export interface Judgement {
   verdict: Verdict;
   pairs: number;
   p: number;
-  /** Least change that counts: that of the metric, or the device's own noise where it is larger. */
+  /** Least change that counts: see leastChange. */
   threshold: number;
 }
 
@@ -29,19 +29,28 @@ export interface Pair {
 }
 
 /**
- * What pairs of launches say. faster, slower: the interval leaves out 0 and the change is at least the threshold. same: the interval lies
- * within the threshold on both sides. Else unknown. `better` turns the sign, so that faster is always the good side. Throws a RangeError
- * where there are no pairs or a value is not positive.
+ * What pairs of launches say. faster, slower: the interval leaves out 0 and the change is large enough to count (leastChange). same: the interval
+ * lies within the threshold of the metric on both sides, however noisy the device. Else unknown. `better` turns the sign, so that faster is
+ * always the good side. Throws a RangeError where there are no pairs or a value is not positive.
  */
-export function judge(pairs: readonly Pair[], better: Metric['better'], threshold: number): Judgement {
+export function judge(pairs: readonly Pair[], better: Metric['better'], threshold: number, noise: number | null = null): Judgement {
+  const least = leastChange(threshold, noise, pairs.length);
   const { estimate, interval, p } = signedRank(pairs.map(logRatio), LEVEL);
   const known = (end: number) => (Number.isFinite(end) ? Math.expm1(end) : null);
   return {
     change: Math.expm1(estimate),
     interval: [known(interval[0]), known(interval[1])],
-    verdict: verdictOf(interval, estimate, Math.log1p(threshold), better),
-    ...{ pairs: pairs.length, p, threshold },
+    verdict: verdictOf(interval, estimate, { same: Math.log1p(threshold), counts: Math.log1p(least) }, better),
+    ...{ pairs: pairs.length, p, threshold: least },
   };
+}
+
+/**
+ * The least change that counts after so many pairs: that of the metric, or what the device's own noise hides. `noise` is half the width of the
+ * interval when the device was compared with itself, which takes the pairs of the first look; more pairs show less.
+ */
+export function leastChange(threshold: number, noise: number | null, pairs: number): number {
+  return Math.max(threshold, (noise ?? 0) * Math.sqrt((LOOKS[0] as number) / pairs));
 }
 
 function logRatio({ baseline, candidate }: Pair): number {
@@ -49,9 +58,14 @@ function logRatio({ baseline, candidate }: Pair): number {
   return Math.log(candidate / baseline);
 }
 
-function verdictOf([low, high]: [number, number], estimate: number, threshold: number, better: Metric['better']): Verdict {
-  if (low > -threshold && high < threshold) return 'same';
-  if ((low > 0 || high < 0) && Math.abs(estimate) >= threshold) return estimate > 0 === (better === 'higher') ? 'faster' : 'slower';
+function verdictOf(
+  [low, high]: [number, number],
+  estimate: number,
+  { same, counts }: { same: number; counts: number },
+  better: Metric['better'],
+): Verdict {
+  if (low > -same && high < same) return 'same';
+  if ((low > 0 || high < 0) && Math.abs(estimate) >= counts) return estimate > 0 === (better === 'higher') ? 'faster' : 'slower';
   return 'unknown';
 }
 

@@ -7,6 +7,7 @@ import { Device } from '../core/device.ts';
 import { FleetError } from '../core/errors.ts';
 import { sha256Of } from './checksum.ts';
 import { codeHash } from './code_hash.ts';
+import { commitOfKernels } from './commits.ts';
 import { connectLocal } from './connectors/local.ts';
 import { type Flags, flagsOf } from './flag_sets.ts';
 import { emulatorFor, TRAINING, train } from './pgo.ts';
@@ -24,6 +25,8 @@ export interface BuildOptions {
   root?: string;
   /** Folder that holds other kernels/ to build, those of another commit. */
   sources?: string;
+  /** The commit of the sources, where they are not as git has them. */
+  commit?: string;
   /** Gets what make prints, line by line. */
   onLine?: (line: string) => void;
 }
@@ -49,7 +52,8 @@ export async function build(options: BuildOptions): Promise<Build> {
   const job = running.get(`${cache}/${id}`) ?? (async () => (await cached(cache, id)) ?? make(options, compiler, { id, flags, kernels, cache }))();
   running.set(`${cache}/${id}`, job);
   try {
-    return await job;
+    const [made, commit] = await Promise.all([job, options.commit ?? commitOfKernels(resolve(options.sources ?? root))]);
+    return commit === undefined ? made : { ...made, commit };
   } finally {
     running.delete(`${cache}/${id}`);
   }

@@ -25,6 +25,14 @@ export async function commitsBetween(repository: string, good: string, bad: stri
   return commits;
 }
 
+/** The newest commit that changed kernels/ of a folder, 12 digits, with a + where something in it differs; undefined where git does not tell. */
+export async function commitOfKernels(folder: string): Promise<string | undefined> {
+  const newest = await git(folder, ['--no-optional-locks', 'log', '-1', '--format=%H', '--', 'kernels']);
+  if (newest.code !== 0 || newest.stdout.trim() === '') return undefined;
+  const changed = await git(folder, ['--no-optional-locks', 'status', '--porcelain', '--', 'kernels']);
+  return `${newest.stdout.slice(0, 12)}${changed.code === 0 && changed.stdout === '' ? '' : '+'}`;
+}
+
 async function commitOf(repository: string, name: string): Promise<string> {
   const inside = await git(repository, ['rev-parse', '--git-dir']);
   if (inside.code === 127) throw new UsageError('git is not installed; on Debian: apt install git');

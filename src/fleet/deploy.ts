@@ -19,7 +19,7 @@ export interface DeployOptions {
   onProgress?: (name: string, done: number, total: number) => void;
 }
 
-const KEPT = 8; // folders under bin/
+const KEPT = 8; // folders under bin/ that are kept however old they are
 
 /**
  * Puts files on a device, each at <workdir>/bin/<first 16 digits of its sha256>/<name>, and answers with those paths, in order. What is
@@ -43,7 +43,8 @@ export async function deploy(
   return paths;
 }
 
-async function bring(connection: Connection, file: DeployFile, path: string, { onProgress }: DeployOptions): Promise<void> {
+/** One file to its place, unless it is there. Throws a FleetError where it does not arrive as it is. */
+export async function bring(connection: Connection, file: DeployFile, path: string, { onProgress }: DeployOptions = {}): Promise<void> {
   if ((await sha256On(connection, path)) === file.sha256) return;
   for (let attempt = 0; attempt < 2; attempt++) {
     await connection.upload(file.local, path, { mode: file.mode ?? 0o755, onProgress: (done, total) => onProgress?.(file.name, done, total) });
@@ -55,7 +56,7 @@ async function bring(connection: Connection, file: DeployFile, path: string, { o
   );
 }
 
-/** Removes all but the newest folders, of which none may hold a program that runs or was asked for just now. */
+/** Removes all but the newest folders, of those that nobody has asked for in a day: a long bisection comes back to its first build. What runs stays. */
 async function tidy(connection: Connection, bin: string, used: readonly string[]): Promise<void> {
   const folders = used.map((path) => path.slice(0, path.lastIndexOf('/')));
   const script = `
@@ -63,6 +64,7 @@ bin=$1; shift
 touch -c -- "$@"
 cd -- "$bin" || exit 0
 ls -1t | grep '^[0-9a-f]\\{16\\}$' | tail -n +${KEPT + 1} | while read -r old; do
+  [ -n "$(find "./$old" -prune -mtime +0)" ] || continue
   for exe in /proc/[0-9]*/exe; do
     case $(readlink "$exe" 2>/dev/null) in "$bin/$old/"*) continue 2 ;; esac
   done

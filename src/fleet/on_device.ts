@@ -11,6 +11,7 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { lastWords } from '../core/last_words.ts';
 import { codeHash } from './code_hash.ts';
+import { commitOfKernels } from './commits.ts';
 import type { Connection } from './connection.ts';
 import { type Flags, flagsOf } from './flag_sets.ts';
 import { TRAINING, train } from './pgo.ts';
@@ -41,17 +42,26 @@ const COMPILER_MEMORY = 300e6;
  * error of the compiler, or what to install where there is none.
  */
 export async function buildOnDevice(connection: Connection, facts: Facts, options: OnDeviceOptions): Promise<Build> {
-  const target = nativeTarget(facts);
+  const version = await versionOn(connection, facts, options.compiler);
+  const target = nativeTarget({ ...facts, ...(await machineOn(connection, options.compiler)) });
   const flags = flagsOf(options.flags ?? '', target);
   const kernels = join(resolve(options.root ?? '.'), 'kernels');
-  const version = await versionOn(connection, facts, options.compiler);
   const id = await buildId(kernels, 'on the device', target, options.compiler, version, flags.text, ...(flags.pgo ? [TRAINING, facts.cpu] : []));
   const folder = `${facts.workdir}/bin/${id.slice(0, 16)}`;
   const path = `${folder}/trit`;
   const kept = (await keptIn(connection, folder, id)) ?? (await make(connection, facts, { ...options, id, flags, kernels, version, folder }));
   await connection.exec(['touch', '-c', '--', folder]); // deploy() keeps the newest
   const told = [flags.text, flags.pgo ? 'pgo' : ''].filter(Boolean).join(' ');
-  return { ...kept, toolchain: onDevice(options.compiler), compiler: version, target, flags: told, path };
+  const commit = await commitOfKernels(resolve(options.root ?? '.'));
+  return {
+    ...kept,
+    toolchain: onDevice(options.compiler),
+    compiler: version,
+    target,
+    flags: told,
+    path,
+    ...(commit === undefined ? {} : { commit }),
+  };
 }
 
 /** First line of the compiler's --version. */
@@ -61,6 +71,13 @@ async function versionOn(connection: Connection, facts: Facts, compiler: string)
   if (code === 0 && version) return version;
   const has = facts.compilers.length > 0 ? `it has ${facts.compilers.join(', ')}; or ` : '';
   throw new FleetError(`device ${connection.device.id} cannot build: it has no compiler ${compiler}; ${has}${installHint(facts)}`);
+}
+
+/** The machine its compiler builds for, where it says so: below a 64-bit kernel may run a system of 32 bits. */
+async function machineOn(connection: Connection, compiler: string): Promise<{ machine?: string }> {
+  const { code, stdout } = await connection.exec([compiler, '-dumpmachine'], { timeoutMs: 60_000 });
+  const machine = code === 0 ? /^([a-z]\w{2,20})-[\w.-]+$/.exec(stdout.trim())?.[1] : undefined;
+  return machine === undefined ? {} : { machine: machine === 'arm' ? 'armv7l' : machine };
 }
 
 /** How to get a compiler and make there. */

@@ -13,6 +13,7 @@ import {
   distributionOf,
   emulatorOf,
   featuresOf,
+  firmwareOf,
   libcOf,
   memoryOf,
   nodeOf,
@@ -76,13 +77,14 @@ export function factsOf(id: string, sections: ReadonlyMap<string, string[]>, clo
     compilers: [...new Set(get('compilers').flatMap((line) => clean(line) ?? []))],
     sensors: [...new Set(get('sensors').flatMap((line) => clean(line) ?? []))].slice(0, 200),
     board: boardOf(get('board')) ?? mac.board,
+    firmware: firmwareOf(get('firmware'), cpuinfo),
     emulator: emulatorOf(get('emulator')),
     clock_offset: clockOffset,
     workdir,
   });
   if (result.success) return result.data;
   const missing = [...new Set(result.error.issues.map((issue) => issue.path[0]))].join(', ');
-  throw new FleetError(`device ${id}: the probe could not find out: ${missing}; \`fleet probe --device ${id} --record FILE\` shows what it answered`);
+  throw new FleetError(`device ${id}: the probe could not find out: ${missing}; \`fleet probe ${id} --record FILE\` shows what it answered`);
 }
 
 /** macOS has no /proc. */

@@ -47,6 +47,11 @@ probe() {
   elif [ -e /sys/class/dmi/id/product_name ]; then
     case $(cat /sys/class/dmi/id/sys_vendor) in LENOVO) cat /sys/class/dmi/id/product_version ;; *) cat /sys/class/dmi/id/product_name ;; esac
   fi
+  say firmware
+  has vcgencmd && vcgencmd version | grep '^version '
+  for f in /proc/device-tree/chosen/bootloader/version /sys/class/dmi/id/bios_version; do
+    [ -r "$f" ] && { printf '%s ' "$(basename "$(dirname "$f")")"; tr -d '\000' < "$f"; echo; }
+  done
   say node
   for n in "$(command -v node)" "$HOME"/.nvm/versions/node/*/bin/node "$HOME"/.local/bin/node "$HOME"/.volta/bin/node "$HOME"/node*/bin/node \
       /usr/local/bin/node /opt/node*/bin/node /opt/homebrew/bin/node /snap/bin/node; do

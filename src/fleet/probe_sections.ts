@@ -84,6 +84,17 @@ export function cpuOf(cpuinfo: readonly string[], lscpu: readonly string[]): str
   return clean(known.length ? known.join(' + ') : bare?.slice(bare.indexOf(':') + 1));
 }
 
+/** Versions of what runs below the kernel, in the order in which they are told: those of a Raspberry Pi, a PC's BIOS, the microcode of x86. */
+export function firmwareOf(lines: readonly string[], cpuinfo: readonly string[]): string | null {
+  const names: Record<string, string> = { version: 'firmware', bootloader: 'boot loader', id: 'BIOS' };
+  const told = lines.flatMap((line) => {
+    const [, key = '', version = ''] = /^(\w+) +(.+)$/.exec(line) ?? [];
+    return Object.hasOwn(names, key) && version.trim() ? [`${names[key]} ${version.trim()}`] : [];
+  });
+  const microcodes = [...new Set(processors(cpuinfo).flatMap((cpu) => cpu.get('microcode') ?? []))];
+  return clean([...told, ...microcodes.map((version) => `microcode ${version}`)].join(', '));
+}
+
 /** Instruction set features that every processor has, as the kernel names them, sorted. */
 export function featuresOf(cpuinfo: readonly string[]): string[] {
   const sets = processors(cpuinfo).flatMap((cpu) => {

@@ -1,6 +1,5 @@
 import { access, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { sha256On } from '../core/device_file.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Host } from '../core/host.ts';
@@ -8,6 +7,7 @@ import type { Job } from '../core/job.ts';
 import type { JournalRecord } from '../core/journal.ts';
 import { sha256Of } from './checksum.ts';
 import type { Connection } from './connection.ts';
+import { bring } from './deploy.ts';
 import { JournalReader } from './journal-reader.ts';
 import { Link, lossOf } from './link.ts';
 import { BESIDE, type FollowOptions, followRun, type RunOutcome } from './resume.ts';
@@ -52,11 +52,7 @@ async function bringAgent(connection: Connection, local: string, remote: string)
   await access(local).catch((error: unknown) => {
     throw new FleetError(`the agent's bundle ${local} cannot be read (${reason(error)}); build it with ./fleet`);
   });
-  const sha256 = await sha256Of(local);
-  if ((await sha256On(connection, remote)) === sha256) return;
-  await connection.upload(local, remote);
-  if ((await sha256On(connection, remote)) !== sha256)
-    throw new FleetError(`device ${connection.device.id}: ${remote} differs from what was sent; look at its disk, then run it again`);
+  await bring(connection, { local, name: 'agent.mjs', sha256: await sha256Of(local), mode: 0o644 }, remote);
 }
 
 /** Safe to do twice: the agent answers for a job that is there already. */

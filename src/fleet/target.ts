@@ -2,7 +2,7 @@ import type { Target } from '../core/build.ts';
 import { FleetError } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 
-/** uname -m of each target's machines. A 32-bit userland under a 64-bit kernel also says aarch64: such systems are rare and told apart by nothing here. */
+/** uname -m of each target's machines. A 32-bit system under a 64-bit kernel says aarch64, and runs the static 64-bit binary. */
 const MACHINES: Record<string, Target> = {
   x86_64: 'x86_64-linux',
   amd64: 'x86_64-linux',

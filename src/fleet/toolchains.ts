@@ -93,17 +93,15 @@ export interface ListedToolchain {
 /** Every toolchain with its version where it is installed, whether it builds for each target asked about, and how to install the rest. */
 export async function listToolchains(targets: readonly Target[]): Promise<ListedToolchain[]> {
   const host = hostTarget();
-  const offered = await offeredByApt(TOOLCHAINS.map((row) => packageOf(row)));
   return Promise.all(
     TOOLCHAINS.map(async (row) => {
       const tries = await Promise.allSettled(targets.map((target) => compilerFor(row.name, target)));
       const works = tries.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       const version = works[0]?.version ?? firstLine(await run(row.name, ['--version']));
       const rest = version === null ? [] : targets.filter((_, i) => tries[i]?.status === 'rejected');
-      const isOffered = offered === null || offered.has(packageOf(row));
       return {
         ...{ name: row.name, version, targets: works.map((compiler) => compiler.target) },
-        install: isOffered ? install(row, host) : elsewhere(row),
+        install: await wayTo(row, host),
         missing: rest.map((target) => ({ target, install: install(row, target) })),
       };
     }),
@@ -114,8 +112,7 @@ async function detect(row: Toolchain, target: Target): Promise<Compiler> {
   const command = commandFor(row, target);
   const [program = '', ...args] = command.split(' ');
   const version = firstLine(await run(program, ['--version']));
-  if (version === null)
-    throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; on Debian: ${install(row, target)}${orThere(target)}`);
+  if (version === null) throw new FleetError(`${row.name} cannot build for ${target}: ${program} is not installed; ${await toHave(row, target)}`);
   const folder = await mkdtemp(join(tmpdir(), 'fleet-link-'));
   try {
     const source = join(folder, 'try.c');
@@ -151,6 +148,29 @@ function install(row: Toolchain, target: Target): string {
   if (target === hostTarget()) return `apt install ${row.family === 'cc' ? 'gcc' : row.name} libc6-dev make`;
   if (row.family === 'clang') return `apt install ${row.name} gcc-${cross} libc6-dev-${debian}-cross make`;
   return `apt install ${row.family === 'cc' ? 'gcc' : row.name}-${cross} libc6-dev-${debian}-cross make`;
+}
+
+/** How it is installed: by apt where it offers it. */
+async function wayTo(row: Toolchain, target: Target): Promise<string> {
+  offered ??= offeredByApt(TOOLCHAINS.map((row) => packageOf(row)));
+  const names = await offered;
+  return names === null || names.has(packageOf(row)) ? install(row, target) : elsewhere(row);
+}
+
+let offered: Promise<Set<string> | null> | undefined;
+
+/** What to do where it is absent. */
+async function toHave(row: Toolchain, target: Target): Promise<string> {
+  const way = await wayTo(row, target);
+  const here = target === hostTarget() ? await presentHere() : [];
+  const others = here.length > 0 ? `; or take one that is here: ${here.join(', ')}` : '';
+  return `${way.startsWith('apt ') ? 'on Debian: ' : ''}${way}${others}${orThere(target)}`;
+}
+
+/** Toolchains of this machine that say their version. */
+async function presentHere(): Promise<string[]> {
+  const versions = await Promise.all(TOOLCHAINS.map(({ name }) => run(name, ['--version'])));
+  return TOOLCHAINS.flatMap(({ name }, i) => (versions[i]?.code === 0 ? [name] : []));
 }
 
 /** A device can do without a compiler for it here. */

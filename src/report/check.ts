@@ -12,6 +12,8 @@ export interface CheckHead {
   /** Largest loss that is allowed: 0.03 is 3 %. */
   most: number;
   passed: boolean;
+  /** What could not be measured. */
+  errors?: readonly { device: string; message: string }[];
 }
 
 const TITLES = ['device', 'metric', 'model', 'threads', 'build', 'baseline', 'current', 'change', 'interval', 'from', 'outcome'] as const;
@@ -28,12 +30,13 @@ function cellsOf(row: CheckRow): string[] {
 }
 
 /** One sentence: did it pass, and why not. */
-export function checkSentence(rows: readonly CheckRow[], { baseline, most, passed }: CheckHead): string {
+export function checkSentence(rows: readonly CheckRow[], { baseline, most, passed, errors = [] }: CheckHead): string {
   const count = (outcome: CheckRow['outcome']) => rows.filter((row) => row.outcome === outcome).length;
   const lost = count('regression');
   const open = count('unknown');
   const bar = `more than ${(100 * most).toFixed(1)} % worse than baseline ${baseline}`;
   if (lost > 0) return `Failed: ${lost} of ${rows.length} ${lost === 1 ? 'is' : 'are'} ${bar}.`;
+  if (errors.length > 0) return `Failed: ${[...new Set(errors.map(({ device }) => device))].join(', ')} could not be measured.`;
   if (open === rows.length) return `Failed: nothing could be judged against baseline ${baseline}.`;
   const rest = open > 0 ? `; ${open} of ${rows.length} ${open === 1 ? 'is' : 'are'} not settled` : '';
   return passed ? `Passed: nothing is ${bar}${rest}.` : `Failed: nothing is ${bar}${rest}.`;
@@ -53,7 +56,7 @@ export function checkTable(rows: readonly CheckRow[], head: CheckHead, { width =
       ...(style && { style }),
     };
   });
-  const notes = notesOf(rows).map((note) => plain(note));
+  const notes = notesOf(rows, head).map((note) => plain(note));
   const sentence = checkSentence(rows, head);
   const lines = [...gridLines(fit(columns, width).kept, colours.dim), '', ...notes, (head.passed ? colours.green : colours.red)(plain(sentence))];
   return `${lines.join('\n')}\n`;
@@ -64,13 +67,14 @@ export function checkMarkdown(rows: readonly CheckRow[], head: CheckHead): strin
   const aligns = TITLES.map((_, i) => (RIGHT.includes(i) ? 'right' : 'left') as 'left' | 'right');
   const parts = [`# fleet check against ${escaped(head.baseline)}`, escaped(checkSentence(rows, head))];
   if (rows.length > 0) parts.push(markdownTable(TITLES, aligns, rows.map(cellsOf)));
-  const notes = notesOf(rows).map((note) => `- ${escaped(note)}`);
+  const notes = notesOf(rows, head).map((note) => `- ${escaped(note)}`);
   if (notes.length > 0) parts.push(notes.join('\n'));
   return `${parts.join('\n\n')}\n`;
 }
 
-function notesOf(rows: readonly CheckRow[]): string[] {
-  return [...new Set(rows.flatMap((row) => (row.note ? [`${row.device}, ${metric(row.metric).title}, ${row.model}: ${row.note}`] : [])))];
+function notesOf(rows: readonly CheckRow[], { errors = [] }: CheckHead): string[] {
+  const ofRows = rows.flatMap((row) => (row.note ? [`${row.device}, ${metric(row.metric).title}, ${row.model}: ${row.note}`] : []));
+  return [...new Set([...ofRows, ...errors.map(({ device, message }) => `${device}: ${message}`)])];
 }
 
 function tone({ outcome }: CheckRow, { green, red, dim }: Colours): (text: string) => string {

@@ -14,7 +14,7 @@ import { lines } from './charts/lines.ts';
 import { filledColumns, groups } from './columns.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import type { Material } from './material.ts';
-import { failures, flagMeanings, LEGEND } from './notes.ts';
+import { failures, flagMeanings, LEGEND, LISTED, newestOnly } from './notes.ts';
 import { panel, table } from './panels.ts';
 import { others, shown } from './published.ts';
 import { runPanel } from './run_panel.ts';
@@ -27,6 +27,10 @@ const CHARTED: readonly MetricName[] = ['decode_rate', 'prefill_rate', 'time_to_
 const COSTS: readonly MetricName[] = ['energy_per_token', 'peak_rss', 'model_bytes'];
 /** Runs that are drawn one by one. */
 const DRAWN = 12;
+/** What a page for people, or a mail, bears: models and suites, bars or lines of a chart, rows of its table. */
+const WORKLOADS = 20;
+const BARS = 40;
+const ROWS = 60;
 
 /**
  * One file with all its charts, for a disk, a mail or a web server: nothing in it is loaded from elsewhere, and no script is in it, so it needs
@@ -47,13 +51,11 @@ export function html(material: Material): string {
     h(
       'main',
       {},
-      runs.length === 0
-        ? h('p', {}, 'No runs.')
-        : [glance(runs), groups(runs).map(workload), comparisonPart(comparisons), runsPart(runs), drawnRuns(material)],
+      runs.length === 0 ? h('p', {}, 'No runs.') : [glance(runs), workloads(runs), comparisonPart(comparisons), runsPart(runs), drawnRuns(material)],
       notes(runs),
       published && publishedPart(published),
     ),
-    h('footer', {}, h('p', { class: 'note' }, 'Charts show valid runs; the table of runs has them all: nothing is left out.')),
+    h('footer', {}, h('p', { class: 'note' }, 'Charts are of all valid runs; the table of runs has those that are not valid, too.')),
   ];
   const head = h(
     'head',
@@ -82,11 +84,11 @@ function glance(runs: readonly RunSummary[]): Markup {
     h('h2', {}, 'At a glance'),
     panel(
       null,
-      'The best setting of each device by decode rate.',
+      `The best setting of each device by decode rate.${first(rows.length, ROWS)}`,
       table(
         'The best of each device',
-        ['device', 'model, suite', 'decode', '', 'of', 'energy a token', 'peak memory'],
-        rows.map(({ model, suite, setting }) => {
+        ['device', 'model, suite', 'decode', 'as a bar', 'of', 'energy a token', 'peak memory'],
+        rows.slice(0, ROWS).map(({ model, suite, setting }) => {
           const { device, toolchain, threads, value, runs: own } = setting;
           const energy = own.find((run) => run.metrics.energy_per_token)?.metrics.energy_per_token;
           const memory = own.find((run) => run.metrics.peak_rss)?.metrics.peak_rss;
@@ -105,14 +107,32 @@ function glance(runs: readonly RunSummary[]): Markup {
   );
 }
 
-function workload({ model, suite, runs }: { model: string; suite: string; runs: RunSummary[] }): Markup {
-  const charts = CHARTED.flatMap((name) => barPanel(name, runs));
-  const costs = COSTS.flatMap((name) => costPanel(name, runs));
-  if (charts.length === 0) return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), h('p', {}, 'No run here is valid.'));
-  return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), charts, threadPanel(runs), costs);
+/** " The first 40 of 200 are shown." where there are more than so many; else nothing. */
+function first(all: number, most: number): string {
+  return all > most ? ` The first ${most} of ${all} are shown.` : '';
 }
 
-function barPanel(name: MetricName, runs: readonly RunSummary[]): Markup[] {
+/** A part for each model and suite; of very many those with the most runs. */
+function workloads(runs: readonly RunSummary[]): Child {
+  const all = groups(runs);
+  if (all.length <= WORKLOADS) return all.map(workload);
+  const kept = new Set([...all].sort((a, b) => b.runs.length - a.runs.length).slice(0, WORKLOADS));
+  return [
+    h('p', { class: 'note' }, `Charts are of the ${WORKLOADS} of ${all.length} models and suites that were measured most often.`),
+    all.filter((group) => kept.has(group)).map(workload),
+  ];
+}
+
+function workload({ model, suite, runs }: { model: string; suite: string; runs: RunSummary[] }): Markup {
+  const where = `${model} in ${suite}`;
+  const charts = CHARTED.flatMap((name) => barPanel(name, runs, where));
+  const costs = COSTS.flatMap((name) => costPanel(name, runs, where));
+  if (charts.length === 0) return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), h('p', {}, 'No run here is valid.'));
+  return h('section', {}, h('h2', {}, `${model}, suite ${suite}`), charts, threadPanel(runs, where), costs);
+}
+
+/** `where`: the model and suite, so that the tables of all parts have names of their own. */
+function barPanel(name: MetricName, runs: readonly RunSummary[], where: string): Markup[] {
   const { settings, scope, apart } = settingsOf(runs, name);
   if (settings.length === 0) return [];
   const { title, definition } = metric(name);
@@ -122,31 +142,36 @@ function barPanel(name: MetricName, runs: readonly RunSummary[]): Markup[] {
   const meaning = SCOPES.find((row) => row.name === scope)?.meaning;
   const about =
     scope === null ? '' : ` Scope ${scope}: ${meaning}.${apart > 0 ? ` ${plural(apart, 'run')} of another scope cannot stand beside them.` : ''}`;
-  return [panel(`${title} by device`, `${definition}${about}`, bars(rows, name), details(settingTable(name, settings, title)))];
+  const drawn = bars(rows.slice(0, BARS), name);
+  return [
+    panel(`${title} by device`, `${definition}${about}${first(rows.length, BARS)}`, drawn, details(settingTable(name, settings, title, where))),
+  ];
 }
 
-function settingTable(name: MetricName, settings: readonly Setting[], title: string): Markup {
+function settingTable(name: MetricName, settings: readonly Setting[], title: string, where: string): Markup {
   const most = Math.max(...settings.map(({ value }) => value));
   return table(
-    `${title} of every setting`,
-    ['device', 'toolchain', 'threads', title, '', 'lowest', 'highest', 'runs'],
-    bestBy(settings, name, ({ device, toolchain, threads, runs }) => JSON.stringify([device, toolchain, threads, runs[0]?.id])).map((setting) => {
-      const { device, toolchain, threads, value, low, high, runs } = setting;
-      return [
-        device,
-        toolchain,
-        String(threads),
-        figure(value, name),
-        stripe(value / most),
-        ...[low, high].map((end) => figure(end, name)),
-        String(runs.length),
-      ];
-    }),
+    `${title} of every setting, ${where}`,
+    ['device', 'toolchain', 'threads', title, 'as a bar', 'lowest', 'highest', 'runs'],
+    bestBy(settings, name, ({ device, toolchain, threads, runs }) => JSON.stringify([device, toolchain, threads, runs[0]?.id]))
+      .slice(0, ROWS)
+      .map((setting) => {
+        const { device, toolchain, threads, value, low, high, runs } = setting;
+        return [
+          device,
+          toolchain,
+          String(threads),
+          figure(value, name),
+          stripe(value / most),
+          ...[low, high].map((end) => figure(end, name)),
+          String(runs.length),
+        ];
+      }),
   );
 }
 
 /** How speed grows with threads. */
-function threadPanel(runs: readonly RunSummary[]): Markup[] {
+function threadPanel(runs: readonly RunSummary[], where: string): Markup[] {
   const best = bestBy(settingsOf(runs, 'decode_rate').settings, 'decode_rate', ({ device, threads }) => JSON.stringify([device, threads]));
   const devices = [...new Set(best.map(({ device }) => device))].filter((device) => best.filter((setting) => setting.device === device).length > 1);
   if (devices.length === 0) return [];
@@ -160,15 +185,15 @@ function threadPanel(runs: readonly RunSummary[]): Markup[] {
   return [
     panel(
       'Decode by threads',
-      'The best build of each device at each number of threads.',
+      `The best build of each device at each number of threads.${first(devices.length, COLOURS.length)}`,
       lines('Decode by threads', all, 'threads', 'tokens/s'),
-      details(table('Decode by threads', ['device', 'threads', 'Decode', 'toolchain'], rows)),
+      details(table(`Decode by threads, ${where}`, ['device', 'threads', 'Decode', 'toolchain'], rows.slice(0, ROWS))),
     ),
   ];
 }
 
 /** Speed against what it costs, one dot a device. */
-function costPanel(cost: MetricName, runs: readonly RunSummary[]): Markup[] {
+function costPanel(cost: MetricName, runs: readonly RunSummary[], where: string): Markup[] {
   const speeds = bestBy(settingsOf(runs, 'decode_rate').settings, 'decode_rate', ({ device }) => device);
   const costs = settingsOf(runs, cost).settings;
   const all = speeds.flatMap(({ device, toolchain, threads, value }) => {
@@ -177,41 +202,44 @@ function costPanel(cost: MetricName, runs: readonly RunSummary[]): Markup[] {
   });
   if (all.length < 2 || new Set(all.map(({ x }) => x)).size < 2) return [];
   const title = `Decode against ${metric(cost).title}`;
-  const rows = all.map(({ name, x, y }) => [name, figure(y, 'decode_rate'), figure(x, cost)]);
+  const rows = all.slice(0, ROWS).map(({ name, x, y }) => [name, figure(y, 'decode_rate'), figure(x, cost)]);
   return [
     panel(
       title,
-      'The best setting of each device. Filled: no other one beats it in both.',
-      dots(all, cost, 'decode_rate'),
-      details(table(title, ['device', 'Decode', metric(cost).title], rows)),
+      `The best setting of each device. Filled: no other one beats it in both.${first(all.length, ROWS)}`,
+      dots(all.slice(0, ROWS), cost, 'decode_rate'),
+      details(table(`${title}, ${where}`, ['device', 'Decode', metric(cost).title], rows)),
     ),
   ];
 }
 
 function comparisonPart(rows: Material['comparisons']): Child {
   if (rows.length === 0) return null;
+  const drawn = rows.slice(0, BARS);
   return h(
     'section',
     {},
     h('h2', {}, 'Builds compared'),
     panel(
       null,
-      'Candidate against baseline, Hodges-Lehmann over pairs of launches with the exact signed-rank interval; grey: unknown.',
-      rows.some(({ interval }) => interval) && intervals(rows),
+      `Candidate against baseline, Hodges-Lehmann over pairs of launches with the exact signed-rank interval; grey: unknown.${first(rows.length, BARS)}`,
+      drawn.some(({ interval }) => interval) && intervals(drawn),
       details(
         table(
           'Comparisons',
           ['device', 'metric', 'candidate', 'baseline', 'change', 'interval', 'pairs', 'verdict'],
-          rows.map((row) => [
-            row.device,
-            metric(row.metric).title,
-            row.candidate,
-            row.baseline,
-            percent(row.change),
-            row.interval ? row.interval.map(percent).join(' to ') : '–',
-            String(row.pairs),
-            row.verdict,
-          ]),
+          rows
+            .slice(0, LISTED)
+            .map((row) => [
+              row.device,
+              metric(row.metric).title,
+              row.candidate,
+              row.baseline,
+              percent(row.change),
+              row.interval ? row.interval.map(percent).join(' to ') : '–',
+              String(row.pairs),
+              row.verdict,
+            ]),
         ),
       ),
     ),
@@ -221,14 +249,14 @@ function comparisonPart(rows: Material['comparisons']): Child {
 function runsPart(runs: readonly RunSummary[]): Markup {
   const columns = filledColumns(runs);
   const titles = ['model', ...columns.map(({ title }) => title)];
-  const rows = runs.map((run) => ({ cells: [run.model, ...columns.map((column) => column.cell(run))], valid: isValid(run) }));
+  const rows = runs.slice(0, LISTED).map((run) => ({ cells: [run.model, ...columns.map((column) => column.cell(run))], valid: isValid(run) }));
   return h(
     'section',
     {},
     h('h2', {}, 'Runs'),
     panel(
       null,
-      null,
+      newestOnly(runs.length),
       table(
         'Runs',
         titles,
@@ -261,7 +289,7 @@ function notes(runs: readonly RunSummary[]): Child {
         h(
           'ul',
           {},
-          failed.map(({ sentence }) => h('li', {}, sentence)),
+          failed.map((sentence) => h('li', {}, sentence)),
         ),
       ),
     meanings.length > 0 &&

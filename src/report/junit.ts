@@ -9,8 +9,8 @@ import type { CheckHead } from './check.ts';
 const builder = imported as unknown as (typeof imported)['default'];
 
 /**
- * JUnit XML: a test case a row, named by its conditions; a regression fails, what is not settled is skipped. Where nothing could be judged
- * one more case fails, so that an empty check is no pass.
+ * JUnit XML: a test case a row, named by its conditions; a regression fails, what is not settled is skipped, a device that could not be
+ * measured is an error. Where nothing could be judged one more case fails, so that an empty check is no pass.
  */
 export function junit(rows: readonly CheckRow[], head: CheckHead): string {
   const report = builder.newBuilder();
@@ -26,7 +26,9 @@ export function junit(rows: readonly CheckRow[], head: CheckHead): string {
     else if (outcome === 'unknown') test.skipped().standardOutput(told);
     else test.standardOutput(told);
   }
-  if (!head.passed && !rows.some(({ outcome }) => outcome === 'regression'))
+  const { errors = [] } = head;
+  for (const { device, message } of errors) suite.testCase().className(plain(device)).name('it was measured').error(plain(message), 'error');
+  if (!head.passed && errors.length === 0 && !rows.some(({ outcome }) => outcome === 'regression'))
     suite.testCase().className('fleet').name('something was judged').failure('too little could be judged: see the skipped cases', 'unknown');
   return report.build();
 }

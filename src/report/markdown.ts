@@ -2,17 +2,19 @@ import { plain } from '../core/plain.ts';
 import type { RunSummary } from '../core/run.ts';
 import { filledColumns, groups } from './columns.ts';
 import type { Material } from './material.ts';
-import { failures, flagMeanings, LEGEND } from './notes.ts';
+import { failures, flagMeanings, LEGEND, LISTED, newestOnly } from './notes.ts';
 
 /** A section for each model and suite with its table of runs; then what failed and what the flags mean; then the builds. The picture is another file. */
 export function markdown({ runs, picture }: Pick<Material, 'runs' | 'picture'>): string {
   const parts = ['# fleet report', runs.length === 0 ? 'No runs.' : LEGEND];
   if (picture !== null)
     parts.push(`![Decode rate by device](${encodeURIComponent(picture).replace(/[()]/g, (found) => (found === '(' ? '%28' : '%29'))})`);
-  for (const group of groups(runs)) {
+  const cut = newestOnly(runs.length);
+  if (cut) parts.push(cut);
+  for (const group of groups(runs.slice(0, LISTED))) {
     parts.push(`## ${escaped(group.model)}, suite ${escaped(group.suite)}`, runTable(group.runs));
   }
-  const failed = failures(runs).map(({ sentence }) => `- ${escaped(sentence)}`);
+  const failed = failures(runs).map((sentence) => `- ${escaped(sentence)}`);
   if (failed.length > 0) parts.push('## Did not end well', failed.join('\n'));
   const meanings = flagMeanings(runs).map(({ name, meaning }) => `- **${name}**: ${escaped(meaning)}`);
   if (meanings.length > 0) parts.push('## Flags', meanings.join('\n'));

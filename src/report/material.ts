@@ -5,8 +5,10 @@ import type { RunDetail } from '../core/store.ts';
 
 /** What a report is made of. */
 export interface Material {
-  /** Newest first. They may carry their details; json and jsonl write all that they are given. */
+  /** Newest first, without what each prompt gave. */
   readonly runs: readonly RunSummary[];
+  /** The same with each prompt, and with every sample and trace where one asks for them; they are read while one goes through them. */
+  readonly whole: Iterable<RunSummary>;
   /** Everything of a run; null where it has gone. Read one by one, for a report may be of thousands of runs. */
   detail(id: string): RunDetail | null;
   /** Of builds, judged. */

@@ -15,8 +15,8 @@ export interface Format {
   /** Of the file it makes, without the dot. */
   readonly extension: string;
   readonly what: string;
-  /** Its text; null: it is a copy of the database, which the store writes. */
-  readonly render: ((material: Material) => string | Promise<string>) | null;
+  /** Its text, whole or in pieces; null: it is a copy of the database, which the store writes. */
+  readonly render: ((material: Material) => string | Promise<string> | Iterable<string>) | null;
   /** It refers to a picture that stands beside its file. */
   readonly picture?: true;
 }
@@ -25,8 +25,8 @@ export const FORMATS: readonly Format[] = [
   { name: 'markdown', extension: 'md', what: 'for people, with a picture beside its file', render: markdown, picture: true },
   { name: 'html', extension: 'html', what: 'one file with all charts, for disk, mail and web', render: html },
   { name: 'csv', extension: 'csv', what: 'RFC 4180, a line a run', render: ({ runs }) => csv(runs) },
-  { name: 'json', extension: 'json', what: 'one document', render: ({ runs }) => json(runs) },
-  { name: 'jsonl', extension: 'jsonl', what: 'a document a line', render: ({ runs }) => jsonl(runs) },
+  { name: 'json', extension: 'json', what: 'one document', render: ({ whole }) => json(whole) },
+  { name: 'jsonl', extension: 'jsonl', what: 'a document a line', render: ({ whole }) => jsonl(whole) },
   { name: 'sqlite', extension: 'db', what: 'a copy of the database', render: null },
   { name: 'bencher', extension: 'bmf.json', what: 'Bencher Metric Format', render: bencher },
   { name: 'github-bigger', extension: 'bigger.json', what: 'github-action-benchmark, customBiggerIsBetter', render: github('higher') },

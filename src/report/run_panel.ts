@@ -33,11 +33,11 @@ export function runPanel(run: RunDetail): Markup {
       'details',
       {},
       h('summary', {}, 'Figures, conditions, evidence and outputs'),
-      figures.length > 0 && table('Figures of the run', ['metric', 'value', 'p95', 'lowest', 'highest', 'n'], figures),
-      table('Conditions of the run', ['condition', ''], conditions(run)),
+      figures.length > 0 && table(`Figures of run ${run.id}`, ['metric', 'value', 'p95', 'lowest', 'highest', 'n'], figures),
+      table(`Conditions of run ${run.id}`, ['condition', 'value'], conditions(run)),
       run.evidence.length > 0 &&
         table(
-          'Evidence',
+          `Evidence of run ${run.id}`,
           ['flag', 'evidence'],
           run.evidence.map(({ flag, evidence }) => [flag, evidence]),
         ),
@@ -90,6 +90,7 @@ function conditions(run: RunDetail): string[][] {
     ['toolchain', `${run.toolchain}: ${run.build.compiler}`],
     ['flags', run.build.flags],
     ['binary', run.build.sha256 && `${run.build.target}, sha256 ${run.build.sha256}`],
+    ['commit', run.commit],
     ['engine', run.engine && `${engine.version ?? ''}, ISA ${engine.isa ?? ''}, layouts ${packing(engine)}`],
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, plain(String(value))]] : []));

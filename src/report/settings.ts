@@ -28,7 +28,8 @@ export function settingsOf(runs: readonly RunSummary[], name: MetricName): { set
     const summaries = group.map((run) => run.metrics[name] as MetricSummary);
     return {
       ...{ device, toolchain, threads, runs: group, value: median(summaries.map((summary) => headline(name, summary))) },
-      ...{ low: Math.min(...summaries.map(({ min }) => min)), high: Math.max(...summaries.map(({ max }) => max)) },
+      low: summaries.reduce((least, { min }) => Math.min(least, min), Number.POSITIVE_INFINITY), // there may be too many for a call
+      high: summaries.reduce((most, { max }) => Math.max(most, max), Number.NEGATIVE_INFINITY),
     };
   });
   return { settings, scope, apart: others };

@@ -28,7 +28,7 @@ export function table(runs: readonly RunSummary[], { width = 100, colour = false
     lines.push(...groupLines(group.runs, width, colours, ids));
   }
   lines.push('', colours.dim(LEGEND));
-  for (const { sentence } of failures(runs)) lines.push(`${colours.red('✗')} ${sentence}`);
+  for (const sentence of failures(runs)) lines.push(`${colours.red('✗')} ${sentence}`);
   for (const { name, meaning } of flagMeanings(runs)) lines.push(`${colours.yellow(name)}: ${meaning}`);
   return `${lines.slice(1).join('\n')}\n`;
 }

@@ -5,7 +5,7 @@ import { FleetError, reason } from '../core/errors.ts';
 import { clipped, histories } from '../core/history.ts';
 import type { Published } from '../core/published.ts';
 import type { RunSummary } from '../core/run.ts';
-import type { StoreReader } from '../core/store.ts';
+import type { DetailBounds, StoreReader } from '../core/store.ts';
 import type { Suite } from '../core/suite.ts';
 import { benchRoutes } from './benches.ts';
 import { compareGroup, compareRuns, judgedComparisons, NOTE } from './compare.ts';
@@ -27,6 +27,9 @@ import {
 
 /** Runs of one side of a comparison by conditions. */
 const SIDE_LIMIT = 1000;
+
+/** What one run is told of at most: whoever wants all of a longer one exports it. */
+const DETAIL: DetailBounds = { samples: 20_000, points: 500_000, text: 4_000_000 };
 
 /** Newest runs that GET /metrics looks through for the newest of each setting. */
 const SCRAPED = 5000;
@@ -57,6 +60,12 @@ export function makeApp(served: Served & { host: string; token: string | null; l
   app.set('query parser', 'simple'); // no nested objects
   app.use(safeHeaders, knownHost(host), readsOnly, ownOrigin, tokenHolders(token));
 
+  app.set('etag', false); // what is fresh by the time it is asked for again is nothing to compare, or to keep on a disk
+  app.use('/api', (_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    next();
+  });
+
   app.get('/api/runs', ({ query }, response) => {
     response.json({ runs: store.runs(parameters(RunsQuery, query)) });
   });
@@ -65,7 +74,7 @@ export function makeApp(served: Served & { host: string; token: string | null; l
     parameters(NoQuery, query);
     const id = RunId.safeParse(params.id);
     if (!id.success) throw new BadRequest(`The id of the run is wrong: ${id.error.issues[0]?.message}.`);
-    const run = store.run(id.data);
+    const run = store.run(id.data, DETAIL);
     if (run) response.json(run);
     else refuse(response, 404, `There is no run ${id.data} in the database: GET /api/runs lists them.`);
   });

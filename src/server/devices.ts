@@ -3,6 +3,9 @@ import { reason } from '../core/errors.ts';
 import type { ShownDevice } from '../core/shown_device.ts';
 import type { StoredDevice, StoreReader } from '../core/store.ts';
 
+/** Measured devices in one answer. */
+const MOST = 2000;
+
 /** What is declared: devices, and profiles by id. */
 export interface Declared {
   devices: readonly Device[];
@@ -18,7 +21,7 @@ export async function listDevices(store: StoreReader, declare: () => Promise<Dec
   } catch (error) {
     problem = reason(error);
   }
-  const found = new Map(store.devices().map((device) => [device.id, shown(device)]));
+  const found = new Map(store.devices(MOST).map((device) => [device.id, shown(device)]));
   for (const device of declared.devices)
     found.set(device.id, shown(found.get(device.id) ?? unseen(device), device, declared.profiles[device.profile ?? '']));
   return { devices: [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), problem };

@@ -49,20 +49,26 @@ const FILTER = {
 const metrics = words.pipe(z.array(z.enum(METRIC_NAMES, 'name metrics such as decode_rate')));
 
 /** GET /api/runs */
-export const RunsQuery = z.strictObject({
-  ...FILTER,
-  id: words.pipe(z.array(RunId)).optional(),
-  threads: threads.optional(),
-  status: words.pipe(z.array(z.enum(STATES, `a status is one of ${STATES.join(', ')}`))).optional(),
-  valid: flag.optional(),
-  /** Imported runs are in no list that does not ask for them. */
-  measured: z.enum(['here', 'elsewhere', 'anywhere'], 'write here, elsewhere or anywhere').optional(),
-  limit: limit.default(DEFAULT_LIMIT),
-  /** false leaves out what the metrics of each prompt were: a quarter of the size. */
-  prompts: flag.default(true),
-  /** Without prompts: only these metrics of runs that are over. */
-  metrics: metrics.optional(),
-});
+export const RunsQuery = z
+  .strictObject({
+    ...FILTER,
+    id: words.pipe(z.array(RunId)).optional(),
+    threads: threads.optional(),
+    status: words.pipe(z.array(z.enum(STATES, `a status is one of ${STATES.join(', ')}`))).optional(),
+    valid: flag.optional(),
+    /** Imported runs are in no list that does not ask for them. */
+    measured: z.enum(['here', 'elsewhere', 'anywhere'], 'write here, elsewhere or anywhere').optional(),
+    limit: limit.default(DEFAULT_LIMIT),
+    /** false leaves out what the metrics of each prompt were: a quarter of the size. */
+    prompts: flag.default(true),
+    /** Without prompts: only these metrics of runs that are over. */
+    metrics: metrics.optional(),
+  })
+  // what each prompt gave is worked out from every sample
+  .refine(({ prompts, limit: most }) => !prompts || most <= DEFAULT_LIMIT, {
+    path: ['limit'],
+    message: `with what each prompt gave at most ${DEFAULT_LIMIT}; prompts=false takes up to ${MOST}`,
+  });
 
 /** GET /api/settings */
 export const SettingsQuery = z.strictObject({

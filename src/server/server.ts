@@ -28,6 +28,8 @@ export interface RunningServer {
 
 export const DEFAULT_HOST = '127.0.0.1';
 export const DEFAULT_PORT = 8765;
+/** Milliseconds that an idle connection stays open: as long as a person looks before the next click. */
+const KEEP_ALIVE = 60_000;
 /** Milliseconds that answers under way get to finish when the server closes. */
 const GRACE = 2000;
 
@@ -39,6 +41,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const live = new Live(store, poll);
   const token = isLoopback(host) ? null : (options.token ?? randomBytes(24).toString('base64url'));
   const server = createServer(makeApp({ ...options, host, token, live }));
+  server.keepAliveTimeout = KEEP_ALIVE;
   await listen(server, host, port);
   const address = server.address();
   const taken = typeof address === 'object' && address ? address.port : port;

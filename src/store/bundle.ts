@@ -88,7 +88,7 @@ interface Wanted {
   wanted: string;
 }
 
-type RunColumns = Omit<RunRow, 'code' | 'epoch'> & { name: string };
+type RunColumns = Omit<RunRow, 'code' | 'commit_id' | 'epoch'> & { name: string };
 
 interface FactsColumns {
   time: number;
@@ -166,9 +166,12 @@ function* factsOf(sql: Sql, among: string, wanted: Wanted, home: string): Genera
 }
 
 function* buildsOf(sql: Sql, among: string, wanted: Wanted): Generator<object> {
-  const columns = 'sha256, toolchain, compiler, target, flags, bytes, code';
-  const rows = sql.all<Unkeyed<'build'>>(`SELECT ${columns} FROM builds WHERE id IN (SELECT build FROM runs WHERE id IN (${among}))`, wanted);
-  for (const build of rows) yield { key: buildKey(build), ...build };
+  const columns = 'sha256, toolchain, compiler, target, flags, bytes, code, commit_id';
+  const rows = sql.all<Omit<Unkeyed<'build'>, 'commit'> & { commit_id: string | null }>(
+    `SELECT ${columns} FROM builds WHERE id IN (SELECT build FROM runs WHERE id IN (${among}))`,
+    wanted,
+  );
+  for (const { commit_id, ...build } of rows) yield { key: buildKey(build), ...build, ...(commit_id === null ? {} : { commit: commit_id }) };
 }
 
 const COMPARISON = [

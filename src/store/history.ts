@@ -4,7 +4,7 @@ import type { HistoryRun } from '../core/history.ts';
 import type { MetricName } from '../core/metric.ts';
 import type { Sql } from './sql.ts';
 
-type Place = Pick<HistoryRun, 'suiteVersion' | 'cpus' | 'epoch' | 'facts' | 'code' | 'launch' | 'rerunOf'>;
+type Place = Pick<HistoryRun, 'suiteVersion' | 'cpus' | 'epoch' | 'facts' | 'code' | 'commit' | 'launch' | 'rerunOf'>;
 
 /** Of a row of runs. */
 interface Row {
@@ -13,6 +13,7 @@ interface Row {
   cpus: string | null;
   epoch: string | null;
   code: string | null;
+  commit_id: string | null;
   /** Of the row of facts. */
   facts: number | null;
 }
@@ -32,8 +33,9 @@ export function placesInTime(sql: Sql, runs: readonly string[]): (row: Row) => P
     known.set(id, facts);
     return facts;
   };
-  return ({ id, suite_version, cpus, epoch, code, facts }) => ({
-    ...{ suiteVersion: suite_version, cpus, epoch, code, facts: factsOf(facts), launch: launches.has(id), rerunOf: reruns.get(id) ?? [] },
+  return ({ id, suite_version, cpus, epoch, code, commit_id, facts }) => ({
+    ...{ suiteVersion: suite_version, cpus, epoch, code, commit: commit_id, facts: factsOf(facts), launch: launches.has(id) },
+    rerunOf: reruns.get(id) ?? [],
   });
 }
 

@@ -95,11 +95,12 @@ class Import {
   }
 
   #build(line: LineOf<'build'>): void {
-    const { key, sha256, toolchain, compiler, target, flags, bytes, code } = line;
+    const { key, sha256, toolchain, compiler, target, flags, bytes, code, commit = null } = line;
     const row = this.#sql.get<{ id: number }>(
-      `INSERT INTO builds (sha256, toolchain, compiler, target, flags, bytes, code) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET bytes = coalesce(bytes, excluded.bytes), code = coalesce(code, excluded.code) RETURNING id`,
-      ...[sha256, toolchain, compiler, target, flags, bytes, code],
+      `INSERT INTO builds (sha256, toolchain, compiler, target, flags, bytes, code, commit_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET bytes = coalesce(bytes, excluded.bytes), code = coalesce(code, excluded.code),
+         commit_id = coalesce(commit_id, excluded.commit_id) RETURNING id`,
+      ...[sha256, toolchain, compiler, target, flags, bytes, code, commit],
     );
     this.#builds.set(key, { id: row?.id as number, key: buildKey(line) });
   }

@@ -10,6 +10,7 @@ import type { SettingFilter, StoredQuality, StoredSetting } from '../core/settin
 import type {
   Changes,
   ComparisonFilter,
+  DetailBounds,
   Evidence,
   RunDetail,
   RunFilter,
@@ -17,6 +18,7 @@ import type {
   StoredDevice,
   StoredEvent,
   StoredOrigin,
+  StoredOutput,
   StoredSample,
   StoredSeries,
   StoreReader,
@@ -35,8 +37,14 @@ import { unpackTrace } from './trace.ts';
 /** Events of a run that its detail shows. */
 const EVENT_TAIL = 200;
 
+/** Runs whose progress is told at once. */
+const TOLD = 500;
+
+/** Summaries that are kept at once. */
+const MOST_SUMMARIES = 2000;
+
 const RUNS = `
-  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, facts.epoch,
+  SELECT runs.*, builds.toolchain, builds.sha256, builds.compiler, builds.flags, builds.target, builds.code, builds.commit_id, facts.epoch,
     (SELECT origin FROM devices WHERE devices.id = runs.device) AS origin
   FROM runs JOIN builds ON builds.id = runs.build LEFT JOIN facts ON facts.id = runs.facts`;
 
@@ -72,22 +80,15 @@ export class Query implements StoreReader {
     return this.sql.read('baselines', () => readBaselines(this.sql, (id) => this.history({ id })));
   }
 
-  run(id: string): RunDetail | null {
+  run(id: string, bounds?: DetailBounds): RunDetail | null {
     return this.sql.read(`run ${id}`, () => {
       const row = this.sql.get<RunRow>(`${RUNS} WHERE runs.id = ?`, id);
-      return row ? this.#detail(row) : null;
+      return row ? this.#detail(row, bounds) : null;
     });
   }
 
   series(run: string, filter: { series?: string; prompt?: string } = {}): StoredSeries[] {
-    const rows = this.sql.read(`series of run ${run}`, () =>
-      this.sql.all<Omit<StoredSeries, 'times' | 'values' | 'warmup'> & { warmup: number; times: number; vals: number; data: Buffer }>(
-        `SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, source, scope, times, vals, data FROM series
-         WHERE run = ? AND (? IS NULL OR name = ?) AND (? IS NULL OR prompt = ?) ORDER BY seq`,
-        ...[run, filter.series ?? null, filter.series ?? null, filter.prompt ?? null, filter.prompt ?? null],
-      ),
-    );
-    return rows.map(({ times, vals, data, warmup, ...rest }) => ({ ...rest, warmup: warmup === 1, ...unpackTrace(data, times, vals) }));
+    return this.sql.read(`series of run ${run}`, () => this.#traces(run, filter));
   }
 
   events(run: string, kind: StoredEvent['kind']): StoredEvent[] {
@@ -100,7 +101,7 @@ export class Query implements StoreReader {
     return rows.map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} }));
   }
 
-  devices(): StoredDevice[] {
+  devices(limit = -1): StoredDevice[] {
     const rows = this.sql.read('list of devices', () =>
       this.sql.all<Omit<StoredDevice, 'facts' | 'newest'> & { json: string | null; newest: string | null }>(
         `SELECT devices.id, title, json, epoch, time AS probed,
@@ -108,7 +109,8 @@ export class Query implements StoreReader {
            (SELECT max(started) FROM runs WHERE device = devices.id) AS lastRun,
            (SELECT id FROM runs WHERE device = devices.id ORDER BY started DESC, id DESC LIMIT 1) AS newest
          FROM devices LEFT JOIN facts ON facts.id = (SELECT max(id) FROM facts WHERE device = devices.id)
-         WHERE devices.origin IS NULL ORDER BY devices.id`,
+         WHERE devices.origin IS NULL ORDER BY devices.id LIMIT ?`,
+        limit,
       ),
     );
     return rows.map(({ json, newest, ...rest }) => ({ ...rest, facts: parse<Facts>(json), newest: newest === null ? null : this.#newest(newest) }));
@@ -154,7 +156,7 @@ export class Query implements StoreReader {
   changedSince(cursor: number): Changes {
     return this.sql.read('changes', () => {
       const rows = this.sql.all<RunRow>(
-        'SELECT id, device, status, message, last_seq, revision FROM runs WHERE revision > ? ORDER BY revision',
+        `SELECT id, device, status, message, last_seq, revision FROM runs WHERE revision > ? ORDER BY revision LIMIT ${TOLD}`,
         cursor,
       );
       return { cursor: rows.at(-1)?.revision ?? cursor, runs: rows.map((row) => this.#progress(row)) };
@@ -164,10 +166,10 @@ export class Query implements StoreReader {
   unfinishedNow(): Changes {
     return this.sql.read('unfinished runs', () => {
       const rows = this.sql.all<RunRow>(
-        "SELECT id, device, status, message, last_seq FROM runs WHERE status IN ('queued', 'running') ORDER BY started, id",
+        `SELECT id, device, status, message, last_seq FROM runs WHERE status IN ('queued', 'running') ORDER BY started DESC, id DESC LIMIT ${TOLD}`,
       );
       const cursor = this.sql.get<{ newest: number | null }>('SELECT max(revision) AS newest FROM runs')?.newest ?? 0;
-      return { cursor, runs: rows.map((row) => this.#progress(row)) };
+      return { cursor, runs: rows.reverse().map((row) => this.#progress(row)) };
     });
   }
 
@@ -198,6 +200,22 @@ export class Query implements StoreReader {
     });
   }
 
+  /** Traces in the order of the journal, as many of the first as have no more places in time than `points`. */
+  #traces(run: string, { series = null, prompt = null }: { series?: string | null; prompt?: string | null }, points = UNBOUNDED.points) {
+    const rows = this.sql.all<
+      Omit<StoredSeries, 'times' | 'values' | 'warmup'> & { warmup: number; times: number; vals: number; data: Buffer; upto: number }
+    >(
+      `SELECT * FROM (
+         SELECT seq, name AS series, unit, prompt, launch, repetition, warmup, source, scope, times, vals, data, sum(times) OVER (ORDER BY seq) AS upto
+         FROM series WHERE run = ? AND (? IS NULL OR name = ?) AND (? IS NULL OR prompt = ?))
+       WHERE upto <= ? ORDER BY seq`,
+      ...[run, series, series, prompt, prompt, points],
+    );
+    return rows.map(
+      ({ times, vals, data, warmup, upto: _upto, ...rest }): StoredSeries => ({ ...rest, warmup: warmup === 1, ...unpackTrace(data, times, vals) }),
+    );
+  }
+
   #newest(id: string): StoredDevice['newest'] {
     const { status } = this.sql.get<{ status: RunStatus }>('SELECT status FROM runs WHERE id = ?', id) as { status: RunStatus };
     return { id, status, flags: flagsOf(this.sql, id) };
@@ -207,12 +225,15 @@ export class Query implements StoreReader {
     const known = this.#summaries.get(id);
     if (known?.revision === revision) return known.made;
     const made = summariseRun(this.sql, id);
+    if (this.#summaries.size >= MOST_SUMMARIES) this.#summaries.clear();
     this.#summaries.set(id, { revision, made });
     return made;
   }
 
-  #detail(row: RunRow): RunDetail {
-    const all = <Row>(text: string): Row[] => this.sql.all<Row>(text, row.id);
+  /** Of samples, traces and outputs no more than the bounds, and whether that is all. */
+  #detail(row: RunRow, { samples: most, points, text }: DetailBounds = UNBOUNDED): RunDetail {
+    const all = <Row>(text: string, ...values: unknown[]): Row[] => this.sql.all<Row>(text, row.id, ...values);
+    const count = (of: string) => this.sql.get<{ n: number }>(`SELECT count(*) AS n FROM ${of} WHERE run = ?`, row.id)?.n ?? 0;
     const engine = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'engine' ORDER BY seq DESC LIMIT 1", row.id);
     const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
@@ -220,8 +241,16 @@ export class Query implements StoreReader {
     const facts = this.sql.get<{ json: string }>('SELECT json FROM facts WHERE id = ?', row.facts);
     const first = this.sql.get<{ mono: number }>('SELECT mono FROM journal WHERE run = ? AND seq > 0 ORDER BY seq LIMIT 1', row.id);
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
-      'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq',
+      'SELECT seq, metric, value, prompt, launch, repetition, warmup, source, scope FROM samples WHERE run = ? ORDER BY seq LIMIT ?',
+      most,
     );
+    const outputs = all<StoredOutput & { upto: number }>(
+      `SELECT * FROM (SELECT seq, prompt, launch, repetition, hash, text, tokens, sum(length(text)) OVER (ORDER BY seq) AS upto FROM outputs WHERE run = ?)
+       WHERE upto <= ? ORDER BY seq`,
+      text,
+    );
+    const series = this.#traces(row.id, {}, points);
+    const cut = samples.length < count('samples') || outputs.length < count('outputs') || series.length < count('series');
     return {
       ...(this.#summariesOf([row], {})[0] as RunSummary),
       suiteVersion: row.suite_version,
@@ -229,31 +258,39 @@ export class Query implements StoreReader {
       emulated: row.emulated === 1,
       journal: row.journal,
       lastSeq: row.last_seq,
+      commit: row.commit_id,
       epoch: row.epoch,
       facts: parse<Facts>(facts?.json),
       begun: first?.mono ?? null,
       engine: parse<{ engine: Record<string, unknown> }>(engine?.json)?.engine ?? null,
-      evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence'),
-      outputs: all('SELECT seq, prompt, launch, repetition, hash, text, tokens FROM outputs WHERE run = ? ORDER BY seq'),
-      windows: this.events(row.id, 'window').map(({ data }) => data as unknown as Marker), // judged when it was stored
+      evidence: all<Evidence>('SELECT name AS flag, evidence FROM flags WHERE run = ? ORDER BY name, evidence LIMIT ?', most),
+      outputs: outputs.map(({ upto: _upto, ...output }) => output),
+      windows: all<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'window' ORDER BY seq LIMIT ?", most).map(
+        ({ json }) => JSON.parse(json) as Marker, // judged when it was stored
+      ),
       events: events.reverse().map(({ json, ...rest }) => ({ ...rest, data: parse<Record<string, unknown>>(json) ?? {} })),
       samples: samples.map((sample) => ({ ...sample, warmup: sample.warmup === 1 })),
-      series: this.series(row.id),
+      series,
+      ...(cut ? { cut } : {}),
     };
   }
 
   #progress({ id, device, status, message, last_seq }: RunRow): RunProgress {
     const last = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'phase' ORDER BY seq DESC LIMIT 1", id);
-    const phase = parse<{ phase: string; detail?: string; done?: number; total?: number }>(last?.json);
+    const phase = parse<{ phase: string; detail?: string; done?: number; total?: number; tokens?: number }>(last?.json);
     const rate = this.sql.get<{ value: number }>("SELECT value FROM samples WHERE run = ? AND metric = 'decode_rate' ORDER BY seq DESC LIMIT 1", id);
     const heard = this.sql.get<{ wall: number }>('SELECT wall FROM journal WHERE run = ? ORDER BY seq DESC LIMIT 1', id);
     return {
       ...{ id, device, status, message, lastSeq: last_seq },
-      phase: phase && { phase: phase.phase, detail: phase.detail ?? null, done: phase.done ?? null, total: phase.total ?? null },
+      phase: phase && {
+        ...{ phase: phase.phase, detail: phase.detail ?? null, done: phase.done ?? null, total: phase.total ?? null, tokens: phase.tokens ?? null },
+      },
       ...{ decodeRate: rate?.value ?? null, heard: heard?.wall ?? null },
     };
   }
 }
+
+const UNBOUNDED: DetailBounds = { samples: -1, points: Number.MAX_SAFE_INTEGER, text: Number.MAX_SAFE_INTEGER }; // SQLite: -1 is no limit
 
 /** Its figures are those of what is stored of it. */
 function isRolled(row: RunRow): row is RunRow & { setting: number } {

@@ -144,11 +144,12 @@ export function readFigures(
     ...(metrics ? [JSON.stringify(metrics)] : []),
   );
   for (const figure of rows) found.get(figure.run)?.set(figure.metric, figure);
+  const names = metrics ? METRIC_NAMES.filter((name) => metrics.includes(name)) : METRIC_NAMES;
   return new Map(
     [...found].map(([run, figures]) => [
       run,
       Object.fromEntries(
-        METRIC_NAMES.flatMap((name) => {
+        names.flatMap((name) => {
           const figure = figures.get(name);
           return figure ? [[name, summaryOf(figure)]] : [];
         }),

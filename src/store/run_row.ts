@@ -10,6 +10,7 @@ export interface RunRow {
   flags: string;
   target: string;
   code: string | null;
+  commit_id: string | null;
   model: string;
   suite: string;
   suite_version: number;

@@ -279,4 +279,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE baselines ADD COLUMN origin TEXT REFERENCES origins(id);   -- null: made here
   ALTER TABLE baselines ADD COLUMN title TEXT;                           -- its name at home
   `,
+  `
+  ALTER TABLE builds ADD COLUMN commit_id TEXT;   -- of its sources, with a + where they were changed since; null where unknown
+  `,
 ];

@@ -227,11 +227,13 @@ class FileStore extends Query implements Store {
   }
 
   #build(build: Omit<Build, 'id' | 'path' | 'bytes' | 'target'> & { target: string; bytes: number | null }): number {
-    const { sha256, toolchain, compiler, target, flags, bytes, code } = build;
+    const { sha256, toolchain, compiler, target, flags, bytes, code, commit = null } = build;
+    // of several commits that give one binary the first counts, but for one that was changed
     const row = this.sql.get<{ id: number }>(
-      `INSERT INTO builds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET bytes = coalesce(excluded.bytes, bytes), code = coalesce(excluded.code, code) RETURNING id`,
-      ...[sha256, toolchain, compiler, target, flags, bytes, code],
+      `INSERT INTO builds VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET bytes = coalesce(excluded.bytes, bytes), code = coalesce(excluded.code, code),
+         commit_id = CASE WHEN commit_id NOT LIKE '%+' THEN commit_id ELSE coalesce(excluded.commit_id, commit_id) END RETURNING id`,
+      ...[sha256, toolchain, compiler, target, flags, bytes, code, commit],
     );
     return row?.id as number;
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hashOf } from '../../agents/engine.ts';
@@ -9,6 +9,7 @@ import { Journal } from '../../agents/journal.ts';
 import { Lock } from '../../agents/lock.ts';
 import type { Job } from '../../src/core/job.ts';
 import type { JournalKind, JournalRecord } from '../../src/core/journal.ts';
+import { loadSuite } from '../../src/fleet/suite.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { doubleJob, processesWith, records, until } from '../support/job.ts';
 
@@ -57,6 +58,21 @@ test('a whole run: every phase, every metric of every repetition, and nothing le
   assert.equal(new Set(of(list, 'output').map((o) => `${o.prompt} ${o.hash}`)).size, 2);
   assert.equal(of(list, 'engine')[0]?.engine.version, 'double');
   assert.deepEqual(processesWith(job.workdir), []);
+});
+
+test('a launch of a comparison looks at heat and load before it begins, and is told from the others where they were too much', async () => {
+  const { gate } = loadSuite('pair');
+  assert.ok(gate?.temperature && gate.load < 0.05 && gate.wait > 0);
+  const lab = temporaryFolder('lab');
+  const zone = join(lab, 'sys/class/thermal/thermal_zone0');
+  mkdirSync(zone, { recursive: true });
+  writeFileSync(join(zone, 'type'), 'cpu-thermal\n');
+  writeFileSync(join(zone, 'temp'), `${1000 * (gate.temperature + 6)}\n`);
+  const job = doubleJob(temporaryFolder('job'), '', { lab });
+  const list = await journalOfRun({ ...job, suite: { ...job.suite, gate: { ...gate, load: 1, wait: 0 } } });
+  assert.equal(of(list, 'end')[0]?.status, 'ok');
+  const [, hot] = of(list, 'flag');
+  assert.deepEqual([hot?.flag, hot?.evidence.replace(/after .*/, '')], ['hot-start', 'the processor has 71.0 °C, the ceiling is 65 °C, ']);
 });
 
 test('several launches each load the engine and measure', async () => {
@@ -149,9 +165,11 @@ test('a busy device fails the run with a sentence, or is waited for', async () =
   const job = doubleJob(temporaryFolder('job'));
   const lock = await Lock.take(nodeHost, job.workdir, 'other');
   assert.match(of(await journalOfRun(job), 'end')[0]?.message ?? '', /busy with run other/);
-  setTimeout(() => void lock.free(), 700);
-  const waiting = doubleJob(temporaryFolder('job'), '', { wait: 10 });
-  const list = await journalOfRun({ ...waiting, workdir: job.workdir });
+  const later = doubleJob(temporaryFolder('job'), '', { wait: 600 });
+  const waiting = journalOfRun({ ...later, workdir: job.workdir });
+  await until('it waits', () => readFileSync(join(job.workdir, 'journal.ndjson'), 'utf8').includes('waiting: '));
+  await lock.free();
+  const list = await waiting;
   assert.equal(list.filter((r) => r.kind === 'log' && /waiting: .*run other/.test(r.text)).length, 1);
   assert.equal(of(list, 'end').at(-1)?.status, 'ok');
 });

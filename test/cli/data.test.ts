@@ -120,6 +120,13 @@ test('probe --record makes a device that can be replayed', async () => {
   const { facts } = (await json(['probe', 'twin', '--devices', own], own)) as { facts: { cpu: string } };
   const { facts: mine } = (await json(['probe'], own)) as { facts: { cpu: string } };
   assert.equal(facts.cpu, mine.cpu);
+
+  // What tells too little is what one wants to look at.
+  writeFileSync(join(own, 'me.json'), readFileSync(join(own, 'me.json'), 'utf8').replaceAll('@@fleet meminfo', '@@fleet nothing'));
+  const poor = await cli(['probe', 'twin', '--devices', own, '--record', join(own, 'poor.json')], { cwd: own });
+  assert.equal(poor.code, 1);
+  assert.match(poor.stderr, /device twin: the probe could not find out: memory, .*; `fleet probe twin --record FILE` shows what it answered/);
+  assert.match(readFileSync(join(own, 'poor.json'), 'utf8'), /@@fleet nothing/);
 });
 
 test('a twin is the same bytes each time, and is not half there when it fails', async () => {

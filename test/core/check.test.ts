@@ -63,7 +63,8 @@ describe('check', () => {
 
   it('takes no comparison of other binaries, of a build with itself, or one that failed', () => {
     for (const change of [
-      { baseline: { ...comparison([]).baseline, sha256: '0'.repeat(64) } },
+      { baseline: { ...comparison([]).baseline, sha256: '0'.repeat(64), code: null } },
+      { baseline: { ...comparison([]).baseline, sha256: '0'.repeat(64), code: '1'.repeat(64) } },
       { candidate: comparison([]).baseline },
       { status: 'failed' as const },
       { device: 'pi' },
@@ -75,6 +76,9 @@ describe('check', () => {
         /nothing was measured since/,
         JSON.stringify(change),
       );
+    const again = { baseline: { ...comparison([]).baseline, sha256: '0'.repeat(64) } };
+    const [row] = rowsOf([], { comparisons: [comparison(pairs(0.9), again)] });
+    assert.deepEqual([row?.how, row?.outcome], ['pairs', 'regression'], 'the same code in another file: the binary was made anew');
   });
 
   it('holds later runs of the newest build against those of the baseline by ranks', () => {
@@ -131,6 +135,12 @@ describe('check', () => {
       assert.ok(!text.includes('\u001b') && text.includes('regression'), text);
     assert.match(checkMarkdown(rows, told), /\| device \| metric/);
     assert.ok(!/<il>/.test(xml) && /tests="2"/.test(xml) && /failures="1"/.test(xml) && /skipped="1"/.test(xml), xml);
+    const away = { ...head, passed: false, errors: [{ device: 'pi', message: 'pi.lan cannot be reached: no route to it' }] };
+    const fine = rowsOf([], { comparisons: [comparison(pairs(1))] });
+    assert.equal(checkSentence(fine, away), 'Failed: pi could not be measured.');
+    assert.match(checkMarkdown(fine, away), /- pi: pi\.lan cannot be reached/);
+    assert.match(junit(fine, away), /<testcase classname="pi" name="it was measured">\s*<error message="pi\.lan cannot be reached: no route to it"/);
+    assert.doesNotMatch(junit(fine, away), /too little could be judged/);
     const empty = junit(rowsOf([]), { ...head, passed: false });
     assert.match(empty, /failures="1"/);
   });

@@ -18,9 +18,14 @@ test('what changes speed starts an epoch and is named; what moves all the time d
   const changes = (change: Partial<Facts>) => epochChanges({ facts: FACTS, build: BUILD }, { facts: { ...FACTS, ...change }, build: BUILD });
   assert.deepEqual(changes({ kernel: '6.6.1' }), [{ cause: 'kernel', from: '6.1.0', to: '6.6.1' }]);
   assert.deepEqual(changes({ governor: null }), [{ cause: 'governor', from: 'performance', to: null }]);
+  assert.deepEqual(changes({ charger: 'unplugged' }), [{ cause: 'charger', from: null, to: 'unplugged' }]);
+  assert.deepEqual(changes({ firmware: 'BIOS 1.2' }), [{ cause: 'firmware', from: null, to: 'BIOS 1.2' }]);
+  assert.deepEqual(changes({ charger: null, firmware: null }), []);
+  assert.equal(epochText({ ...FACTS, charger: null, firmware: null }), epochText(FACTS), 'what a device does not tell starts no epoch');
   assert.deepEqual(changes({ features: ['fma', 'avx2'] }), []);
   assert.deepEqual(changes({ load: 9, memory_available: 1, disk_free: 1, clock_offset: 5, node: 'v22', workdir: '/x' }), []);
-  for (const change of [{ kernel: '6.6.1' }, { features: [] }]) assert.notEqual(epochText({ ...FACTS, ...change }), epochText(FACTS));
+  for (const change of [{ kernel: '6.6.1' }, { features: [] }, { charger: 'plugged' as const }, { firmware: 'BIOS 2' }])
+    assert.notEqual(epochText({ ...FACTS, ...change }), epochText(FACTS));
 });
 
 test('a compiler and the code of trit start one too, unless a series goes across them', () => {

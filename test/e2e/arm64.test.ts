@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Facts } from '../../src/core/facts.ts';
@@ -15,7 +15,7 @@ import { stored } from '../support/stored.ts';
 
 /**
  * The aarch64 build and an arm64 Node agent on arm64 Debian machines that qemu-user plays: real sshd, real Node and the real engine, all of it
- * arm64 code. It proves what is computed, never how fast.
+ * arm64 code. It proves what is computed, never how fast. `npm run bench:arm64` writes what happened to FLEET_TABLE.
  */
 
 const DEBIAN = join(ROOT, '.fleet/arm64/root');
@@ -53,6 +53,7 @@ test('Raspberry Pis that qemu plays: probed, built for, proved right, and never 
   assert.equal(code, 0, `${stderr}${runs.map(({ message }) => message).join('\n')}`);
   assert.deepEqual(runs.map(({ device }) => device).sort(), boards.map(([id]) => id).sort());
   const store = openStore(db, { readonly: true });
+  const rows: string[][] = [];
   for (const summary of runs) {
     const board = BOARDS[summary.device as keyof typeof BOARDS];
     const run = store.run(summary.id);
@@ -70,7 +71,15 @@ test('Raspberry Pis that qemu plays: probed, built for, proved right, and never 
     assert.equal(run?.engine?.isa, summary.device === 'rpi5' ? 'dotprod' : 'neon');
     const { whole, doubled } = stored(db, summary.id);
     assert.ok(whole && doubled === 0);
+    const done = new Set(store.events(summary.id, 'phase').map(({ data }) => data.phase));
+    assert.ok(done.has('check') && done.has('golden') && done.has('measure'), [...done].join());
     t.diagnostic(`${summary.device}: ${facts.board}, ${facts.cpu}, ISA ${run?.engine?.isa}, Node ${facts.node}: check ok, golden tokens equal`);
+    const outputs = run?.outputs.map(({ prompt, hash }) => `${prompt} ${hash}`) ?? [];
+    rows.push([
+      ...[`${summary.device} (${facts.board})`, `${facts.cpu} by ${facts.emulator}`, `${facts.machine}, Node ${facts.node}`],
+      ...[`${summary.build.compiler.replace(/^.*?clang version ([\d.]+).*$/, 'clang $1')}, ${run?.build.target}`, String(run?.engine?.isa)],
+      ...['ok', 'equal', `equal (${new Set(outputs).size} of ${new Set(outputs).size} answers)`, summary.flags.join(', ')],
+    ]);
   }
   store.close();
   for (const device of fleet.devices) assert.deepEqual(device.programs(), [], `${device.id} still runs something`);
@@ -85,8 +94,23 @@ test('Raspberry Pis that qemu plays: probed, built for, proved right, and never 
   };
   const here = answers((JSON.parse(local.stdout) as { runs: RunSummary[] }).runs[0]?.id as string);
   for (const { id } of runs) assert.deepEqual(answers(id), here, 'arm64 and x86-64 give the same tokens');
+  if (process.env.FLEET_TABLE) writeFileSync(process.env.FLEET_TABLE, report(rows));
 
   const compared = await cli(['compare', TOOLCHAIN, `${TOOLCHAIN}:-O2`, '-d', 'rpi5', '-s', 'smoke', '--json'], options);
   assert.equal(compared.code, 1);
   assert.match(compared.stderr, /device rpi5: its processor is emulated, so its timings mean nothing and nothing is compared/);
 });
+
+function report(rows: readonly (readonly string[])[]): string {
+  const lines = rows.map((row) => `| ${row.join(' | ')} |`);
+  return `# arm64 without arm64 hardware
+
+Made by \`npm run bench:arm64\` (\`test/e2e/arm64.test.ts\`): arm64 Debian machines with their own OpenSSH server, Node and what their kernel tells in /proc and /sys, played by
+qemu-user in namespaces of their own, benched by \`fleet bench -d pis -c ${TOOLCHAIN} -s smoke -t 2\`. It shows that the aarch64 build and the arm64 agent do the right thing on
+each CPU, not how fast: the runs carry the flag \`emulated\`, which no chart and no comparison takes.
+
+| device | CPU played | system | build | ISA used | trit check | golden tokens | tokens beside x86-64 | flags |
+| :-- | :-- | :-- | :-- | :-- | :-- | :-- | :-- | :-- |
+${lines.join('\n')}
+`;
+}

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { RunDetail } from '../../src/core/store.ts';
 import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch, start } from '../support/cli.ts';
+import { processesWith, until } from '../support/job.ts';
 import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
 
 /** The main job on real parts: this machine, and a real OpenSSH server on a loopback port as a second device. */
@@ -41,6 +42,16 @@ function suiteFile(name: string, repetitions: number, tokens: number): string {
   const prompts = ['a', 'b'].map((id) => ({ id, random_tokens: 32, max_tokens: tokens }));
   writeFileSync(file, JSON.stringify({ name, version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 1, repetitions }));
   return file;
+}
+
+/** Stops the engine on a device until the answer is called, so that its run does not end before what a test is about, however slow the machine. */
+function hold(workdir = join(folder, 'work')): () => void {
+  const engines = processesWith(`${workdir}/bin/`);
+  assert.ok(engines.length > 0, 'the engine runs');
+  for (const pid of engines) process.kill(pid, 'SIGSTOP');
+  return () => {
+    for (const pid of engines) process.kill(pid, 'SIGCONT');
+  };
 }
 
 /** Every record of the run is stored, each once, from 1 to its end. */
@@ -131,7 +142,10 @@ test('a link that is killed in the middle loses and doubles nothing', { skip: ss
   const suite = suiteFile('cut', 12, 200);
   const { said, ended } = start(['bench', '-d', 'pi', '-s', suite, '--json'], options());
   await said(/measuring a 1\/12/);
+  const go = hold(join((sshd as Sshd).workdir, 'pi'));
   assert.ok((await (sshd as Sshd).killSessions()) > 0);
+  await said(/connecting again/);
+  go();
   const { code, stdout, stderr } = await ended;
   assert.equal(code, 0, stderr);
   assert.match(stderr, /connected again/);
@@ -143,11 +157,13 @@ test('kill -9 of the controller: the device goes on, the next call fetches the r
   const suite = suiteFile('killed', 12, 400);
   const { child, said, ended } = start(['bench', '-s', suite], options());
   await said(/measuring a 1\/12/);
+  const go = hold();
   child.kill('SIGKILL');
   await ended;
   const store = openStore(db);
   const [left] = store.unfinished();
   store.close();
+  go();
   assert.ok(left, 'the run is in the database, unfinished');
   const { code, stderr } = await cli(['bench', '-s', 'smoke', '--json'], options());
   assert.equal(code, 0, stderr);
@@ -159,8 +175,10 @@ test('runs --fetch fetches what was left, on every device, and begins nothing', 
   const suite = suiteFile('fetched', 8, 400);
   const { child, said, ended } = start(['bench', '-d', 'local,pi', '-s', suite], options());
   await Promise.all([said(/local: cc ×\d+: measuring a 1\/8/), said(/pi: cc ×\d+: measuring a 1\/8/)]);
+  const going = [hold(), hold(join((sshd as Sshd).workdir, 'pi'))];
   child.kill('SIGKILL');
   await ended;
+  for (const go of going) go();
   const { code, stdout, stderr } = await cli(['runs', '--fetch', '--suite', 'fetched', '--json'], options());
   assert.equal(code, 0, stderr);
   const { runs } = JSON.parse(stdout) as Result;
@@ -172,20 +190,31 @@ test('a run that another call follows is waited for, not stopped, by Ctrl-C of t
   const suite = suiteFile('followed', 12, 400);
   const first = start(['bench', '-s', suite, '--json'], options());
   await first.said(/measuring a 1\/12/);
+  const go = hold();
   const second = start(['bench', '-s', 'smoke'], options());
   await second.said(/fetching run/);
   second.child.kill('SIGINT');
   assert.equal((await second.ended).code, 130);
+  go();
   const { code, stdout, stderr } = await first.ended;
   assert.equal(code, 0, stderr);
   assertWhole((JSON.parse(stdout) as Result).runs[0]?.id ?? '', 12);
 });
 
+/** Whether anything of the newest run is stored that is no warm-up. */
+function measuredSome(): boolean {
+  const store = openStore(db, { readonly: true });
+  const [newest] = store.runs({ limit: 1 });
+  const samples = newest?.status === 'running' ? (store.run(newest.id)?.samples ?? []) : [];
+  store.close();
+  return samples.some(({ metric, warmup }) => metric === 'decode_rate' && !warmup);
+}
+
 test('Ctrl-C ends the run on the device, keeps what was measured, and leaves nothing running', async () => {
   const suite = suiteFile('stopped', 500, 400);
   const { child, said, ended } = start(['bench', '-s', suite, '--json'], options());
   await said(/measuring a 1\/500/);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await until('a sample', measuredSome, 120);
   child.kill('SIGINT');
   const { code, stdout } = await ended;
   assert.equal(code, 130);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -9,13 +9,16 @@ import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { commit, repository } from '../support/repository.ts';
 
-/** A bisection over real commits of a small engine, built by the host's compiler and measured on this machine. */
+/**
+ * Bisections and checks in a copy of fleet whose kernels/ has a history of its own: a small engine, built by the host's compiler and measured on
+ * this machine. What is made slower is made so by much more than any noise.
+ */
 
 const folder = scratch();
 const devices = join(folder, 'devices');
 const suite = join(folder, 'short.json');
 const source = repository();
-const options = () => ({ cwd: folder, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
+const options = () => ({ cwd: folder, root: source, env: { FLEET_DEVICES: devices, HOME: process.env.HOME ?? folder } });
 const commits: string[] = [];
 
 interface Told {
@@ -79,11 +82,21 @@ before(() => {
   writeFileSync(suite, JSON.stringify({ name: 'short', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 0, repetitions: 2 }));
   cpSync(join(ROOT, 'kernels'), join(source, 'kernels'), { recursive: true, filter: (path) => !/\/out$|\/test$|\/fuzz$/.test(path) });
   writeFileSync(join(source, 'kernels/isa.inc'), 'ISA(scalar, "", "")\n');
+  change('cmd/check.c', 'most = 0;', 'most = 10;'); // what a wrong kernel shows at once need not be looked for long
   for (const [message, make] of HISTORY) {
     make();
     commits.push(commit(source, message));
   }
+  for (const name of ['src', 'agents', 'package.json']) cpSync(join(ROOT, name), join(source, name), { recursive: true });
+  for (const name of ['node_modules', 'dist']) symlinkSync(join(ROOT, name), join(source, name));
 });
+
+/** Puts kernels/ of a commit into the working tree. */
+function checkOut(at: number): void {
+  execFileSync('git', ['-C', source, 'checkout', '-q', commits[at] as string, '--', 'kernels']);
+}
+
+const JUDGED = /could not be judged: .*(invalid run|not settled)|8 pairs had an invalid run/;
 
 const call = (good: number, bad: number) => [
   ...['bisect', '--good', commits[good] as string, '--bad', commits[bad] as string, '--repository', source],
@@ -113,7 +126,7 @@ test('both ends are built and proved before anything is measured: equal code, a 
 test('finds the commit that made it slower, around one that does not build and one that computes wrong; a second call measures nothing', async (t) => {
   const { code, stdout, stderr } = await cli([...call(0, 8), '--json'], options());
   const told = JSON.parse(stdout) as Told;
-  if (/could not be judged: .*(invalid run|not settled)/.test(told.note ?? '')) {
+  if (JUDGED.test(told.note ?? '')) {
     assert.equal(code, 1, stderr);
     return t.skip(`other programs used the processor: ${told.note}`);
   }
@@ -152,4 +165,57 @@ test('finds the commit that made it slower, around one that does not build and o
   const checked = await cli(['check', '--against', 'good', '--max-regression', '5%', '--metric', 'decode_rate', '--json'], options());
   const { rows } = JSON.parse(checked.stdout) as { rows: CheckRow[] };
   assert.deepEqual([checked.code, rows[0]?.how, rows[0]?.outcome], [1, 'pairs', 'regression'], checked.stdout);
+});
+
+test('over flags: the one that made it slower, before one that changes no instruction', async (t) => {
+  checkOut(0);
+  change('forward.c', UP, `${UP}#ifdef SLOW\n${UP.repeat(11)}#endif\n`);
+  const over = ['bisect', '--over', '-DSLOW=1 -DANOTHER=1', '--flags', '-O1', '-s', suite, '-t', '1', '--db', 'over.db', '--json'];
+  const { code, stdout, stderr } = await cli(over, options());
+  const told = JSON.parse(stdout) as Told & { kind: string };
+  if (JUDGED.test(told.note ?? '')) return t.skip(`other programs used the processor: ${told.note}`);
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.deepEqual([told.kind, told.found], ['flag', { id: '-O1 -DSLOW=1', title: 'with -DSLOW=1' }]);
+  assert.deepEqual(
+    told.steps.map(({ id, outcome, how }) => [id, outcome, how]),
+    [
+      ['-O1 -DSLOW=1 -DANOTHER=1', 'bad', 'measured'],
+      ['-O1 -DSLOW=1', 'bad', 'same code'],
+    ],
+  );
+});
+
+test("check --measure: the sources as they are against the baseline's binary, in turns; slower fails, the same code measures nothing", async (t) => {
+  const db = ['--db', 'check.db'];
+  const check = async (...more: string[]) => {
+    const told = await cli(['check', '--against', 'main', '--measure', '-s', suite, '--metric', 'decode_rate', ...more, ...db, '--json'], options());
+    return { ...told, ...(JSON.parse(told.stdout) as { rows: CheckRow[]; passed: boolean; errors: { message: string }[] }) };
+  };
+  checkOut(0);
+  const bench = await cli(['bench', '--flags', '-O1', '-s', suite, '-t', '1', ...db, '--json'], options());
+  const [run] = (JSON.parse(bench.stdout) as { runs: { id: string; flags: string[] }[] }).runs;
+  assert.ok(run, bench.stderr);
+  if (run.flags.includes('busy')) return t.skip('other programs used the processor: there is no baseline');
+  assert.equal((await cli(['baseline', 'set', 'main', '--run', run.id, ...db], options())).code, 0);
+
+  checkOut(1); // a comment more
+  const same = await check();
+  assert.deepEqual([same.code, same.passed, same.rows.map(({ outcome }) => outcome)], [0, true, ['same code']], same.stderr);
+
+  checkOut(8);
+  const slow = await check('--junit', 'check.xml', '--markdown', 'check.md');
+  assert.deepEqual([slow.code, slow.passed], [1, false], slow.stderr);
+  const store = openStore(join(folder, 'check.db'), { readonly: true });
+  const comparisons = store.comparisons();
+  store.close();
+  assert.equal(comparisons.length, 1, 'the same code was not launched');
+  if (JUDGED.test(slow.errors[0]?.message ?? '')) {
+    assert.match(readFileSync(join(folder, 'check.xml'), 'utf8'), /<error message="8 pairs had an invalid run/);
+    return t.skip(`other programs used the processor: ${slow.errors[0]?.message}`);
+  }
+  const [row] = slow.rows;
+  assert.deepEqual([row?.how, row?.outcome, row?.comparison], ['pairs', 'regression', comparisons[0]?.id], JSON.stringify(row));
+  assert.ok((row?.change ?? 0) < -0.1, String(row?.change));
+  assert.match(readFileSync(join(folder, 'check.xml'), 'utf8'), /<failure message="regression: /);
+  assert.match(readFileSync(join(folder, 'check.md'), 'utf8'), /Failed: 1 of 1 is more than 3\.0 % worse than baseline main/);
 });

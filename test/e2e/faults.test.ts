@@ -60,7 +60,7 @@ describe('faults', { skip: noNamespaces }, () => {
       JSON.stringify({ name: 'long', version: 1, title: 'for a test', model: 'tiny', prompts, warmup: 1, repetitions: REPETITIONS, cooldown: PAUSE }),
     );
     fleet = await Fleet.start();
-    await fleet.add([...HEALTHY, 'killed-1', 'killed-2', 'wanted', 'away', 'full-1', 'full-2']);
+    await fleet.add([...HEALTHY, 'killed-1', 'killed-2', 'wanted', 'both', 'away', 'full-1', 'full-2']);
     for (const fault of faults) await fleet.add([fault.id], fault.options);
     for (const one of fleet.devices) one.declare(devices, faults.find(({ id }) => id === one.id)?.declared?.(one, fleet));
     for (const fault of faults) await fault.prepare?.(device(fault.id), fleet);
@@ -229,6 +229,25 @@ describe('faults', { skip: noNamespaces }, () => {
       assert.equal(code, 0, stderr);
       assertComplete(runsOf(first, 'wanted')[0] as RunSummary, first);
       await settled('two controllers want one device', ['wanted'], first, refused?.message ?? '', /the device is busy with run .*/);
+    });
+
+    test('two controllers begin at once on a device that has nothing yet, and wait: both bring the same files, both measure', async () => {
+      device('both').slowDown(400_000);
+      const files = [join(folder, 'both-1.db'), join(folder, 'both-2.db')];
+      const calls = await Promise.all(files.map((file) => bench(['both'], file, '--wait').ended));
+      for (const { code, stderr } of calls) assert.equal(code, 0, stderr);
+      const runs = files.map((file) => ({ file, run: runsOf(file, 'both')[0] as RunSummary }));
+      for (const { run, file } of runs) assertComplete(run, file);
+      const counts = runs.map(({ run, file }) => stored(file, run.id));
+      assert.ok(counts.every(({ whole, doubled }) => whole && doubled === 0));
+      assert.deepEqual(device('both').run('sh', '-c', 'find "$1" -name "*.part*"', 'sh', device('both').workdir), '', 'no half file is left');
+      assert.deepEqual(device('both').programs(), []);
+      const recorded = counts.reduce((sum, { samples }) => sum + samples, 0);
+      const said = calls.map(({ stderr }) => stderr).join('');
+      const says = /both: waiting: the device is busy with run|both: cc ×1: ok/;
+      assert.match(said, says);
+      const name = 'two controllers begin at once on a device that has nothing yet, with --wait';
+      rows.push({ name, ended: ended(runs.map(({ run }) => run)), lost: lostText({ lost: 0, recorded }), said: sentence(said, says) });
     });
   });
 

@@ -78,13 +78,15 @@ function fill(path: string): string {
     { ...at(6), kind: 'output', ...where, hash: 'cafe', text: `two\nlines ${EVIL}`, tokens: 2 },
     { ...at(7), kind: 'flag', flag: 'busy', evidence: EVIL },
     { ...at(8), kind: 'clock', clock: 'engine', offset: 0.1, error: 1e-9 },
-    { ...at(9), kind: 'end', status: 'failed', message: EVIL },
+    { ...at(9), kind: 'phase', phase: 'measure', detail: EVIL, done: 1, total: 2, tokens: 37 },
+    { ...at(10), kind: 'end', status: 'failed', message: EVIL },
   ];
   store.appendMany('evil', records);
   store.annotate('evil', [{ kind: 'sample', metric: 'power_mean', value: 4.5, ...where, warmup: false, source: 'plug', scope: 'wall_ac' }]);
   store.addFlag('evil', 'interrupted', 'the controller was killed');
   const build = { sha256: 'a'.repeat(64), compiler: 'gcc 12.2.0', flags: '-O3', target: 'x86_64-linux', code: null } as const;
   const candidate = { ...build, sha256: 'b'.repeat(64), toolchain: 'clang-19' };
+  store.saveBuild({ ...candidate, id: 'key', path: 'trit', bytes: 4096, commit: '0123456789ab+' });
   store.createComparison(newComparison({ id: 'pairs', seed: 3, baseline: { ...build, toolchain: 'gcc-12' }, candidate }));
   for (const [pair, side] of [
     [0, 'baseline'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { checkOut, commitsBetween } from '../../src/fleet/commits.ts';
+import { checkOut, commitOfKernels, commitsBetween } from '../../src/fleet/commits.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { commit, repository } from '../support/repository.ts';
 
@@ -41,4 +41,26 @@ test('commits that changed kernels/, the good one first; others and those after 
     assert.equal(readFileSync(join(out, 'kernels/a.c'), 'utf8'), text);
   }
   assert.ok(!existsSync(`${out}.part`) && !existsSync(join(out, 'kernels.tar')));
+});
+
+test('sources know the commit that they stand at, and whether they were changed since', async (t) => {
+  const folder = repository(t);
+  const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+  mkdirSync(join(folder, 'kernels'));
+  write('README', 'words\n');
+  commit(folder, 'words only');
+  assert.equal(await commitOfKernels(folder), undefined, 'no commit has them');
+  write('kernels/a.c', 'int a;\n');
+  const first = commit(folder, 'first').slice(0, 12);
+  write('README', 'more words\n');
+  commit(folder, 'words again');
+  assert.equal(await commitOfKernels(folder), first, 'what changes nothing of kernels/ does not count');
+  write('kernels/b.c', 'int b;\n');
+  assert.equal(await commitOfKernels(folder), `${first}+`, 'a new file is a change');
+  const second = commit(folder, 'second').slice(0, 12);
+  assert.equal(await commitOfKernels(folder), second);
+  write('kernels/a.c', 'int c;\n');
+  assert.equal(await commitOfKernels(folder), `${second}+`);
+  assert.equal(await commitOfKernels(temporaryFolder('no-git', t)), undefined);
+  assert.equal(await commitOfKernels(join(folder, 'nowhere')), undefined);
 });

@@ -160,6 +160,17 @@ function shared({ name, skip, open }: Way): void {
       assert.equal((await stat(remote)).size, 0);
       await assert.rejects(c.upload(join(folder, 'absent'), remote), FleetError);
     });
+
+    it('upload: two controllers that bring the same file at once both do, and leave nothing else', async () => {
+      const local = join(folder, 'wanted by many');
+      const bytes = Buffer.alloc(9_000_001, 'the same\n');
+      await writeFile(local, bytes);
+      const remote = join(folder, 'shared', 'file');
+      await Promise.all(Array.from({ length: 3 }, () => c.upload(local, remote, { mode: 0o755 })));
+      assert.ok(bytes.equals(await readFile(remote)));
+      assert.equal((await stat(remote)).mode & 0o777, 0o755);
+      assert.deepEqual(readdirSync(join(folder, 'shared')), ['file']);
+    });
   });
 }
 

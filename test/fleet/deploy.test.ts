@@ -87,6 +87,21 @@ function shared({ name, skip, open }: Way): void {
       await p.exited;
     });
 
+    it('keeps what was asked for within a day, however much that is: a long bisection comes back to its first build', async () => {
+      const bin = join(workdir, 'bin');
+      const first = await put(await file('trit', 'first of many'));
+      for (let i = 0; i < 12; i++) {
+        const later = join(bin, i.toString(16).padStart(16, 'b'));
+        await mkdir(later, { recursive: true });
+        const soon = Date.now() / 1000 + 60 + i;
+        await utimes(later, soon, soon);
+      }
+      await put(await file('trit', 'last of many'));
+      assert.equal(await readFile(first[0] as string, 'utf8'), 'first of many');
+      const left = await readdir(bin);
+      assert.equal(left.filter((name) => name.startsWith('bbbb')).length, 12);
+    });
+
     it('hashes with whatever tool there is; a file that is absent has none', async () => {
       const { local, sha256 } = await file('x', 'some bytes');
       assert.equal(await sha256On(c, local), sha256);

@@ -74,6 +74,13 @@ describe('a build on the device itself', { skip: missing }, () => {
     assert.notEqual((await make('cc', '-O0')).code, here.code);
   });
 
+  it('is for what its compiler makes, whatever the kernel is: a system of 32 bits under a kernel of 64', async () => {
+    const bin = temporaryFolder('bin');
+    const script = '#!/bin/sh\n[ "$1" != -dumpmachine ] || { echo arm-linux-gnueabihf; exit; }\nexec cc "$@"\n';
+    writeFileSync(join(bin, 'cc32'), script, { mode: 0o755 });
+    assert.equal((await make(join(bin, 'cc32'))).target, 'armv7-linux');
+  });
+
   it('can be trained there', async () => {
     const made = await make('cc', 'pgo');
     assert.match(made.flags, /pgo/);

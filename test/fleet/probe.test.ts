@@ -19,6 +19,7 @@ import {
   distributionOf,
   emulatorOf,
   featuresOf,
+  firmwareOf,
   libcOf,
   memoryOf,
   nodeOf,
@@ -34,6 +35,14 @@ it('an emulator shows itself in the command line of the shell', () => {
   assert.equal(emulatorOf(['/usr/bin/qemu-aarch64-static']), 'qemu-aarch64');
   assert.equal(emulatorOf(['box64']), 'box64');
   for (const lines of [['sh'], ['/bin/dash'], ['/home/qemu-fan/bin/sh'], ['']]) assert.equal(emulatorOf(lines), null);
+});
+
+it('what runs below the kernel: of a Raspberry Pi, a PC, none', () => {
+  const pi = ['version 4b6e9b1c (release) (embedded)', 'bootloader 33bb1e5b'];
+  assert.equal(firmwareOf(pi, []), 'firmware 4b6e9b1c (release) (embedded), boot loader 33bb1e5b');
+  const cpuinfo = ['processor : 0', 'microcode : 0xf4', 'processor : 1', 'microcode : 0xf4'];
+  assert.equal(firmwareOf(['id N2JET98W (1.76 )'], cpuinfo), 'BIOS N2JET98W (1.76 ), microcode 0xf4');
+  for (const lines of [[], ['id '], ['constructor x'], ['error=1 error_msg="Command not registered"']]) assert.equal(firmwareOf(lines, []), null);
 });
 
 describe('probe of this machine', { skip: linux }, () => {

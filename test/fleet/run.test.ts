@@ -79,9 +79,7 @@ function runs(device: () => Device): void {
     const suite = loadSuite('smoke');
     const job = realJob(await trit(), workdir, suite);
     const kept = keeper(bundle);
-    const begun = performance.now();
     assert.deepEqual(await startRun(connection, plainFacts(workdir), job, kept.options), { status: 'ok', message: null });
-    assert.ok(performance.now() - begun < 60_000, 'an idle machine takes a few seconds, a busy one still less than a minute');
     assertWhole(kept.records);
     const values = (metric: string) => kept.records.flatMap((r) => (r.kind === 'sample' && r.metric === metric && !r.warmup ? [r.value] : []));
     const requests = suite.prompts.length * suite.repetitions;

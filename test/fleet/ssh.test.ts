@@ -265,15 +265,14 @@ describe('ssh', { skip: sshdMissing }, () => {
   });
 
   describe('a link that breaks', () => {
-    it('sessions killed: lost rejects and so do all calls, old and new, within seconds', async () => {
+    it('sessions killed: lost rejects and so do all calls, old and new, and nothing is waited for', async () => {
       const c = await connect(sshd.device('d'));
       const p = await c.spawn(['cat']);
       const reader = async () => {
         for await (const _ of p.lines);
       };
-      const pending = Promise.allSettled([c.exec(['sleep', '5']), p.exited, c.lost, reader()]);
+      const pending = Promise.allSettled([c.exec(['sleep', '60']), p.exited, c.lost, reader()]);
       await sleep(200);
-      const start = performance.now();
       assert.ok((await sshd.killSessions()) > 0);
       for (const outcome of await pending) {
         assert.equal(outcome.status, 'rejected');
@@ -281,7 +280,6 @@ describe('ssh', { skip: sshdMissing }, () => {
       }
       await assert.rejects(c.exec(['true']), /was lost/);
       await assert.rejects(c.spawn(['true']), /was lost/);
-      assert.ok(performance.now() - start < 5000);
       await c.close();
     });
 

@@ -9,7 +9,8 @@ import { seeded } from '../support/random.ts';
 import { metricsOf, summary } from '../support/summaries.ts';
 
 async function render(format: string, runs: readonly RunSummary[]): Promise<string> {
-  return (await formatOf(format).render?.(material(runs))) as string;
+  const text = (await formatOf(format).render?.(material(runs))) ?? '';
+  return typeof text === 'string' ? text : [...text].join('');
 }
 
 /** As a reader that knows RFC 4180 takes it: every row must have as many cells as the first. */
@@ -164,4 +165,42 @@ test('a format that is none is refused with the list of those there are', async 
   });
   assert.equal(await render('md', []), await render('markdown', []));
   for (const { name, render: of } of FORMATS) if (of) assert.equal(typeof (await render(name, [])), 'string');
+});
+
+test('of very many runs the tables for people have the newest, and say so; what programs read has all', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const runs = Array.from({ length: 4000 }, (_, i) => {
+    const device = `device-${i % 203}`;
+    const build = { ...summary().build, sha256: `${i % 7}`.repeat(64) };
+    const failed = i % 10 === 9;
+    return summary({
+      ...{ id: `run-${i}`, device, build, toolchain: `cc-${i % 4}`, threads: 1 + (i % 3), model: `model-${names[i % 6]}`, suite: `suite-${i % 5}` },
+      ...{ status: failed ? 'failed' : 'ok', message: failed ? 'no' : null, metrics: metricsOf({ decode_rate: 1 + (i % 97), peak_rss: 1e9 + i }) },
+    });
+  });
+  const page = await render('html', runs);
+  assert.ok(page.length < 4e6, `${page.length} bytes`);
+  assert.match(page, /The newest 1000 of 4000 runs are listed; csv, json and jsonl have all of them/);
+  assert.match(page, /Charts are of the 20 of 30 models and suites/);
+  assert.match(page, /The first 40 of \d+ are shown/);
+  assert.match(page, /<li>and 300 more<\/li>/);
+  const text = await render('markdown', runs);
+  assert.match(text, /The newest 1000 of 4000 runs are listed/);
+  assert.equal(text.split('\n').filter((line) => line.startsWith('| device |')).length, 30, 'every model and suite is among the newest');
+  assert.equal(text.split('\n').filter((line) => /^\| device-\d/.test(line)).length, 1000);
+  assert.equal(parseCsv(await render('csv', runs)).length, 4001);
+  assert.equal((JSON.parse(await render('json', runs)) as { runs: unknown[] }).runs.length, 4000);
+  assert.equal((await render('jsonl', runs)).trimEnd().split('\n').length, 4000);
+});
+
+test('JSON is one document, laid out as a whole one would be, with any number of runs', async () => {
+  for (const runs of [
+    [],
+    [summary()],
+    [summary({ message: 'two\nlines', device: '\u202e' }), summary({ prompts: { p: metricsOf({ decode_rate: 1 }) } })],
+  ]) {
+    const text = await render('json', runs);
+    assert.deepEqual(JSON.parse(text), { runs });
+    assert.equal(text.replaceAll('\\u202e', '\u202e'), `${JSON.stringify({ runs }, null, 2)}\n`);
+  }
 });

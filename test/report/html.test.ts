@@ -10,6 +10,7 @@ import type { Store } from '../../src/core/store.ts';
 import file from '../../src/data/published.json' with { type: 'json' };
 import { html } from '../../src/report/html.ts';
 import { picture } from '../../src/report/picture.ts';
+import { faultsOf } from '../support/axe.ts';
 import { freshStore } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -260,6 +261,19 @@ test('a phone shows it without sideways scrolling, in the dark too', browser, as
     }),
   );
   assert.deepEqual(colours, ['rgb(16, 20, 23)', 'rgb(24, 29, 33)', 'rgb(231, 234, 236)']);
+});
+
+test('axe-core finds nothing wrong with it, in light and dark, with every table open', { ...browser, timeout: 180_000 }, async (t) => {
+  const store = demo(t);
+  const published = { ...PUBLISHED, rows: PUBLISHED.rows.slice(0, 12) };
+  const { page } = await opened(t, html(material(store.runs({ limit: 16 }), { detail: (id) => store.run(id), published })));
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll('details')) details.open = true;
+  });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await faultsOf(page), [], colorScheme);
+  }
 });
 
 test('no runs, and none that is valid, are told in words', () => {

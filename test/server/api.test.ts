@@ -47,6 +47,7 @@ test('GET /api/runs lists the newest first, narrowed by every filter', async (t)
   assert.deepEqual((await ask(url, '/api/runs?id=a&prompts=false')).json.runs[0].prompts, {});
   assert.deepEqual(Object.keys((await ask(url, '/api/runs?id=a&prompts=false&metrics=decode_rate')).json.runs[0].metrics), ['decode_rate']);
   assert.deepEqual((await ask(url, '/api/runs?id=a&prompts=false&metrics=load_time')).json.runs[0].metrics, {});
+  assert.deepEqual(await ids('?prompts=false&limit=5000'), ['b', 'a']);
 });
 
 test('GET /api/runs/:id gives everything of a run, and a sentence where there is none', async (t) => {
@@ -60,6 +61,14 @@ test('GET /api/runs/:id gives everything of a run, and a sentence where there is
   const missing = await ask(url, '/api/runs/b');
   assert.equal(missing.status, 404);
   assert.match(missing.json.error, /There is no run b/);
+});
+
+test('a run that is too long for an answer is cut, and says so', async (t) => {
+  const { url, store } = await dashboard(t);
+  store.createRun(newRun({ id: 'long' }));
+  store.appendMany('long', [...Array.from({ length: 20_001 }, (_, i) => sample(i + 1, 'decode_rate', 9)), end(20_002)]);
+  const { json } = await ask(url, '/api/runs/long');
+  assert.deepEqual([json.samples.length, json.cut, json.metrics.decode_rate.n], [20_000, true, 20_001]);
 });
 
 test('GET /api/compare puts two runs side by side and gives no verdict', async (t) => {

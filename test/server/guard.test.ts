@@ -11,6 +11,7 @@ test('wrong parameters are told in one sentence of JSON, and nothing of the insi
   const wrong: Record<string, RegExp> = {
     '/api/runs?limit=0': /"limit" is wrong: write a whole number from 1 to 5000/,
     '/api/runs?limit=5001': /"limit"/,
+    '/api/runs?limit=501': /"limit" is wrong: with what each prompt gave at most 500; prompts=false takes up to 5000/,
     '/api/runs?limit=99999999999': /"limit"/,
     '/api/runs?limit=-1': /"limit"/,
     '/api/runs?limit=1e3': /"limit"/,

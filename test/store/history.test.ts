@@ -18,6 +18,15 @@ test('a run tells its environment and code; one without facts or code tells none
     [store.history({ id: bare })[0]?.facts, store.history({ id: bare })[0]?.epoch, store.history({ id: bare })[0]?.cpus],
     [null, null, '0-1'],
   );
+  const commitAfter = (commit?: string) => {
+    store.saveBuild({ ...build, id: 'i', path: 'trit', bytes: 1, code: 'c1', ...(commit === undefined ? {} : { commit }) });
+    return [store.history({ id: known })[0]?.commit, store.run(known)?.commit];
+  };
+  assert.deepEqual(commitAfter(), [null, null]);
+  assert.deepEqual(commitAfter('0123456789ab+'), ['0123456789ab+', '0123456789ab+']);
+  assert.deepEqual(commitAfter('cccccccccccc'), ['cccccccccccc', 'cccccccccccc'], 'one without changes takes its place');
+  assert.deepEqual(commitAfter('dddddddddddd'), ['cccccccccccc', 'cccccccccccc'], 'of several that give one binary the first stays');
+  assert.deepEqual(commitAfter(), ['cccccccccccc', 'cccccccccccc']);
   store.addRerun(known, 'decode_rate');
   store.addRerun(known, 'decode_rate');
   store.createComparison(newComparison({ id: 'c', started: 1, baseline: { ...build, code: 'c1' }, candidate: { ...build, code: 'c1' } }));

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { JournalRecord } from '../../src/core/journal.ts';
 import type { MetricName } from '../../src/core/metric.ts';
 import type { Scope } from '../../src/core/scope.ts';
-import type { RunFilter } from '../../src/core/store.ts';
+import type { DetailBounds, RunDetail, RunFilter } from '../../src/core/store.ts';
 import { openStore } from '../../src/store/store.ts';
-import { databasePath } from '../support/database.ts';
+import { databasePath, freshStore } from '../support/database.ts';
 import { end, newRun, phase, sample, tokenTimes } from '../support/runs.ts';
 
 test('metrics: raw samples without warm-up, over all prompts and by prompt', (t) => {
@@ -82,6 +82,39 @@ test('filters narrow; the newest come first; values are never part of the query'
   store.close();
 });
 
+test('a run is read within bounds, and says that it was cut', (t) => {
+  const store = freshStore(t);
+  store.createRun(newRun({ id: 'long' }));
+  const at = (seq: number) => ({ seq, wall: 1, mono: 1, prompt: 'p', launch: 0, repetition: seq });
+  store.appendMany('long', [
+    ...[1, 2, 3].map((seq) => sample(seq, 'decode_rate', seq)),
+    ...[4, 5, 6].map((seq) => tokenTimes(seq, [1, 2, 3, 4])),
+    ...[7, 8, 9].map((seq) => ({ ...at(seq), kind: 'output' as const, hash: 'h', text: 'ten letters'.slice(0, 10), tokens: 2 })),
+    end(10),
+  ]);
+  const counts = (bounds?: DetailBounds) => {
+    const { samples, series, outputs, cut } = store.run('long', bounds) as RunDetail;
+    return [samples.length, series.length, outputs.length, cut];
+  };
+  assert.deepEqual(counts(), [3, 3, 3, undefined]);
+  assert.deepEqual(counts({ samples: 3, points: 12, text: 30 }), [3, 3, 3, undefined]);
+  assert.deepEqual(counts({ samples: 2, points: 12, text: 30 }), [2, 3, 3, true]);
+  assert.deepEqual(counts({ samples: 3, points: 11, text: 30 }), [3, 2, 3, true]);
+  assert.deepEqual(counts({ samples: 3, points: 12, text: 9 }), [3, 3, 0, true]);
+  assert.equal(store.run('long', { samples: 0, points: 0, text: 0 })?.metrics.decode_rate?.n, 3, 'its figures are those of all');
+});
+
+test('what moved is told of so many runs at once, the others with the next call', (t) => {
+  const store = freshStore(t);
+  for (let i = 0; i < 501; i++) store.createRun(newRun({ id: `run-${String(i).padStart(3, '0')}`, started: i }));
+  const first = store.changedSince(0);
+  const second = store.changedSince(first.cursor);
+  assert.deepEqual([first.runs.length, second.runs.length, store.changedSince(second.cursor).runs.length], [500, 1, 0]);
+  assert.equal(new Set([...first.runs, ...second.runs].map(({ id }) => id)).size, 501);
+  const { runs } = store.unfinishedNow();
+  assert.deepEqual([runs.length, runs[0]?.id, runs.at(-1)?.id], [500, 'run-001', 'run-500'], 'the newest, the oldest of them first');
+});
+
 test('changedSince tells another reader what moved, and only that', (t) => {
   const path = databasePath(t);
   const store = openStore(path);
@@ -102,7 +135,7 @@ test('changedSince tells another reader what moved, and only that', (t) => {
   const second = reader.changedSince(first.cursor);
   const heard = 1_700_000_000_010;
   const at = { id: 'a', device: 'local', status: 'running', message: null, lastSeq: 1, decodeRate: null, heard };
-  assert.deepEqual(second.runs, [{ ...at, phase: { phase: 'measure', detail: null, done: 3, total: 10 } }]);
+  assert.deepEqual(second.runs, [{ ...at, phase: { phase: 'measure', detail: null, done: 3, total: 10, tokens: null } }]);
   store.append('a', sample(2, 'decode_rate', 17.5));
   const beginning = reader.unfinishedNow();
   assert.deepEqual(

@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path';
 import { temporaryFolder } from './folder.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
-const MAIN = join(ROOT, 'src/cli/main.ts');
 
 export interface Told {
   code: number | null;
@@ -25,6 +24,8 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** A command that becomes the program it is given, such as nsenter: where the command line runs. */
   within?: readonly string[];
+  /** Another copy of fleet than this one. */
+  root?: string;
 }
 
 /** A new folder that is removed when this process ends. */
@@ -33,9 +34,9 @@ export function scratch(): string {
 }
 
 /** Starts the command line from its sources. */
-export function start(args: readonly string[], { cwd = ROOT, env = {}, within = [] }: CliOptions = {}): Started {
+export function start(args: readonly string[], { cwd = ROOT, env = {}, within = [], root = ROOT }: CliOptions = {}): Started {
   const loader = import.meta.resolve('tsx');
-  const [program = '', ...rest] = [...within, process.execPath, '--import', loader, MAIN, ...args];
+  const [program = '', ...rest] = [...within, process.execPath, '--import', loader, join(root, 'src/cli/main.ts'), ...args];
   const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, NO_COLOR: '1', FLEET_DB: '', FLEET_DEVICES: '', NODE_OPTIONS: '', ...env },

@@ -170,6 +170,15 @@ export function addDemoHistory(store: Store, { seed = 3, now = Date.now() }: { s
       flags: '-O3 -flto',
       target: device.target,
     };
+    store.saveBuild({
+      ...build,
+      id: build.sha256,
+      toolchain: 'clang-19',
+      path: 'trit',
+      bytes: 1e6,
+      code: null,
+      commit: i < 36 ? '1111aaaa2222' : '3333bbbb4444',
+    });
     const rate = (i < 20 ? 3.02 : i < 36 ? 3.1 : i < 48 ? 3.31 : 3.12) * (1 + 0.008 * (random() + random() - 1));
     store.createRun({
       ...{ id, device: device.id, toolchain: 'clang-19', build, model: 'bitnet-2b-4t', suite: 'nightly', suiteVersion: 1, threads: 4 },

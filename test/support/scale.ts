@@ -2,15 +2,20 @@
  * What the dashboard takes over a large database: node --import tsx test/support/scale.ts FILE [PART ...]. Makes the file where there is none:
  * 100,000 runs and 10 million samples. Parts, all without any: `api`, the 95th percentile of each address; `pages`, in a real browser, the first
  * paint and the time until everything is drawn; `acts`, for keys and clicks on every page the time to the next frame and until their result is
- * drawn. Prints Markdown.
+ * drawn. The server is `fleet serve` in a process of its own. Prints Markdown.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { quantile } from '../../src/core/stats.ts';
+import { openStore } from '../../src/store/store.ts';
 import { PAGES } from '../../web/pages.ts';
+import { launchBrowser } from './chromium.ts';
+import { ROOT, start } from './cli.ts';
+import { temporaryFolder } from './folder.ts';
 import { fillLarge } from './large-store.ts';
-import { served } from './served.ts';
 
 const PARTS = ['api', 'pages', 'acts'] as const;
 const [path = 'large.db', ...asked] = process.argv.slice(2);
@@ -31,7 +36,15 @@ if (!existsSync(path)) {
     `made ${made.runs} runs, ${made.samples} samples, ${made.series} traces in ${((performance.now() - began) / 1000).toFixed(0)} s\n`,
   );
 }
-const { url, store, page, close } = await served(path);
+execFileSync(join(ROOT, 'fleet'), ['setup'], { stdio: 'ignore' });
+const server = start(['serve', '--no-bench', '--port', '0', '--db', path, '--json'], { cwd: process.cwd() });
+let told = '';
+server.child.stdout?.on('data', (text: string) => {
+  told += text;
+});
+await server.said(/"url"[^}]*}/);
+const { url } = JSON.parse(told) as { url: string };
+const store = openStore(path, { readonly: true });
 say(`${(statSync(path).size / 1e9).toFixed(1)} GB, ${process.version}, ${availableParallelism()} processors`);
 
 const [device = 'device-00'] = store.devices().map(({ id }) => id);
@@ -67,7 +80,8 @@ for (const address of parts.includes('api') ? ADDRESSES : []) {
   row(`/${address}`, of(times, 0.5), of(times, 0.95), (bytes / 1e3).toFixed(0));
 }
 
-const shown = await page();
+const browser = await launchBrowser(temporaryFolder('browser'), {});
+const shown = browser.pages()[0] ?? (await browser.newPage());
 if (parts.includes('pages')) table('page', 'first paint', 'all drawn');
 for (const name of parts.includes('pages') ? PAGES : []) {
   const paints: number[] = [];
@@ -153,4 +167,7 @@ for (const [name, what, ...acts] of parts.includes('acts') ? ACTIONS : []) {
   const slowest = Math.max(...took.map(({ paint }) => paint));
   row(name, what, slowest === 0 ? 'under 16 ms' : ms(slowest), of(wholes, 0.5), of(wholes, 1));
 }
-await close();
+await browser.close();
+store.close();
+server.child.kill('SIGINT');
+await server.ended;

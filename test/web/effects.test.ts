@@ -84,4 +84,9 @@ test('the command of a run is quoted for a shell', () => {
     commandOf(run as never),
     `./fleet bench --device pi --toolchain gcc-12 --flags '-O2 -DX='\\''a b'\\''' --model m:i2_s:f16 --suite smoke --threads 2`,
   );
+  const model = (name: string, file: unknown) => / --model (\S+)/.exec(commandOf({ ...run, model: name, engine: { model: { file } } } as never))?.[1];
+  assert.equal(model('mine', '/models/mine.gguf'), '/models/mine.gguf', 'a file that was measured in its place');
+  assert.equal(model('mine', '/home/pi/.cache/fleet/models/0123456789abcdef-mine.gguf'), 'mine.gguf', 'one that was sent');
+  assert.equal(model('tiny', '/home/pi/.cache/fleet/models/tiny-i2_s-f16-s1.gguf'), 'tiny', 'a twin');
+  for (const file of ['tiny.gguf', '', 7, undefined, '/\n.gguf']) assert.equal(model('tiny', file), 'tiny');
 });

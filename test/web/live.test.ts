@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import type { JournalRecord } from '../../src/core/journal.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { bundledPage, openPage, withoutBrowser } from '../support/page.ts';
@@ -53,9 +54,21 @@ test('the page of a running bench comes up to date when it ends', browser, async
   await page.waitForSelector('#run .status-running');
   await page.locator('.live-card[data-run="a"]').waitFor();
   assert.equal(await page.locator('.live-card[data-run="b"]').isVisible(), false, 'other benches do not disturb');
-  store.appendMany('a', [sample(2, 'decode_rate', 7), end(3)]);
+  const tile = (text: string) => page.waitForFunction((wanted) => document.querySelector('.tile')?.textContent?.includes(wanted), text);
+  store.appendMany('a', [sample(2, 'decode_rate', 9), { ...phase(3, 'measure', 2, 5), tokens: 37 } as JournalRecord]);
+  await tile('7.00 tokens/s');
+  assert.match((await page.locator('.live-card[data-run="a"] .live-step').textContent()) ?? '', /measuring · 2 of 5 · 37 tokens/);
+  await page.click('[aria-labelledby="metrics-title"] summary');
+  store.append('a', sample(4, 'decode_rate', 10));
+  await tile('9.00 tokens/s');
+  assert.ok(
+    await page.locator('[aria-labelledby="metrics-title"] details').evaluate((details) => (details as HTMLDetailsElement).open),
+    'stays open',
+  );
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'What these mean', 'the focus stays where it is');
+  store.appendMany('a', [sample(5, 'decode_rate', 1), end(6)]);
   await page.waitForSelector('#run .status-ok');
-  assert.match((await page.locator('.tile').first().textContent()) ?? '', /6\.00 tokens\/s/);
+  assert.match((await page.locator('.tile').first().textContent()) ?? '', /7\.00 tokens\/s/);
 });
 
 test('a lost server is told, and found again', browser, async (t) => {

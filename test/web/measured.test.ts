@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { loadSuite, SUITE_NAMES } from '../../src/fleet/suite.ts';
 import { PAGES } from '../../web/pages.ts';
 import { faultsOf } from '../support/axe.ts';
-import { dashboard } from '../support/dashboard.ts';
+import { cli } from '../support/cli.ts';
+import { dashboard, folder } from '../support/dashboard.ts';
 import { measured } from '../support/measured.ts';
 import { bundledPage, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
@@ -59,6 +62,22 @@ test('a run tells what it was: command, hashes, token times, memory and the text
     const outputs = new Set(store.run(id)?.outputs.map(({ hash }) => hash));
     for (const hash of outputs) assert.ok(text.includes(hash), 'the hash of every output');
   }
+});
+
+test('the report of it is one file that opens from the disk, without network, with its charts and every run', browser, async (t) => {
+  const { path, store, valid } = await real(t);
+  const file = join(folder(t), 'report.html');
+  const { code, stderr } = await cli(['report', '--format', 'html', '--db', path, '-o', file]);
+  assert.equal(code, 0, stderr);
+  const page = await openPage(t, { offline: true, javaScriptEnabled: false });
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.goto(pathToFileURL(file).href);
+  assert.deepEqual(asked, [pathToFileURL(file).href]);
+  assert.equal(await page.getByRole('region', { name: 'Runs', exact: true }).locator('tbody tr').count(), store.runs().length);
+  const titles = await page.locator('h3').allTextContents();
+  for (const title of ['Time between tokens', 'Memory', ...(valid > 0 ? ['Decode by device'] : [])]) assert.ok(titles.includes(title), title);
+  for (const chart of await page.locator('svg[role=img]').all()) assert.ok(((await chart.boundingBox())?.width ?? 0) > 300);
 });
 
 test('charts hold the medians of the database', browser, async (t) => {

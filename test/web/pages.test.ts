@@ -153,6 +153,11 @@ test('trends: epochs with what began them, and a change within one that no cause
   assert.match(rows[1] ?? '', /kernel: 6\.6\.20 → 6\.12/);
   assert.match(rows[2] ?? '', /code: \w+… → \w+….*slower by [-−]\d(\.\d)? %.*unconfirmed/);
   assert.equal((rows[0]?.match(/slower|faster/g) ?? []).length, 0);
+  assert.deepEqual(
+    rows.map((row) => /1111aaaa2222|3333bbbb4444/.exec(row)?.[0]),
+    ['1111aaaa2222', '1111aaaa2222', '3333bbbb4444'],
+    'the commit of each epoch',
+  );
   await page.click('.trend tbody a');
   await page.waitForSelector('#run-title');
 });

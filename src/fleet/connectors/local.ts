@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, constants, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { dirname } from 'node:path';
@@ -91,14 +92,18 @@ class LocalConnection implements Connection {
   }
 
   async upload(local: string, remote: string, options: { mode?: number; onProgress?: (done: number, total: number) => void } = {}): Promise<void> {
-    const part = `${remote}.part`;
+    const part = `${remote}.part-${randomBytes(4).toString('hex')}`; // another process may bring the same file
     await this.#named(remote, 'written', async () => {
       await mkdir(dirname(remote), { recursive: true });
       const { size } = await stat(local);
       options.onProgress?.(0, size);
-      await copyFile(local, part, constants.COPYFILE_FICLONE);
-      await chmod(part, options.mode ?? 0o644);
-      await rename(part, remote);
+      try {
+        await copyFile(local, part, constants.COPYFILE_FICLONE);
+        await chmod(part, options.mode ?? 0o644);
+        await rename(part, remote);
+      } finally {
+        await rm(part, { force: true });
+      }
       options.onProgress?.(size, size);
     });
   }

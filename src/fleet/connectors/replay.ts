@@ -19,8 +19,7 @@ export type Recording = z.infer<typeof Recording>;
 /** A device that answers from a recording, and knows nothing else. */
 export async function connectReplay(device: Device): Promise<Connection> {
   const file = device.recording;
-  if (file === undefined)
-    throw new UsageError(`device ${device.id} has no \`recording:\`; make one with \`fleet probe --device NAME --record FILE\``);
+  if (file === undefined) throw new UsageError(`device ${device.id} has no \`recording:\`; make one with \`fleet probe NAME --record FILE\``);
   try {
     return replayed(device, Recording.parse(JSON.parse(await readFile(file, 'utf8'))));
   } catch (error) {

@@ -146,7 +146,12 @@ async function enter(endpoint: Endpoint, socket: Duplex, options: LinkOptions): 
             { cause: error },
           ),
         );
-      else fail(new FleetError(`${name}: the SSH handshake failed: ${reason(error)}`, { cause: error }));
+      else
+        fail(
+          new FleetError(`${name}: the SSH handshake failed: ${reason(error)}; is that an SSH server that takes connections from here?`, {
+            cause: error,
+          }),
+        );
     };
     const onClose = () =>
       fail(refusal ?? new FleetError(`${name} closed the connection during the SSH handshake; it may be overloaded or refuse this address`));

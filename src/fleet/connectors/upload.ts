@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
@@ -21,10 +22,11 @@ type Progress = (done: number, total: number) => void;
 
 /**
  * Sends a file through `cat` into <remote>.part and renames it when all its bytes are there. A part left by a cut link is gone on with
- * where it is a beginning of this file; otherwise it is written anew.
+ * where it is a beginning of this file; otherwise it is written anew. Where another controller writes the same part, ours gets a name of its own.
  */
 export async function uploadThrough(link: Carrier, local: string, remote: string, options: { mode?: number; onProgress?: Progress }): Promise<void> {
-  const part = `${remote}.part`;
+  const shared = `${remote}.part`;
+  let part = shared;
   const total = await stat(local).then(
     (info) => info.size,
     (error: unknown) => {
@@ -38,18 +40,23 @@ export async function uploadThrough(link: Carrier, local: string, remote: string
   for (;;) {
     const size = await send(link, local, part, offset, total, options.onProgress);
     if (size === total) break;
-    // Bytes of an earlier, cut upload may have arrived meanwhile. Once more, from the start.
-    if (offset === 0) throw failed(link, remote, `${size} of ${total} bytes are there; is somebody else sending the same file?`);
+    if (part !== shared) throw failed(link, remote, `${size} of ${total} bytes have arrived; look at its disk, then run it again`);
+    // Bytes of an earlier, cut upload may have arrived meanwhile: once more, from the start. Else somebody else sends the same file.
+    if (offset === 0) part = `${shared}-${randomBytes(4).toString('hex')}`;
     offset = 0;
   }
-  const script = `${copied ? 'cp -- "$1.part" "$1.copy" && mv -f -- "$1.copy" "$1.part" && ' : ''}chmod "$2" "$1.part" && mv -f -- "$1.part" "$1"`;
-  const { code, stderr } = await link.exec(['sh', '-c', script, 'sh', remote, mode.toString(8)]);
+  const copy = copied && part === shared ? 'cp -- "$3" "$1.copy" && mv -f -- "$1.copy" "$3" && ' : '';
+  const script = `${copy}chmod "$2" "$3" && mv -f -- "$3" "$1"${part === shared ? '' : ' && rm -f -- "$1.part"'}`;
+  const { code, stderr } = await link.exec(['sh', '-c', script, 'sh', remote, mode.toString(8), part]);
   if (code !== 0) throw failed(link, remote, lastWords(stderr, code));
 }
 
 /** Bytes already there that agree with the file. */
 async function beginning(link: Carrier, local: string, part: string, total: number): Promise<number> {
-  const script = 'mkdir -p -- "$(dirname -- "$1")" && { [ -f "$1" ] && wc -c < "$1" || echo 0; }';
+  const script = `dir=$(dirname -- "$1")
+mkdir -p -- "$dir" || exit 1
+find "$dir" -maxdepth 1 -name '*.part-*' -type f -mtime +0 -exec rm -f -- {} + >/dev/null 2>&1 # what a controller left that was not alone
+[ -f "$1" ] && wc -c < "$1" || echo 0`;
   const { code, stdout, stderr } = await link.exec(['sh', '-c', script, 'sh', part]);
   if (code !== 0) throw failed(link, part, lastWords(stderr, code));
   const size = Number(stdout.trim());
@@ -72,7 +79,7 @@ async function send(link: Carrier, local: string, part: string, offset: number, 
   const source = createReadStream(local, { start: offset, highWaterMark: 256 * 1024 });
   source.once('error', (error) => counter.destroy(error));
   counter.once('close', () => source.destroy());
-  const script = '[ "$2" -gt 0 ] || : > "$1" && cat >> "$1" && wc -c < "$1"';
+  const script = '[ "$2" -gt 0 ] || : > "$1" && cat >> "$1" && { wc -c < "$1" || echo 0; }';
   const { code, stdout, stderr } = await link.run(['sh', '-c', script, 'sh', part, String(offset)], source.pipe(counter));
   if (code === 0) return Number(stdout.trim());
   if (!/no space left|disk quota/i.test(stderr)) throw failed(link, part, lastWords(stderr, code));

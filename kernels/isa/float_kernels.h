@@ -24,7 +24,7 @@
     INLINE void tile_##name(const type *w, const float *x, size_t n, float *y, size_t ldy, const int tokens)                \
     {                                                                                                                       \
         vf a[DOT_TOKENS][4];                                                                                                \
-        UNROLL for (int t = 0; t < tokens; t++)                                                                             \
+        UNROLL_TO(t, DOT_TOKENS, tokens)                                                                                    \
             UNROLL for (int u = 0; u < 4; u++)                                                                              \
                 a[t][u] = v_set(0);                                                                                         \
         size_t i = 0;                                                                                                       \
@@ -33,14 +33,14 @@
                 prefetch((const char *)(w + i) + line);                                                                     \
             UNROLL for (int u = 0; u < 4; u++) {                                                                            \
                 vf weights = load(w + i + (size_t)u * LANES, LANES);                                                        \
-                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
+                UNROLL_TO(t, DOT_TOKENS, tokens)                                                                            \
                     a[t][u] = v_fma(weights, v_load(x + (size_t)t * n + i + (size_t)u * LANES, LANES), a[t][u]);            \
             }                                                                                                               \
         }                                                                                                                   \
         for (; i < n; i += LANES)                                                                                           \
-            UNROLL for (int t = 0; t < tokens; t++)                                                                         \
+            UNROLL_TO(t, DOT_TOKENS, tokens)                                                                                \
                 a[t][0] = v_fma(load(w + i, n - i), v_load(x + (size_t)t * n + i, n - i), a[t][0]);                         \
-        UNROLL for (int t = 0; t < tokens; t++)                                                                             \
+        UNROLL_TO(t, DOT_TOKENS, tokens)                                                                                    \
             y[(size_t)t * ldy] = v_sum(v_add(v_add(a[t][0], a[t][1]), v_add(a[t][2], a[t][3])));                            \
     }                                                                                                                       \
     static float dot_##name(const type *w, const float *x, size_t n)                                                        \
@@ -89,20 +89,20 @@ static inline vf v_exp(vf x)
 #endif
 }
 
+#define SOFTMAX_ROWS 4
+
 /* Several rows at once, so that none waits for its own maximum. A sum has the lanes first, then the values behind the last
    vector. */
 INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float *max, float *added, const int rows)
 {
-    vf greatest[4], total[4];
+    vf greatest[SOFTMAX_ROWS], total[SOFTMAX_ROWS];
     size_t whole = n / LANES * LANES;
-    UNROLL
-    for (int r = 0; r < rows; r++) {
+    UNROLL_TO(r, SOFTMAX_ROWS, rows) {
         greatest[r] = v_set(top[r]);
         total[r] = v_set(0);
     }
     for (size_t i = 0; i < whole; i += LANES)
-        UNROLL
-        for (int r = 0; r < rows; r++)
+        UNROLL_TO(r, SOFTMAX_ROWS, rows)
             greatest[r] = v_max(v_load(x + (size_t)r * ldx + i, LANES), greatest[r]);
     for (int r = 0; r < rows; r++) {
         max[r] = v_greatest(greatest[r]);
@@ -110,8 +110,7 @@ INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float
             max[r] = x[(size_t)r * ldx + i] > max[r] ? x[(size_t)r * ldx + i] : max[r];
     }
     for (size_t i = 0; i < whole; i += LANES)
-        UNROLL
-        for (int r = 0; r < rows; r++) {
+        UNROLL_TO(r, SOFTMAX_ROWS, rows) {
             vf e = v_exp(v_sub(v_load(x + (size_t)r * ldx + i, LANES), v_set(max[r])));
             total[r] = v_add(total[r], e);
             v_store(x + (size_t)r * ldx + i, e, LANES);
@@ -129,10 +128,10 @@ INLINE void softmax_rows(float *x, size_t ldx, size_t n, const float *top, float
 static void softmax_f32(float *x, size_t ldx, size_t rows, size_t n, float *top, float *sum, float *factor)
 {
     for (size_t r = 0; r < rows;) {
-        float max[4], added[4], old[LANES < 4 ? 4 : LANES] = { 0 };
-        size_t count = rows - r < 4 ? 1 : 4;
-        if (count == 4)
-            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 4);
+        float max[SOFTMAX_ROWS], added[SOFTMAX_ROWS], old[LANES < SOFTMAX_ROWS ? SOFTMAX_ROWS : LANES] = { 0 };
+        size_t count = rows - r < SOFTMAX_ROWS ? 1 : SOFTMAX_ROWS;
+        if (count == SOFTMAX_ROWS)
+            softmax_rows(x + r * ldx, ldx, n, top + r, max, added, SOFTMAX_ROWS);
         else
             softmax_rows(x + r * ldx, ldx, n, top + r, max, added, 1);
         for (size_t i = 0; i < count; i++)

@@ -27,10 +27,8 @@ MIX_WITHIN(ONE_WIDE, MIX_MOST_WIDE);
         UNROLL                                                                                                              \
         for (int r = 0; r < rows; r += 3)                                                                                   \
             base[r / 3] = a + (size_t)r * lda;                                                                              \
-        UNROLL                                                                                                              \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            UNROLL                                                                                                          \
-            for (int u = 0; u < wide; u++)                                                                                  \
+        UNROLL_TO(r, MIX_MOST_ROWS, rows)                                                                                   \
+            UNROLL_TO(u, MIX_MOST_WIDE, wide)                                                                               \
                 s[r][u] = keep ? v_mul(v_load(y + (size_t)r * ldy + j + (size_t)u * LANES, left), v_set(keep[r]))           \
                                : v_set(0);                                                                                  \
         for (size_t from = 0; from < count; from += SCALED) {                                                               \
@@ -41,19 +39,15 @@ MIX_WITHIN(ONE_WIDE, MIX_MOST_WIDE);
                 if (rows < MANY_ROWS)                                                                                       \
                     for (size_t line = 0; line < (size_t)wide * LANES * (bytes); line += 64)                                \
                         prefetch((const char *)(b->x + i * b->ldx + j) + line);                                             \
-                UNROLL                                                                                                      \
-                for (int r = 0; r < rows; r++) {                                                                            \
+                UNROLL_TO(r, MIX_MOST_ROWS, rows) {                                                                         \
                     vf factor = v_set(base[r / 3][off[r % 3]]);                                                             \
-                    UNROLL                                                                                                  \
-                    for (int u = 0; u < wide; u++)                                                                          \
+                    UNROLL_TO(u, MIX_MOST_WIDE, wide)                                                                       \
                         s[r][u] = v_fma(factor, v[u], s[r][u]);                                                             \
                 }                                                                                                           \
             }                                                                                                               \
         }                                                                                                                   \
-        UNROLL                                                                                                              \
-        for (int r = 0; r < rows; r++)                                                                                      \
-            UNROLL                                                                                                          \
-            for (int u = 0; u < wide; u++)                                                                                  \
+        UNROLL_TO(r, MIX_MOST_ROWS, rows)                                                                                   \
+            UNROLL_TO(u, MIX_MOST_WIDE, wide)                                                                               \
                 v_store(y + (size_t)r * ldy + j + (size_t)u * LANES, s[r][u], left);                                        \
     }                                                                                                                       \
     INLINE void name##_rows(float *y, size_t ldy, const float *keep, const float *a, size_t lda,                            \
@@ -91,8 +85,7 @@ INLINE void half_scales(const half_block *b, size_t i, size_t j, size_t left, vf
 INLINE void half_values(const half_block *b, size_t i, size_t j, size_t left, const vf *scale, vf *v, const int wide)
 {
     (void)scale;
-    UNROLL
-    for (int u = 0; u < wide; u++)
+    UNROLL_TO(u, MIX_MOST_WIDE, wide)
         v[u] = v_load_f16(b->x + i * b->ldx + j + (size_t)u * LANES, left);
 }
 

@@ -5,15 +5,13 @@ typedef struct { const int8_t *x; const uint16_t *d; size_t ldx; } byte_block;
 /* Scales lie over 32 rows of a column ... */
 INLINE void column_scales(const byte_block *b, size_t i, size_t j, size_t left, vf *scale, const int wide)
 {
-    UNROLL
-    for (int u = 0; u < wide; u++)
+    UNROLL_TO(u, MIX_MOST_WIDE, wide)
         scale[u] = v_load_f16(b->d + i / SCALED * b->ldx + j + (size_t)u * LANES, left);
 }
 
 INLINE void column_values(const byte_block *b, size_t i, size_t j, size_t left, const vf *scale, vf *v, const int wide)
 {
-    UNROLL
-    for (int u = 0; u < wide; u++)
+    UNROLL_TO(u, MIX_MOST_WIDE, wide)
         v[u] = v_mul(v_load_i8(b->x + i * b->ldx + j + (size_t)u * LANES, left), scale[u]);
 }
 
@@ -26,8 +24,7 @@ INLINE void row_scales(const byte_block *b, size_t i, size_t j, size_t left, vf 
 INLINE void row_values(const byte_block *b, size_t i, size_t j, size_t left, const vf *scale, vf *v, const int wide)
 {
     (void)scale;
-    UNROLL
-    for (int u = 0; u < wide; u++) {
+    UNROLL_TO(u, MIX_MOST_WIDE, wide) {
         size_t at = j + (size_t)u * LANES;
         v[u] = v_mul(v_load_i8(b->x + i * b->ldx + at, left), v_half(b->d + (i * b->ldx + at) / SCALED));
     }

@@ -12,8 +12,7 @@ INLINE void panel_tile(const uint8_t *codes, size_t lines, const int8_t *q, size
     while (lines) {
         acc a[TOKENS][WIDE];
         size_t run = lines < RUN ? lines : RUN;
-        UNROLL
-        for (int t = 0; t < tokens; t++)
+        UNROLL_TO(t, TOKENS, tokens)
             for (int v = 0; v < WIDE; v++)
                 a[t][v] = acc_zero();
         for (lines -= run; run; run--, codes += LINE, q += 4) {
@@ -21,16 +20,14 @@ INLINE void panel_tile(const uint8_t *codes, size_t lines, const int8_t *q, size
             UNROLL
             for (int v = 0; v < WIDE; v++)
                 c[v] = load(codes + v * VECTOR);
-            UNROLL
-            for (int t = 0; t < tokens; t++) {
+            UNROLL_TO(t, TOKENS, tokens) {
                 vec x = four(q + (size_t)t * ldx);
                 UNROLL
                 for (int v = 0; v < WIDE; v++)
                     a[t][v] = dot(a[t][v], c[v], x);
             }
         }
-        UNROLL
-        for (int t = 0; t < tokens; t++)
+        UNROLL_TO(t, TOKENS, tokens)
             for (size_t v = 0; v < WIDE; v++) {
                 int32_t *out = y + (size_t)t * ldy + v * (VECTOR / 4);
                 if (rows > v * (VECTOR / 4))

@@ -45,7 +45,9 @@ INLINE __m128i digit(__m128i v, const int digits)
 
 INLINE __m128i next_digit(__m128i v, const int digits)
 {
-    return digits == 5 ? _mm_add_epi8(v, _mm_add_epi8(v, v)) : _mm_srli_epi16(v, 2);
+    v = digits == 5 ? _mm_add_epi8(v, _mm_add_epi8(v, v)) : _mm_srli_epi16(v, 2);
+    OPAQUE(v);
+    return v;
 }
 
 INLINE void one(const uint8_t *w, size_t chunks, const int8_t *q, int32_t sum, int32_t *y, const int digits, const size_t block)

@@ -55,7 +55,9 @@ INLINE vec t5_codes(vec t)
 
 INLINE vec t5_next(vec t)
 {
-    return _mm256_add_epi8(t, _mm256_add_epi8(t, t));
+    t = _mm256_add_epi8(t, _mm256_add_epi8(t, t));
+    OPAQUE(t);
+    return t;
 }
 
 INLINE vec four(const int8_t *q)

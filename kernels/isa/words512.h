@@ -50,6 +50,8 @@ INLINE vec t5_codes(vec t)
 #define t5_begin(v) (v)
 INLINE vec t5_next(vec t)
 {
-    return _mm512_add_epi8(t, _mm512_add_epi8(t, t));
+    t = _mm512_add_epi8(t, _mm512_add_epi8(t, t));
+    OPAQUE(t);
+    return t;
 }
 #include "panel.h"

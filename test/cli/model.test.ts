@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -222,6 +222,20 @@ test('a device fetches by itself: cut off and gone on with, proven there, the to
     const led = await over('elsewhere');
     assert.deepEqual([led[0]?.authorization, led[1]?.authorization], ['Bearer secret-of-mine', null], 'another host gets no token');
     await assert.rejects(over('flipped'), /device pi: .*has the SHA-256 [0-9a-f]{64} there and not/);
+    if (spawnSync('wget', ['--version']).status === 0) {
+      const bin = scratch();
+      for (const name of ['sh', 'mkdir', 'dirname', 'cat', 'wc', 'rm', 'mv', 'sha256sum', 'wget'])
+        symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(bin, name));
+      const exec: typeof connection.exec = (argv, options) => connection.exec(['/usr/bin/env', `PATH=${bin}`, ...argv], options);
+      const [path, before] = [join(workdir, 'models/by-wget.gguf'), hub.seen.length];
+      const only = { ...wanted, connection: { device: connection.device, exec } as typeof connection, path, pause: 0.01 };
+      await assert.rejects(fetchOn(only), /device pi has only wget, which passes a token on to other hosts: install curl/);
+      assert.equal(hub.seen.length, before);
+      hub.token = null;
+      await fetchOn({ ...only, hub: { ...only.hub, token: null } });
+      assert.deepEqual(readFileSync(path), tiny);
+      hub.token = 'secret-of-mine';
+    }
     hub.bytes = Buffer.concat([tiny, Buffer.alloc(1_000_000)]);
     await assert.rejects(over('endless'), new RegExp(`device pi: .*longer than the ${tiny.length} bytes`));
     assert.ok(hub.seen.length > 0 && !readdirSync(join(workdir, 'models')).some((name) => name.endsWith('.part')));

@@ -9,12 +9,9 @@ import { type Context, sample } from './launch.ts';
 const LONGEST = 120_000;
 /** Bytes of a model below which memory is not what limits it: it may lie in a cache. */
 const SMALL = 64 * 2 ** 20;
-/** Megabytes that are read first: little enough to push nothing out of the memory of a small device. */
-const FIRST = 64;
 
 /** `trit kernels --kernel none -o json`. */
 const Report = z.object({
-  cache_bytes: z.number(),
   exceeds_cache: z.boolean(),
   bandwidth: z.array(z.object({ threads: z.int(), gb_per_s: z.number().positive() })).min(1),
 });
@@ -29,9 +26,7 @@ export async function measureLimits(at: Context): Promise<void> {
   if (job.suite.limits === false || job.cases !== undefined) return; // an emulated processor has no memory of its own
   if (((await sizeOn(host, job.model.path)) ?? 0) <= SMALL) return;
   journal.write({ kind: 'phase', phase: 'limits' });
-  let report = await read(at, FIRST);
-  // three times the largest cache, of which little is left when its turn comes again
-  if (typeof report !== 'string' && 3 * report.cache_bytes > FIRST * 2 ** 20) report = await read(at, 0);
+  const report = await read(at);
   signal.throwIfAborted();
   if (typeof report === 'string' || !report.exceeds_cache)
     journal.write({
@@ -47,9 +42,9 @@ export async function measureLimits(at: Context): Promise<void> {
 }
 
 /** Gives a sentence where it failed. */
-async function read(at: Context, megabytes: number): Promise<Report | string> {
-  const { host, job, signal } = at;
-  const argv = [job.binary, 'kernels', '--kernel', 'none', '--rounds', '3', '--megabytes', String(megabytes), ...workArguments(job), '-o', 'json'];
+async function read({ host, job, signal }: Context): Promise<Report | string> {
+  const reading = { ...job, isa: 'scalar' }; // the others have instructions whose peak would be measured as well
+  const argv = [job.binary, 'kernels', '--kernel', 'none', '--rounds', '5', ...workArguments(reading), '-o', 'json'];
   const { code, stdout, stderr } = await host.exec(argv, { timeoutMs: LONGEST, signal });
   if (code !== 0) return lastLine(stderr) || `trit kernels ended with status ${code}`;
   return parsed(Report, stdout) ?? 'trit kernels told nothing that could be read';

@@ -1,6 +1,7 @@
 import { joulesOf, type Marker } from '../src/core/joules.ts';
 import { type PowerTrace, pause } from '../src/core/power_trace.ts';
 import { median } from '../src/core/stats.ts';
+import { signedRank } from '../src/core/wilcoxon.ts';
 import type { Answer } from './engine.ts';
 import { type Launch, mark, requestFor, sameAnswer, sample } from './launch.ts';
 import { Sampler } from './sampler.ts';
@@ -37,8 +38,8 @@ export class PowerPass {
 
   /** There is anything to be read here. */
   get #reads(): boolean {
-    const { sources, temperatures, frequencies, pi } = this.#sensed;
-    return sources.length + temperatures.length + frequencies.length > 0 || pi;
+    const { sources, temperatures, frequencies, alarms } = this.#sensed;
+    return sources.length + temperatures.length + frequencies.length > 0 || alarms.pi || alarms.android;
   }
 
   /** Reads from now on, until `end`. */
@@ -74,14 +75,15 @@ export class PowerPass {
   async requests(answers: readonly Answer[]): Promise<void> {
     if (!this.#plan || !this.#reads) return;
     const { job, journal, launch, engine } = this.#at;
-    const tokens = answers.map(({ done }) => done.n_gen);
-    const longest = tokens.indexOf(Math.max(...tokens));
+    // one request is no whole conversation
+    const asked = job.suite.prompts.flatMap((prompt, i) => (prompt.turns === undefined ? [{ prompt, tokens: answers[i]?.done.n_gen ?? 0 }] : []));
+    const most = Math.max(...asked.map(({ tokens }) => tokens));
+    const longest = asked.find(({ tokens }) => tokens === most)?.prompt;
     const costs: number[] = [];
-    for (const [index, prompt] of job.suite.prompts.entries()) {
-      if (prompt.turns !== undefined) continue; // one request is no whole conversation
+    for (const { prompt } of asked) {
       for (let repetition = 0; repetition < this.#plan.repetitions; repetition++) {
         journal.write({ kind: 'phase', phase: 'power', detail: prompt.id, done: repetition, total: this.#plan.repetitions });
-        const plain = async () => (index === longest ? (await engine.generate(requestFor(job, prompt))).decode : null);
+        const plain = async () => (prompt === longest ? (await engine.generate(requestFor(job, prompt))).decode : null);
         const first = repetition % 2 === 1 ? await plain() : null;
         await this.#read();
         const answer = await engine.generate(requestFor(job, prompt));
@@ -94,7 +96,7 @@ export class PowerPass {
         if (other && answer.decode) costs.push(answer.decode / other - 1);
       }
     }
-    this.#cost(costs, job.suite.prompts[longest]?.id ?? null);
+    if (longest) this.#cost(costs, longest.id);
   }
 
   /** Traces, figures and flags of it all. */
@@ -118,8 +120,7 @@ export class PowerPass {
     if (temperature.values.length > 0) sample(this.#at, 'temperature_max', Math.max(...temperature.values), whole);
     const running = this.#clocks();
     if (running.length > 0) sample(this.#at, 'frequency_min', Math.min(...running), whole);
-    for (const [alarm, time] of alarms)
-      this.#at.flag(alarm === 'undervolted' ? 'undervolted' : 'throttled', `get_throttled reported ${alarm} at ${time.toFixed(1)} s`);
+    for (const { flag, evidence, time } of alarms.values()) this.#at.flag(flag, `${evidence}, at ${time.toFixed(1)} s`);
   }
 
   /** The cores did not hold their clock while tokens were made. */
@@ -175,16 +176,26 @@ export class PowerPass {
     return values.filter((_, i) => during.some(({ begin, end }) => (times[i] as number) >= begin && (times[i] as number) <= end));
   }
 
-  #cost(costs: readonly number[], prompt: string | null): void {
-    if (costs.length === 0) return;
+  #cost(costs: readonly number[], prompt: string): void {
     for (const [repetition, cost] of costs.entries())
       sample(this.#at, 'sampling_overhead', cost, { prompt, launch: this.#at.launch, repetition, warmup: false });
-    const middle = median(costs);
-    if (middle < OVERHEAD) return;
-    const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
-    const range = `${percent(Math.min(...costs))} to ${percent(Math.max(...costs))}`;
-    this.#at.flag('sampling-overhead', `decode took ${percent(middle)} longer with sampling, median of ${costs.length} pairs (${range})`);
+    const why = overheadOf(costs);
+    if (why !== null) this.#at.flag('sampling-overhead', why);
   }
+}
+
+/**
+ * Why reading the sensors was not shown to cost less than OVERHEAD, of how much longer decode took in each pair; null where it was. What it
+ * costs at most is the upper end of an interval of 90 %, or of fewer than five pairs, which have none, the worst of them.
+ */
+export function overheadOf(costs: readonly number[]): string | null {
+  if (costs.length === 0) return 'what reading the sensors costs could not be measured: too few tokens';
+  const [, end] = signedRank(costs, 0.9).interval;
+  if ((Number.isFinite(end) ? end : Math.max(...costs)) < OVERHEAD) return null;
+  const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+  const range = `${percent(Math.min(...costs))} to ${percent(Math.max(...costs))}`;
+  const shown = median(costs) < OVERHEAD ? '; too few or too uneven to show less than 1 %' : '';
+  return `decode took ${percent(median(costs))} longer with sampling, median of ${costs.length} pairs (${range})${shown}`;
 }
 
 /** A trace as series of the journal: power where it told power, energy where it has a counter. */

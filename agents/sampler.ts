@@ -2,7 +2,7 @@ import { follow, newTrace, note, type PowerTrace, pause } from '../src/core/powe
 import type { Source } from '../src/core/source.ts';
 import type { Sensed } from './sensed.ts';
 import type { Gauge } from './sensors/sensor.ts';
-import { piState } from './sensors/vcgencmd.ts';
+import { alarmsOf, type Cause } from './state.ts';
 
 /** Seconds between two looks at temperatures and clocks. */
 const GAUGES = 2;
@@ -21,8 +21,8 @@ export class Sampler {
   readonly power: PowerTrace[];
   readonly temperature: GaugeTrace = { times: [], values: [] };
   readonly frequency: GaugeTrace = { times: [], values: [] };
-  /** Alarms of a Raspberry Pi's firmware, and when they were seen first. */
-  readonly alarms = new Map<string, number>();
+  /** Alarms by their evidence, and when they were seen first. */
+  readonly alarms = new Map<string, Cause & { time: number }>();
   readonly #sensed: Sensed;
   readonly #clock: () => number;
   #stop: (() => Promise<void>) | null = null;
@@ -69,14 +69,14 @@ export class Sampler {
   }
 
   async #gauges(over: AbortSignal): Promise<void> {
-    const { temperatures, frequencies, host, pi } = this.#sensed;
-    if (temperatures.length + frequencies.length === 0 && !pi) return;
+    const { temperatures, frequencies, host, alarms: who } = this.#sensed;
+    if (temperatures.length + frequencies.length === 0 && !who.pi && !who.android) return;
     while (!over.aborted) {
-      const [hot, clocks, alarms] = await Promise.all([readAll(temperatures), readAll(frequencies), pi ? piState(host) : null]);
+      const [hot, clocks, alarms] = await Promise.all([readAll(temperatures), readAll(frequencies), alarmsOf(host, who)]);
       const now = this.#clock();
       if (hot.length > 0) add(this.temperature, now, Math.max(...hot));
       if (clocks.length > 0) add(this.frequency, now, Math.min(...clocks));
-      for (const alarm of alarms?.now ?? []) if (!this.alarms.has(alarm)) this.alarms.set(alarm, now);
+      for (const alarm of alarms) if (!this.alarms.has(alarm.evidence)) this.alarms.set(alarm.evidence, { ...alarm, time: now });
       await pause(GAUGES, over);
     }
   }

@@ -4,6 +4,7 @@ import type { SensorSettings } from '../src/core/sensor_settings.ts';
 import type { Source } from '../src/core/source.ts';
 import { labHost } from './lab.ts';
 import type { Context } from './launch.ts';
+import { thermalStatus } from './sensors/dumpsys.ts';
 import { findSensors } from './sensors/find.ts';
 import type { Gauge } from './sensors/sensor.ts';
 import { piState } from './sensors/vcgencmd.ts';
@@ -18,8 +19,8 @@ export interface Sensed {
   temperatures: Gauge[];
   /** Of the cores that are used. */
   frequencies: Gauge[];
-  /** Its firmware tells of throttling, as a Raspberry Pi's does. */
-  pi: boolean;
+  /** Who tells of throttling at any moment: the firmware of a Raspberry Pi, Android. */
+  alarms: { pi: boolean; android: boolean };
 }
 
 /** Where a job's sensors are read. */
@@ -35,7 +36,7 @@ export async function sense(at: Context): Promise<Sensed> {
   const host = sensorHost(at.host, job);
   const settings = job.sensors ?? {};
   const { energy, gate } = job.suite;
-  const none: Sensed = { host, settings, sources: [], temperatures: [], frequencies: [], pi: false };
+  const none: Sensed = { host, settings, sources: [], temperatures: [], frequencies: [], alarms: { pi: false, android: false } };
   if (job.lab !== undefined) at.flag('lab', `sensors are those of ${job.lab}`);
   if (!energy && !gate) return none;
   const { sources, gauges, problems } = await findSensors(host, settings);
@@ -56,7 +57,7 @@ export async function sense(at: Context): Promise<Sensed> {
   return {
     ...{ ...none, sources, temperatures: gauges.filter(({ kind, label }) => kind === 'temperature' && label !== 'battery') },
     frequencies: firmware.length > 0 ? firmware : clocks,
-    pi: (await piState(host)) !== null,
+    alarms: { pi: (await piState(host)) !== null, android: (await thermalStatus(host)) !== null },
   };
 }
 

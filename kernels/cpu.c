@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct { const char *name; bool present; } feature;
 enum { MAX_FEATURES = 48 };
@@ -12,7 +13,6 @@ enum { MAX_FEATURES = 48 };
 #include <cpuid.h>
 #if defined(__linux__)
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 /* State the operating system must save for a feature (bits of XCR0). */
@@ -171,5 +171,12 @@ size_t cpu_cache_bytes(void)
         if (n > largest && n < (unsigned long long)1 << 31)
             largest = (size_t)n;
     }
+#if defined(_SC_LEVEL2_CACHE_SIZE) && defined(_SC_LEVEL3_CACHE_SIZE) && defined(_SC_LEVEL4_CACHE_SIZE)
+    static const int levels[] = { _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL4_CACHE_SIZE };
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        long size = sysconf(levels[i]);
+        largest = size > 0 && (size_t)size > largest ? (size_t)size : largest;
+    }
+#endif
     return largest;
 }

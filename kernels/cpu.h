@@ -10,6 +10,6 @@ bool cpu_has(const char *features);
 void cpu_features(char *text, size_t size);
 /* The CPU's name as Linux tells it, "" elsewhere. */
 void cpu_name(char *text, size_t size);
-/* Bytes of its largest cache, as Linux tells it; 0: not known. */
+/* Bytes of its largest cache, as Linux or the C library tell it; 0: neither knows. */
 size_t cpu_cache_bytes(void);
 #endif

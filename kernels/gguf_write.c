@@ -59,6 +59,9 @@ static void append_str(buffer *b, const char *text, size_t len)
 
 gguf_out *gguf_create(const char *path, trit_error *e)
 {
+    struct stat s;
+    if (!stat(path, &s) && !S_ISREG(s.st_mode)) /* the new file would take the place of a folder or device */
+        return fail(e, "%.200s is no regular file; name another one to write", path), NULL;
     gguf_out *o = calloc(1, sizeof *o);
     size_t n = strlen(path) + sizeof ".part";
     if (o) {

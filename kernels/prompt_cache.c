@@ -78,7 +78,7 @@ static head head_for(const session *s, size_t n)
     const kv_cache *kv = &s->kv;
     size_t blocks = (n + KV_BLOCK - 1) / KV_BLOCK;
     head h = { .order = ORDER, .model = identity_of(s->model), .type = kv->type, .layers = kv->layers, .heads = kv->heads,
-               .dim = kv->dim, .positions = KV_BLOCK, .tokens = n, .bytes = blocks * kv->block };
+               .dim = kv->dim, .positions = KV_BLOCK, .tokens = n, .bytes = (uint64_t)blocks * kv->block };
     memcpy(h.magic, magic, sizeof h.magic);
     snprintf(h.maker, sizeof h.maker, "%.31s %.15s", trit_version, ops_isa(s->model->ops));
     h.begin = (sizeof h + n * sizeof(int32_t) + blocks * sizeof(check) + ALIGN - 1) / ALIGN * ALIGN;
@@ -252,12 +252,28 @@ static void sync_folder(const char *path)
     }
 }
 
+/* Whether the name is free, or of a file that may be replaced: a prompt cache, whatever it is of, or one without content. */
+static bool may_replace(const char *path)
+{
+    struct stat info;
+    char start[6];
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return errno == ENOENT;
+    bool may = !fstat(file, &info) && S_ISREG(info.st_mode) &&
+               (!info.st_size || (read_at(file, start, sizeof start, 0) && !memcmp(start, magic, sizeof start)));
+    close(file);
+    return may;
+}
+
 size_t prompt_cache_save(const session *s, const char *path, const int32_t *tokens, size_t n, trit_error *e)
 {
     const kv_cache *kv = &s->kv;
     char part[PATH_MAX];
     if (!n || n > s->length)
         return fail(e, "the prompt cache %.300s is not written: the prompt was not evaluated to its end", path), 0;
+    if (!may_replace(path))
+        return fail(e, "%.300s is no prompt cache that could be replaced, so it stays as it is and the prompt is not kept; name another file", path), 0;
     if (snprintf(part, sizeof part, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof part)
         return fail(e, "the name of the prompt cache %.300s is too long", path), 0;
     head h = head_for(s, n);

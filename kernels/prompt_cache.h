@@ -18,7 +18,7 @@ typedef struct {
    with a sentence and an empty session: the file is damaged, or of another model, version, ISA or kind of cache. */
 bool prompt_cache_load(session *s, const char *path, bool whole, const int32_t *tokens, size_t n, cached_prompt *found,
                        trit_error *e);
-/* Writes the first n positions, which are of these tokens, over the file if there is one: a whole new file or the old one, never
-   a part. Only its owner may read it. Returns its bytes; 0 with a sentence: disk full, no permission ... */
+/* Writes the first n positions, which are of these tokens, over the file if there is one and it is a prompt cache: a whole new file or the
+   old one, never a part. Only its owner may read it. Returns its bytes; 0 with a sentence: disk full, no permission, a file of other kind ... */
 size_t prompt_cache_save(const session *s, const char *path, const int32_t *tokens, size_t n, trit_error *e);
 #endif

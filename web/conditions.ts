@@ -1,3 +1,4 @@
+import { packing } from '../src/core/packing.ts';
 import type { RunDetail } from '../src/core/store.ts';
 import { type Child, h } from './dom.ts';
 import { amount, dateAndTime } from './numbers.ts';
@@ -37,7 +38,7 @@ export function conditions(run: RunDetail): HTMLElement {
       list('Engine', [
         ['version', text(engine?.version)],
         ['instruction set', text(engine?.isa)],
-        ['layouts', text(engine?.layouts)],
+        ['layouts', packing(engine ?? {})],
         [
           'kernels',
           Object.entries(record(engine?.kernels))

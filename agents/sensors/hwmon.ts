@@ -25,11 +25,13 @@ export const hwmon: Sensor = {
       const folder = `${ROOT}/${entry}`;
       const chip = await read(host, `${folder}/name`);
       if (chip === null || !CHIPS.test(chip)) continue;
-      const channels = await channelsOf(host, folder);
+      const all = await channelsOf(host, folder);
+      const first = await Promise.all(all.map((channel) => channel.read()));
+      const channels = all.filter((_, i) => first[i] !== null); // one that is switched off has its files, and no figure in them
       // One chip on a board's input and its rails: the input holds the rails.
-      const input = channels.find(({ label }) => /^(VDD_IN|POM_5V_IN|VIN_SYS_5V0|VDD_SYS_IN)$/.test(label));
-      const used = input && channels.length > 1 ? [input] : channels;
-      const scope = settings.hwmon?.scope ?? (input?.label === 'VDD_IN' || input?.label === 'POM_5V_IN' ? 'dc_input' : 'board_rails_partial');
+      const input = channels.find(({ label }) => /^(VDD_IN|POM_5V_IN)$/.test(label));
+      const used = input ? [input] : channels;
+      const scope = settings.hwmon?.scope ?? (input ? 'dc_input' : 'board_rails_partial');
       const name = `hwmon-${chip}${sources.some((known) => known.name === `hwmon-${chip}`) ? `-${entry.slice(5)}` : ''}`;
       if (used.length > 0)
         sources.push(source(name, `${chip} (${used.map(({ label }) => label).join(' + ')})`, scope, used, settings.hwmon?.scale ?? 1));

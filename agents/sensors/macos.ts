@@ -62,6 +62,20 @@ export const powermetrics: Sensor = {
   },
 };
 
+/** Percent of their speed that a Mac's processors may have, of `pmset -g therm`; null where it does not tell, as a cool one does not. */
+export async function macSpeedLimit(host: Host): Promise<number | null> {
+  const found = /^\s*CPU_Speed_Limit\s*=\s*(\d{1,3})\s*$/m.exec((await ask(host, ['pmset', '-g', 'therm'])).stdout)?.[1];
+  return found === undefined ? null : Number(found);
+}
+
+/** What a Mac runs on, and whether it charges, of `pmset -g batt`; null for one without a battery. */
+export async function macBattery(host: Host): Promise<{ charger: 'plugged' | 'unplugged'; charging: boolean } | null> {
+  const { stdout } = await ask(host, ['pmset', '-g', 'batt']);
+  const from = /^Now drawing from '(AC|Battery) Power'/m.exec(stdout)?.[1];
+  if (from === undefined || !stdout.includes('InternalBattery')) return null;
+  return { charger: from === 'AC' ? 'plugged' : 'unplugged', charging: /; charging;/.test(stdout) };
+}
+
 /** Whole numbers of ioreg are printed as unsigned 64-bit: 18446744073709550524 is -1092. */
 export function signed(text: string): number {
   return Number(BigInt.asIntN(64, BigInt(text)));

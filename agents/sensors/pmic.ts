@@ -1,7 +1,7 @@
 import type { Host } from '../../src/core/host.ts';
 import type { SensorSettings } from '../../src/core/sensor_settings.ts';
 import { powerOf, type Source } from '../../src/core/source.ts';
-import { ask, monotonic } from './reading.ts';
+import { ask, shared } from './reading.ts';
 import type { Found, Sensor } from './sensor.ts';
 
 /** The rails of a Raspberry Pi 5: `vcgencmd pmic_read_adc`. 5 V loads (USB, HATs, fan) and the loss of the converters are not seen. */
@@ -36,12 +36,7 @@ export const pmic: Sensor = {
       return { problems: ['vcgencmd may not ask the firmware: add the user to the group video (sudo usermod -aG video USER), then log in again'] };
     if (!first.ok || railWatts(first.stdout) === null) return {}; // a Pi 4 and older has no such ADC
     const rails = [...railsOf(first.stdout).values()].filter(({ volts, amperes }) => volts !== null && amperes !== null).length;
-    let last = { time: Number.NEGATIVE_INFINITY, watts: Promise.resolve<number | null>(null) };
-    /** Both sources below live on one asking. */
-    const now = () => {
-      if (monotonic() - last.time > 0.05) last = { time: monotonic(), watts: ask(host, COMMAND).then(({ stdout }) => railWatts(stdout)) };
-      return last.watts;
-    };
+    const now = shared(0.05, async () => railWatts((await ask(host, COMMAND)).stdout)); // for both sources below
     const detail = `vcgencmd pmic_read_adc, ${rails} rails`;
     const common = { period: PERIOD, refresh: 0.01, close: async () => {} };
     const measured: Source = {

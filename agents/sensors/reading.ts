@@ -50,6 +50,15 @@ export async function ask(host: Host, argv: readonly string[], timeoutMs = PATIE
   }
 }
 
+/** One asking for all who want to know within so many seconds of it: programs that read sensors cost time. */
+export function shared<T>(seconds: number, ask: () => Promise<T>): () => Promise<T> {
+  let last: { time: number; answer: Promise<T> } | null = null;
+  return () => {
+    if (last === null || monotonic() - last.time > seconds) last = { time: monotonic(), answer: ask() };
+    return last.answer;
+  };
+}
+
 /** Seconds of this process's monotonic clock. */
 export function monotonic(): number {
   return performance.now() / 1000;

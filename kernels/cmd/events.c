@@ -70,7 +70,9 @@ void event_ready(const loaded *l, const model_options *o, const session *s)
     json_text(&w, "load", model_load_way(l->model));
     json_text(&w, "cache", model_cache(l->model) ? cache_path(model_cache(l->model)) : "");
     json_bool(&w, "cache_made", model_cache_made(l->model));
-    json_bool(&w, "tuned", model_tuning(l->model) != NULL);
+    const tuning *tuned = model_tuning(l->model);
+    json_bool(&w, "tuned", tuned != NULL);
+    json_number(&w, "tuned_ratio", tuned ? tuned->layout_ratio : NAN);
     json_integer(&w, "threads", pool_threads(l->pool));
     json_text(&w, "cpus", pool_cpus(l->pool));
     write_model(&w, l, o);

@@ -1,5 +1,6 @@
 /* trit kernels: how fast each kernel of each ISA is, beside what this machine's memory and instructions can deliver. */
 #include "../clock.h"
+#include "../cpu.h"
 #include "../pool.h"
 #include "kernel_report.h"
 #include "machine.h"
@@ -141,12 +142,13 @@ static void run_rounds(bench *b)
         fprintf(stderr, "\r               \r");
 }
 
-/* Three times the largest cache, so that little of it is left there when its turn comes again; at most half of what memory is free. */
+/* Three times the largest cache, so that little of it is left there when its turn comes again; 64 MB at least, which pushes nothing out of
+   the memory of a small device; at most half of what memory is free. */
 static size_t choose_bytes(int64_t megabytes, size_t cache)
 {
     size_t bytes = megabytes ? (size_t)megabytes << 20 : 3 * cache;
-    if (!megabytes && bytes < (size_t)256 << 20)
-        bytes = (size_t)256 << 20;
+    if (!megabytes && bytes < (size_t)64 << 20)
+        bytes = (size_t)64 << 20;
     int64_t available = memory_available();
     if (available > 0 && bytes > (size_t)available / 2)
         bytes = (size_t)available / 2;
@@ -171,7 +173,7 @@ int cmd_kernels(int argc, char **argv)
         { "threads", 't', OPTION_INT, &threads, "N", "threads beside one (0: one for each fast core)", 0, 512 },
         { "cpus", 0, OPTION_TEXT, &cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         { "tokens", 0, OPTION_INT, &tokens, "N", "tokens of a prefill (128), beside one", 2, 512 },
-        { "megabytes", 0, OPTION_INT, &megabytes, "N", "size of the weights that are streamed (0: three times the largest cache)", 0, 65536 },
+        { "megabytes", 0, OPTION_INT, &megabytes, "N", "size of the weights that are streamed (0: three times the largest cache, 64 at least)", 0, 65536 },
         { "rounds", 'r', OPTION_INT, &rounds, "N", "how often all is measured (5)", 1, MOST_ROUNDS },
         { "time", 0, OPTION_INT, &budget, "MS", "milliseconds for each figure in a round (20)", 1, 60000 },
         { "output", 'o', OPTION_TEXT, &format, "FORMAT", "text or json", 0, 0 },
@@ -191,7 +193,7 @@ int cmd_kernels(int argc, char **argv)
         return complain("kernels", 2, "there is no kernel \"%s\"; \"trit kernels\" shows their names, and none is none", kernel);
 
     trit_error e = { "" };
-    bench b = { .budget = budget * 1000000, .report = { .rounds = (int)rounds, .cache = machine_cache() } };
+    bench b = { .budget = budget * 1000000, .report = { .rounds = (int)rounds, .cache = cpu_cache_bytes() } };
     b.report.bytes = choose_bytes(megabytes, b.report.cache);
     status = 1;
     /* The pool of one is made last, freed first: it leaves the affinity of this thread as it found it. */

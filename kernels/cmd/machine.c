@@ -1,9 +1,6 @@
 #include "machine.h"
 #include "../clock.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 double machine_clock(void)
 {
@@ -22,40 +19,6 @@ double machine_clock(void)
         }
     int64_t ns = clock_ns() - begin;
     return (double)LINKS * LAPS / (double)(ns > 0 ? ns : 1);
-}
-
-/* /sys/devices/system/cpu/cpu0/cache/index<i>/size: "491520K". */
-static size_t cache_of_linux(void)
-{
-    size_t most = 0;
-    for (int i = 0; i < 8; i++) {
-        char path[80];
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
-        FILE *f = fopen(path, "r");
-        if (!f)
-            continue;
-        char line[32], *unit;
-        if (fgets(line, sizeof line, f)) {
-            size_t bytes = strtoul(line, &unit, 10);
-            bytes <<= *unit == 'M' ? 20 : *unit == 'K' ? 10 : 0;
-            most = bytes > most ? bytes : most;
-        }
-        fclose(f);
-    }
-    return most;
-}
-
-size_t machine_cache(void)
-{
-    size_t most = cache_of_linux();
-#if defined(_SC_LEVEL2_CACHE_SIZE) && defined(_SC_LEVEL3_CACHE_SIZE) && defined(_SC_LEVEL4_CACHE_SIZE)
-    static const int levels[] = { _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL4_CACHE_SIZE };
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        long size = sysconf(levels[i]);
-        most = size > 0 && (size_t)size > most ? (size_t)size : most;
-    }
-#endif
-    return most;
 }
 
 uint64_t machine_read(const uint8_t *memory, size_t bytes)

@@ -7,8 +7,6 @@
 /* GHz of the calling thread's core now: a chain of additions, each of which waits for the one before, takes one cycle each on every CPU
    there is. About a millisecond. */
 double machine_clock(void);
-/* Bytes of the largest cache: of Linux, else of the C library; 0 where neither knows. */
-size_t machine_cache(void);
 /* Reads memory once, prefetching; returns something made of it, so that reading cannot be left out. 64-byte multiple. */
 uint64_t machine_read(const uint8_t *memory, size_t bytes);
 #endif

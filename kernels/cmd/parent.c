@@ -1,8 +1,11 @@
 #include "parent.h"
+#include "unfinished.h"
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char MAGIC[8] = { 't', 'r', 'i', 't', 'l', 'g', 't', 's' };
@@ -45,7 +48,7 @@ static bool open_stored(parent *p, head *h)
 static bool open_model(parent *p, const model_options *o, size_t context, size_t batch)
 {
     model_options own = *o;
-    trit_error e;
+    trit_error e = { "" };
     own.model = p->path;
     if (!load_all(&p->l, &own, false))
         return false;
@@ -99,20 +102,38 @@ const float *parent_logits(parent *p, const int32_t *ids, size_t at, size_t n, t
                  (int)ids[at + i + 1]);
             return NULL;
         }
+        for (size_t j = i * p->vocab; j < (i + 1) * p->vocab; j++)
+            if (!isfinite(p->logits[j])) {
+                fail(e, "%.200s is damaged, or of a broken model: it holds logits that are no numbers", p->path);
+                return NULL;
+            }
     }
     return p->logits;
 }
 
-struct logits_out { FILE *f; char *path; size_t vocab; };
+struct logits_out {
+    FILE *f;
+    char *path, *part; /* written and then renamed, so that an older file is whole or replaced */
+    bool direct;       /* a device or pipe has no part */
+    size_t vocab;
+};
 
 logits_out *logits_create(const char *path, size_t vocab, trit_error *e)
 {
     logits_out *o = calloc(1, sizeof *o);
     head h = { .version = 1, .vocab = (uint32_t)vocab };
+    size_t n = strlen(path) + sizeof ".part";
+    struct stat s;
     memcpy(h.magic, MAGIC, sizeof MAGIC);
-    if (o && (o->path = strdup(path)) && (o->f = fopen(path, "wb")) && fwrite(&h, sizeof h, 1, o->f) == 1) {
+    if (o && (o->path = strdup(path)) && (o->part = malloc(n))) {
         o->vocab = vocab;
-        return o;
+        o->direct = !stat(path, &s) && !S_ISREG(s.st_mode);
+        snprintf(o->part, n, "%s%s", path, o->direct ? "" : ".part");
+        o->f = fopen(o->part, "wb");
+        if (o->f && !o->direct)
+            remove_when_interrupted(o->part);
+        if (o->f && fwrite(&h, sizeof h, 1, o->f) == 1)
+            return o;
     }
     fail(e, "%.200s cannot be written: %s", path, strerror(errno));
     if (o)
@@ -129,12 +150,14 @@ bool logits_put(logits_out *o, int32_t follows, const float *logits, trit_error 
 
 bool logits_close(logits_out *o, bool good, trit_error *e)
 {
-    bool whole = o->f && !fclose(o->f);
-    if (good && !whole)
+    bool opened = o->f, kept = opened && !fclose(o->f) && good && (o->direct || !rename(o->part, o->path));
+    if (good && !kept)
         fail(e, "%.200s cannot be written: %s", o->path, strerror(errno));
-    if (o->f && !(good && whole))
-        unlink(o->path);
+    if (opened && !kept && !o->direct)
+        unlink(o->part);
+    remove_when_interrupted(NULL);
     free(o->path);
+    free(o->part);
     free(o);
-    return good && whole;
+    return kept;
 }

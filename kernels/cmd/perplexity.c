@@ -5,6 +5,7 @@
 #include "options.h"
 #include "parent.h"
 #include "read_text.h"
+#include "unfinished.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -229,6 +230,8 @@ int cmd_perplexity(int argc, char **argv)
         return complain(NULL, 2, "no text given; name a file with -f TEXT");
     if (max_tokens == 1)
         return complain(NULL, 2, "--max-tokens 1 leaves no token to predict; give 2 or more");
+    if (same_file(store, o.model) || same_file(store, path) || same_file(store, against))
+        return complain(NULL, 2, "--save-logits %s is a file that is read; name another one to write", store);
     size_t len;
     char *text = read_text(path, &len);
     if (!text)

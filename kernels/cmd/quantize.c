@@ -176,6 +176,8 @@ static int convert(const arguments *a, const type_info *type, const type_info *h
         return complain("quantize", 2, "--vocab is for safetensors; %s brings its own vocabulary", a->from);
     if (a->calibrate && safetensors_is(a->from))
         return complain("quantize", 2, "--calibrate runs the model, which needs a GGUF; convert %s to f16 or bf16 first", a->from);
+    if (same_file(a->to, a->from) || same_file(a->to, a->vocab) || same_file(a->to, a->calibrate))
+        return complain("quantize", 2, "-o %s is a file that is read; name another one to write", a->to);
     gguf *g = open_input(a, &e);
     if (!g)
         return complain("quantize", 1, "%s", e.text);

@@ -72,7 +72,7 @@ static int tune(const model_options *o, double seconds, bool missing, bool json)
     if (ok)
         (json ? print_json : print_text)(&t, path);
     else if (skipped && !json)
-        printf("%d threads: nothing to do, %s\n", pool_threads(p), former ? "this was measured before" : "such a model is not tuned");
+        printf("%d thread%s: nothing to do, %s\n", pool_threads(p), pool_threads(p) == 1 ? "" : "s", former ? "this was measured before" : "such a model is not tuned");
     else if (*e.text)
         status = complain(NULL, 1, "%s", e.text);
     pool_free(p);

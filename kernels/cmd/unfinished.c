@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char unfinished[PATH_MAX]; /* a copy: the handler must not read memory that is being freed */
@@ -27,4 +28,10 @@ void remove_when_interrupted(const char *path)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+bool same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    return a && b && !stat(a, &s) && !stat(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
 }

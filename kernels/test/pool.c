@@ -1,4 +1,4 @@
-/* Every item exactly once, whatever the number of threads, again and again; lists of CPUs read strictly. */
+/* Every item exactly once, whatever the number of threads, again and again, most of them by the faster core; lists of CPUs read strictly. */
 #include "../cores.h"
 #include "../pool.h"
 #include "expect.h"
@@ -53,6 +53,31 @@ static void try_pool(int threads, int rounds)
     pool_free(p);
 }
 
+static atomic_int done_by[2];
+
+/* As if the second core were slow: two milliseconds an item. */
+static void limp(void *arg, size_t begin, size_t end, int thread)
+{
+    (void)arg;
+    int64_t ns = thread ? 2000000 * (int64_t)(end - begin) : 0;
+    nanosleep(&(struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = (long)(ns % 1000000000) }, NULL);
+    atomic_fetch_add(&done_by[thread], (int)(end - begin));
+}
+
+/* Its share is a half, for which it would take a second; the fast one takes from it what it has not begun. */
+static void expect_help(void (*with)(pool *, size_t, size_t, pool_task, void *), const char *name)
+{
+    trit_error e = { "" };
+    pool *p = pool_new(2, NULL, &e);
+    EXPECT(p, "%s", e.text);
+    atomic_store(&done_by[0], 0);
+    atomic_store(&done_by[1], 0);
+    with(p, 1000, 1, limp, NULL);
+    int fast = atomic_load(&done_by[0]), slow = atomic_load(&done_by[1]);
+    EXPECT(fast + slow == 1000 && slow < 400, "%s: the slow one did %d of %d items", name, slow, fast + slow);
+    pool_free(p);
+}
+
 static void expect_refused(const char *list, const char *word)
 {
     trit_error e = { "" };
@@ -66,6 +91,9 @@ int main(void)
     try_pool(0, 80);
     for (int threads = 1; threads <= 9; threads++)
         try_pool(threads, 200);
+
+    expect_help(pool_run, "pool_run");
+    expect_help(pool_stream, "pool_stream");
 
     int cpus[MAX_CPUS], after[MAX_CPUS];
     bool known;

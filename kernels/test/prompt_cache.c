@@ -126,6 +126,31 @@ static void try_kind(const tiny *t, const tiny *other, kv_type kv, kv_type forei
     session_free(s);
 }
 
+/* What is no prompt cache is not replaced by one; a file without content is. */
+static void expect_left_alone(const tiny *t)
+{
+    static const char notes[] = "notes of somebody";
+    char kept[sizeof notes] = "";
+    cached_prompt found;
+    trit_error e = { "" };
+    session *s = new_session(t, KV_F16, 256);
+    FILE *f = fopen(path, "wb");
+    EXPECT(f && fputs(notes, f) >= 0 && !fclose(f), "%s", path);
+    expect_refused(s, false, "no prompt cache", "somebody's file");
+    EXPECT(session_eval(s, tokens, N, NULL, false, &e), "%s", e.text);
+    EXPECT(!prompt_cache_save(s, path, tokens, N, &e) && strstr(e.text, "stays as it is") && strstr(e.text, path), "somebody's file: \"%s\"", e.text);
+    f = fopen(path, "rb");
+    EXPECT(f && fread(kept, 1, sizeof notes - 1, f) == sizeof notes - 1 && !strcmp(kept, notes) && fgetc(f) == EOF, "it now holds \"%s\"", kept);
+    fclose(f);
+    unlink(path);
+    EXPECT(!mkfifo(path, 0600) && !prompt_cache_save(s, path, tokens, N, &e) && strstr(e.text, "stays as it is"), "a pipe: \"%s\"", e.text);
+    unlink(path);
+    f = fopen(path, "wb");
+    EXPECT(f && !fclose(f) && prompt_cache_save(s, path, tokens, N, &e), "an empty file: \"%s\"", e.text);
+    EXPECT(prompt_cache_load(s, path, true, tokens, N, &found, &e) && found.common == N, "%s", e.text);
+    session_free(s);
+}
+
 int main(void)
 {
     snprintf(path, sizeof path, "/tmp/trit-test-prompt-cache-%ld", (long)getpid());
@@ -135,6 +160,7 @@ int main(void)
     try_kind(&t, &other, KV_F16, KV_Q8_0);
     try_kind(&t, &other, KV_Q8_0, KV_F16);
     try_kind(&t, &other, KV_Q4_0, KV_Q8_0);
+    expect_left_alone(&t);
     trit_error e = { "" };
     cached_prompt found;
     session *s = new_session(&t, KV_F16, 256);

@@ -26,6 +26,7 @@ import { targetOf } from '../fleet/target.ts';
 import type { BenchOptions } from './bench_options.ts';
 import type { Context } from './context.ts';
 import { type Following, finish, finishEarlier, following } from './earlier.ts';
+import { MeterHosts } from './meter_hosts.ts';
 import { metersOf, RunMeters, settleMeters } from './meters.ts';
 import { concerns, contextFor, fastCores, preflight } from './preflight.ts';
 import { storeUnbegun } from './unbegun.ts';
@@ -83,6 +84,7 @@ export class BenchDevice {
   readonly #opened: Connection[] = [];
   #connection: Connection | null = null;
   #facts: Facts | null = null;
+  #meterHosts: MeterHosts | null = null;
   #source: ModelSource | null = null;
   #parent: ModelSource | undefined;
   /** Why the device was given up. */
@@ -99,8 +101,11 @@ export class BenchDevice {
    * itself cannot be used.
    */
   async prepare(): Promise<{ planned: Planned[]; failures: { spec: BuildSpec; message: string }[] }> {
-    metersOf(this.device); // what they lack is told before anything is built
-    this.#bench.onStep(this.device.id, 'connecting');
+    const { context, options, onStep } = this.#bench;
+    this.#meterHosts ??= await MeterHosts.of(this.device, context.devices, { acceptNewHostKey: options.acceptNewHostKey });
+    metersOf(this.device, this.#meterHosts); // what they lack is told before anything is built
+    onStep(this.device.id, 'connecting');
+    await this.#meterHosts.reach();
     return this.#link(await this.#connect()).retry((connection) => this.#prepare(connection));
   }
 
@@ -235,7 +240,7 @@ export class BenchDevice {
     const connection = this.#connection as Connection;
     let meters: RunMeters | null = null;
     try {
-      meters = await RunMeters.begin(store, id, connection, facts.node === null);
+      meters = await RunMeters.begin(store, id, connection, facts.node === null, this.#meterHosts as MeterHosts);
       const follow = following(id, this.#following);
       const outcome = await startRun(connection, facts, job, {
         ...follow,
@@ -268,7 +273,7 @@ export class BenchDevice {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#opened.map((connection) => connection.close()));
+    await Promise.allSettled([...this.#opened.map((connection) => connection.close()), this.#meterHosts?.close()]);
   }
 
   get #cpus(): string | null {

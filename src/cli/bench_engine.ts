@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { type Agreement, type Case, type Contest, caseOf, type Entrant, type Memory, standings } from '../core/contest.ts';
+import { type Agreement, type Case, type Contest, caseOf, type Entrant, memoryOf, standings } from '../core/contest.ts';
 import { reason } from '../core/errors.ts';
 import { plainJson } from '../core/plain.ts';
 import { build } from '../fleet/build.ts';
@@ -110,13 +111,13 @@ async function benchEngine(options: Options): Promise<void> {
   const interrupt = new Interrupt('ending; what was measured is told');
   try {
     const { signal } = interrupt;
-    const memory = await measureMemory(trit, Math.max(...cases.map((test) => test.threads)), signal);
     const contests: Contest[] = [];
     for (const model of options.model) {
       const engines = await enginesOf(options, { root, trit, model, nodeLlama: options.llama ? findNodeLlama(folder) : null, say });
-      contests.push(await compete(options, { model, engines, cases, trit, memory, until, signal, say }));
+      contests.push(await compete(options, { model, engines, cases, trit, until, signal, say }));
       if (signal.aborted) break;
     }
+    const memory = memoryOf(contests.flatMap(({ rounds }) => rounds));
     const good = contests.every(({ standings, entrants }) => standings.every(({ failure }) => !failure) && entrants.every(agrees));
     process.exitCode = signal.aborted ? 130 : good ? 0 : 1;
     if (options.json) process.stdout.write(`${plainJson({ memory, contests }, 2)}\n`);
@@ -129,19 +130,21 @@ async function benchEngine(options: Options): Promise<void> {
 const agrees = ({ outputs }: Entrant): boolean => outputs.verdict === 'equal' || outputs.verdict === 'not checked';
 const NOT_CHECKED: Agreement = { verdict: 'not checked', rms: null, max: null, bounds: null, greedy: null };
 
+/** Bytes of a model below which memory is not what limits it: it may lie in a cache. */
+const SMALL = 64 * 2 ** 20;
+
 interface Field {
   model: string;
   engines: Engine[];
   cases: Case[];
   trit: string;
-  memory: Memory;
   until: number;
   signal: AbortSignal;
   say(sentence: string): void;
 }
 
 /** Outputs first, then the rounds, then who stands where. */
-async function compete(options: Options, { model, engines, cases, trit, memory, until, signal, say }: Field): Promise<Contest> {
+async function compete(options: Options, { model, engines, cases, trit, until, signal, say }: Field): Promise<Contest> {
   const outputs = new Map<string, Agreement>();
   for (const engine of engines.filter(({ rival }) => rival)) {
     if (signal.aborted) break;
@@ -168,7 +171,9 @@ async function compete(options: Options, { model, engines, cases, trit, memory, 
     .digest('hex')
     .slice(0, 16);
   const journal = options.journal ?? null;
-  const rounds = await contest({ model, engines, cases, rounds: options.rounds, seed: options.seed, key, journal, signal, until, say });
+  const large = engines.some(({ file }) => statSync(file).size > SMALL);
+  const memory = large ? (threads: number, signal?: AbortSignal) => measureMemory(trit, threads, signal) : null;
+  const rounds = await contest({ model, engines, cases, rounds: options.rounds, seed: options.seed, memory, key, journal, signal, until, say });
   const entrants = await Promise.all(
     engines.map(async (engine): Promise<Entrant> => {
       const { code_files, ...identity } = engine.identity();
@@ -186,7 +191,6 @@ async function compete(options: Options, { model, engines, cases, trit, memory, 
       test,
       engines,
       rounds.filter((round) => round.case === test.id),
-      memory,
     ),
   );
   return { model, entrants, standings: table, rounds };

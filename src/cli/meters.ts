@@ -1,4 +1,3 @@
-import { nodeHost } from '../../agents/hosts/node.ts';
 import type { Device } from '../core/device.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import { joulesOf } from '../core/joules.ts';
@@ -10,15 +9,16 @@ import type { Connection } from '../fleet/connection.ts';
 import { openMeter } from '../fleet/meters/meter.ts';
 import { MeterWatch } from '../fleet/meters/watch.ts';
 import { type ClockOffset, clockOffset } from '../fleet/probe.ts';
+import type { MeterHosts } from './meter_hosts.ts';
 
 /** What the clocks of device and meter may be off by, s, before it is flagged. */
 const CLOCK_ERROR = 0.1;
 
 /** The meters of a device, ready to be read. Throws a FleetError where one lacks what it needs. */
-export function metersOf(device: Device): Source[] {
+export function metersOf(device: Device, hosts: MeterHosts): Source[] {
   return (device.meters ?? []).map((meter) => {
     try {
-      return openMeter(meter, nodeHost);
+      return openMeter(meter, hosts.hostOf(meter));
     } catch (error) {
       throw new FleetError(`device ${device.id}: meter ${meter.name ?? meter.type}: ${reason(error)}`);
     }
@@ -50,8 +50,8 @@ export class RunMeters {
   }
 
   /** Begins to read them; null for a device that has none. */
-  static async begin(store: Store, run: string, connection: Connection, beside: boolean): Promise<RunMeters | null> {
-    const sources = metersOf(connection.device);
+  static async begin(store: Store, run: string, connection: Connection, beside: boolean, hosts: MeterHosts): Promise<RunMeters | null> {
+    const sources = metersOf(connection.device, hosts);
     if (sources.length === 0) return null;
     const meters = new RunMeters(store, run, sources, beside);
     const found = await meters.#clock(connection);

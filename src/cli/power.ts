@@ -20,17 +20,21 @@ export function powerCommand(): Command {
       const context = contextOf(command);
       const { loadInventory, resolveDevices } = await import('../fleet/inventory.ts');
       const { connect } = await import('../fleet/connect.ts');
+      const { MeterHosts } = await import('./meter_hosts.ts');
       const { readPower } = await import('./power_reading.ts');
       const { describePower } = await import('./power_text.ts');
       const [device, ...more] = resolveDevices(await loadInventory(context.devices), name);
       if (!device || more.length > 0) throw new UsageError(`"${name}" names ${more.length + 1} devices: look at them one by one`);
-      const connection = await connect(device, { acceptNewHostKey: options.acceptNewHostKey });
+      const how = { acceptNewHostKey: options.acceptNewHostKey };
+      const hosts = await MeterHosts.of(device, context.devices, how);
+      const connection = await connect(device, how);
       connection.lost.catch(() => {});
       try {
-        const found = await readPower(connection, options.seconds);
+        await hosts.reach();
+        const found = await readPower(connection, hosts, options.seconds);
         context.give(() => describePower(found), found);
       } finally {
-        await connection.close();
+        await Promise.all([connection.close(), hosts.close()]);
       }
     });
 }

@@ -6,6 +6,7 @@ import type { Scope } from '../core/scope.ts';
 import type { Source } from '../core/source.ts';
 import type { Connection } from '../fleet/connection.ts';
 import { controllerClock } from '../fleet/meters/watch.ts';
+import type { MeterHosts } from './meter_hosts.ts';
 import { metersOf } from './meters.ts';
 
 /** What one source said while it was read. */
@@ -37,10 +38,10 @@ export interface PowerReading {
 }
 
 /** Reads all that a device and its meters tell, for so many seconds. */
-export async function readPower(connection: Connection, seconds: number): Promise<PowerReading> {
+export async function readPower(connection: Connection, meterHosts: MeterHosts, seconds: number): Promise<PowerReading> {
   const { device } = connection;
   const host = device.lab === undefined ? connection : labHost(connection, device.lab);
-  const meters = metersOf(device);
+  const meters = metersOf(device, meterHosts);
   const { sources, gauges, problems } = await findSensors(host, device.sensors ?? {});
   const all = [
     ...meters.map((source) => ({ source, reader: 'controller' as const })),

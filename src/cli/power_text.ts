@@ -1,3 +1,4 @@
+import { THERMAL_STATUS } from '../../agents/sensors/dumpsys.ts';
 import { number, quantity } from '../core/format.ts';
 import { plain } from '../core/plain.ts';
 import { SCOPES } from '../core/scope.ts';
@@ -35,8 +36,10 @@ export function describePower({ device, lab, sources, gauges, state, problems }:
     );
   const told = [
     state.governors.length > 0 ? `governor ${state.governors.join(', ')}` : null,
-    state.charger && `charger ${state.charger}`,
+    state.charger && `charger ${state.charger}${state.charging ? ', the battery is being charged' : ''}`,
     state.pi && `firmware alarms now: ${state.pi.now.join(', ') || 'none'}; since its start: ${state.pi.ever.join(', ') || 'none'}`,
+    state.thermalStatus !== null && `thermal status ${THERMAL_STATUS[state.thermalStatus] ?? state.thermalStatus}`,
+    state.speedLimit !== null && `CPU speed limit ${state.speedLimit} %`,
     state.throttles !== null ? `${state.throttles} thermal throttle events since its start` : null,
   ].filter(Boolean);
   if (told.length > 0) parts.push(`${plain(told.join('; '))}\n`);

@@ -1,6 +1,7 @@
 import { FLAGS } from '../core/flags.ts';
 import { ABSENT, quantity } from '../core/format.ts';
 import { METRICS, type MetricName } from '../core/metric.ts';
+import { packing } from '../core/packing.ts';
 import { clip, plain } from '../core/plain.ts';
 import type { MetricSummary } from '../core/run.ts';
 import { headline, median } from '../core/stats.ts';
@@ -29,7 +30,7 @@ function conditions(run: RunDetail): string {
     ['toolchain', `${run.toolchain}${run.build.compiler && `: ${run.build.compiler}`}`],
     ['compiled', run.build.flags || 'without extra flags'],
     ['binary', run.build.sha256 === '' ? null : `${run.build.target}, sha256 ${run.build.sha256}`],
-    ['engine', run.engine && `trit ${engine.version}, ISA ${engine.isa}, layouts ${engine.layouts}, CPUs ${engine.cpus}`],
+    ['engine', run.engine && `trit ${engine.version}, ISA ${engine.isa}, layouts ${packing(engine)}, CPUs ${engine.cpus}`],
     ['governor', run.facts?.governor ?? null],
     ['epoch', run.epoch],
   ];

@@ -1,6 +1,6 @@
 import { UsageError } from './errors.ts';
 import type { MetricSummary } from './run.ts';
-import { summarise } from './stats.ts';
+import { median, summarise } from './stats.ts';
 import { signedRank } from './wilcoxon.ts';
 
 /** What is measured: prefill of a prompt, decode from an empty context, or a start; with so many threads. */
@@ -31,6 +31,8 @@ export interface Round {
   model: string;
   case: string;
   round: number;
+  /** What reading memory gave just before a round of decoding; null before others, and where it was not read. */
+  memory: Reading | null;
   /** Names in the order of measuring. */
   order: string[];
   measures: Record<string, Measure>;
@@ -67,7 +69,7 @@ export interface Standing {
   /** The most that other programs took of the CPUs in a round. */
   others: number | null;
   bytes_per_token: number | null;
-  /** Share of the read bandwidth measured here with as many threads; null where it is unknown. */
+  /** Share of what reading memory gave with as many threads just before: the median of the rounds; null where it is unknown. */
   bandwidth_share: number | null;
   failure: string | null;
 }
@@ -96,17 +98,40 @@ export interface Contest {
   rounds: Round[];
 }
 
-/** What reading memory gives here, measured before the first round. */
-export interface Memory {
+/** What reading memory gave once. */
+export interface Reading {
   /** Bytes of the largest cache: what fits into it is not read from memory. 0: unknown. */
   cache: number;
   /** Bytes a second; none where it could not be measured. */
   rates: { threads: number; rate: number }[];
 }
 
+/** What reading memory gives here: of each number of threads the median, the extremes and the number of readings. */
+export interface Memory extends Reading {
+  rates: { threads: number; rate: number; min: number; max: number; n: number }[];
+}
+
+/** All that was read of memory in some rounds. */
+export function memoryOf(rounds: readonly Pick<Round, 'memory'>[]): Memory {
+  const readings = rounds.flatMap(({ memory }) => memory ?? []);
+  const all = readings.flatMap(({ rates }) => rates);
+  const counts = [...new Set(all.map(({ threads }) => threads))].sort((a, b) => a - b);
+  const rates = counts.map((threads) => {
+    const values = all.filter((row) => row.threads === threads).map(({ rate }) => rate);
+    return { threads, rate: median(values), min: Math.min(...values), max: Math.max(...values), n: values.length };
+  });
+  return { cache: Math.max(0, ...readings.map(({ cache }) => cache)), rates };
+}
+
 /** What the memory delivers to so many threads, for a model of this size; null where that is unknown or the model stays in the cache. */
-function rateFor(memory: Memory, threads: number, modelBytes: number): number | null {
+function rateFor(memory: Reading, threads: number, modelBytes: number): number | null {
   return modelBytes > memory.cache ? (memory.rates.find((row) => row.threads === threads)?.rate ?? null) : null;
+}
+
+/** Share of the memory's rate in a round, whose reading was a moment before: both move with the clock and the neighbours of the machine. */
+function shareOf({ value, bytes_per_token: bytes }: Measure, memory: Reading | null, threads: number): number | null {
+  const rate = memory && bytes && rateFor(memory, threads, bytes);
+  return rate ? (bytes * value) / rate : null;
 }
 
 const CASE = /^(?:(pp|tg)([1-9]\d{0,4})|(start))@([1-9]\d{0,2})$/;
@@ -144,7 +169,7 @@ function ratioOf(values: readonly number[]): Ratio | null {
 }
 
 /** The standing of every engine in a case. */
-export function standings(test: Case, engines: readonly { name: string; rival: boolean }[], rounds: readonly Round[], memory: Memory): Standing[] {
+export function standings(test: Case, engines: readonly { name: string; rival: boolean }[], rounds: readonly Round[]): Standing[] {
   const ours = engines.filter(({ rival }) => !rival);
   return engines.map(({ name, rival }) => {
     const measures = rounds.flatMap((round) => round.measures[name] ?? []);
@@ -157,7 +182,7 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
       return values.length > 0 ? Math.max(...values) : null;
     };
     const bytes = test.kind === 'decode' ? (measures.at(-1)?.bytes_per_token ?? null) : null;
-    const rate = bytes === null ? null : rateFor(memory, test.threads, bytes);
+    const shares = rounds.flatMap(({ measures: { [name]: measure }, memory }) => (measure && shareOf(measure, memory, test.threads)) ?? []);
     return {
       engine: name,
       rival,
@@ -167,7 +192,7 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
       peak_rss: most(({ peak_rss }) => peak_rss),
       others: most(({ others }) => others),
       bytes_per_token: bytes,
-      bandwidth_share: bytes && rate && summary ? (bytes * summary.median) / rate : null,
+      bandwidth_share: bytes !== null && shares.length > 0 ? median(shares) : null,
       failure: rounds.map(({ failures }) => failures[name]).find((sentence) => sentence !== undefined) ?? null,
     };
   });
@@ -177,7 +202,7 @@ export function standings(test: Case, engines: readonly { name: string; rival: b
  * A sentence where a decode rate cannot be: what the engine says it reads for each token, else its file of the model, is more than the memory
  * delivers. Such an engine does not compute this model.
  */
-export function implausible({ case: test, summary, bytes_per_token }: Standing, modelBytes: number | null, memory: Memory): string | null {
+export function implausible({ case: test, summary, bytes_per_token }: Standing, modelBytes: number | null, memory: Reading): string | null {
   const bytes = bytes_per_token ?? modelBytes;
   const most = bytes && rateFor(memory, test.threads, bytes);
   if (test.kind !== 'decode' || !summary || !bytes || !most) return null;

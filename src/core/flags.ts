@@ -27,6 +27,7 @@ export const FLAGS = [
     invalid: false,
     meaning: 'reading the sensors was not shown to cost less than 1 % of speed: energy is of a slower run than speed is',
   },
+  { name: 'charging', invalid: false, meaning: 'a battery was being charged: power that a meter told holds that, too' },
   { name: 'idle-drift', invalid: false, meaning: 'idle power after the run differs from that before it: energy net of idle is uncertain' },
   { name: 'clock-skew', invalid: false, meaning: 'the clocks of device and controller differ, or are not known well enough for a meter' },
 ] as const satisfies readonly Flag[];

@@ -40,9 +40,13 @@ const login = {
   /** Name of the environment variable that holds the password. Never the password itself. */
   password_env: z.string().optional(),
 };
-const program = z.array(z.string().min(1)).min(1);
+const program = {
+  command: z.array(z.string().min(1)).min(1),
+  /** The machine it runs on, where that is not the controller: a device's id, or user@host. */
+  on: z.string().min(1).optional(),
+};
 
-/** A power meter beside a device: `meters:` of its file. It is read by the controller. */
+/** A power meter beside a device: `meters:` of its file. It is read by the controller, or by a program on another machine. */
 export const Meter = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('shelly'), ...web, ...login, channel: z.int().nonnegative().default(0) }),
   z.strictObject({ type: z.literal('tasmota'), ...web, ...login }),
@@ -51,11 +55,16 @@ export const Meter = z.discriminatedUnion('type', [
   /** Any address: the first group of `pattern` in its answer is the figure. */
   z.strictObject({ type: z.literal('url'), ...web, ...login, scope: ScopeName, pattern, unit }),
   /** Any program that prints and ends: the same. */
-  z.strictObject({ type: z.literal('command'), ...common, command: program, scope: ScopeName, pattern, unit }),
+  z.strictObject({ type: z.literal('command'), ...common, ...program, scope: ScopeName, pattern, unit }),
   /** Any program that goes on printing lines {"watts": 3.21} or {"joules": 1234.5}, at most 200 a second: serial and USB meters. */
-  z.strictObject({ type: z.literal('pipe'), ...common, command: program, scope: ScopeName }),
+  z.strictObject({ type: z.literal('pipe'), ...common, ...program, scope: ScopeName }),
 ]);
 export type Meter = z.infer<typeof Meter>;
+
+/** The machine that a meter's program runs on, as its file names it; null: the controller. */
+export function hostOfMeter(meter: Meter): string | null {
+  return (meter.type === 'command' || meter.type === 'pipe') && meter.on !== undefined ? meter.on : null;
+}
 
 function compiles(text: string): boolean {
   try {

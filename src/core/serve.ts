@@ -20,6 +20,7 @@ export const EngineEvent = z.discriminatedUnion('event', [
     cache: z.string().optional(), // the packed cache that was used, '' for none
     cache_made: z.boolean().optional(), // by this very start
     tuned: z.boolean().optional(), // the layout was measured by `trit tune`
+    tuned_ratio: amount.optional(), // time of t5 by that of t2 then
     threads: z.int(),
     cpus: z.string(),
     chat: z.string().optional(), // format of its messages

@@ -11,10 +11,21 @@ export function ueventOf(text: string): Map<string, string> {
   );
 }
 
+/** Supplies of the device itself, not of a mouse that hangs on it. */
+function ownOf(supplies: readonly Supply[]): { own: Supply[]; batteries: Supply[] } {
+  const own = supplies.filter((supply) => supply.get('SCOPE') !== 'Device');
+  return { own, batteries: own.filter((supply) => supply.get('TYPE') === 'Battery' || (supply.has('CAPACITY') && supply.has('STATUS'))) };
+}
+
+/** Whether a battery is being charged now; null without a battery. */
+export function isCharging(supplies: readonly Supply[]): boolean | null {
+  const { batteries } = ownOf(supplies);
+  return batteries.length === 0 ? null : batteries.some((supply) => supply.get('STATUS') === 'Charging');
+}
+
 /** Whether a charger is plugged in: of mains and USB supplies, else of the battery's own word. Null without a battery, and where none tells. */
 export function chargerOf(supplies: readonly Supply[]): 'plugged' | 'unplugged' | null {
-  const own = supplies.filter((supply) => supply.get('SCOPE') !== 'Device');
-  const batteries = own.filter((supply) => supply.get('TYPE') === 'Battery' || (supply.has('CAPACITY') && supply.has('STATUS')));
+  const { own, batteries } = ownOf(supplies);
   if (batteries.length === 0) return null;
   const online = own.filter((supply) => /^(Mains|USB|Wireless)/.test(supply.get('TYPE') ?? '') && supply.has('ONLINE'));
   if (online.length > 0) return online.some((supply) => supply.get('ONLINE') !== '0') ? 'plugged' : 'unplugged';

@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { Device, type Profile } from '../core/device.ts';
 import { UsageError } from '../core/errors.ts';
+import { hostOfMeter } from '../core/meter.ts';
 import { parseAddress } from './address.ts';
 import { nearest } from './nearest.ts';
 import { checked, loadProfiles, readYaml, yamlFiles } from './profiles.ts';
@@ -41,6 +42,8 @@ async function loadDevice(file: string, profiles: Record<string, Profile>): Prom
   const names = (device.meters ?? []).map(({ name, type }) => name ?? type);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`${file}: two meters are called "${twice}"; give each its own "name"`);
+  if ((device.meters ?? []).some((meter) => hostOfMeter(meter) === id))
+    throw new UsageError(`${file}: a meter with \`on: ${id}\` would run on the device that it measures, and slow it down; name another machine`);
   const known = device.profile === undefined ? undefined : profiles[device.profile]?.sensors;
   return {
     ...device,

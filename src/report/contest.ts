@@ -9,14 +9,21 @@ import { type GridColumn, gridLines } from './grid.ts';
 export function contestText(contests: readonly Contest[], memory: Memory, { colour = false } = {}): string {
   const colours = coloursOf(colour);
   const lines = contests.flatMap((contest) => ['', colours.bold(plain(contest.model)), '', ...contestLines(contest, memory, colours)]);
-  const reading = memory.rates.map(({ threads, rate }) => `${quantity(rate, 'B/s')} with ${plural(threads, 'thread')}`).join(', ');
+  const reading = memory.rates.map(rateText).join('; ');
   lines.push('', `Reading memory: ${reading || 'not measured'}.`, ...LEGEND);
   return `${lines.slice(1).join('\n')}\n`;
+}
+
+/** "31.2 GB/s with 2 threads (30.1 GB/s–32 GB/s in 5 readings)". */
+function rateText({ threads, rate, min, max, n }: Memory['rates'][number]): string {
+  const range = n > 1 ? ` (${quantity(min, 'B/s')}–${quantity(max, 'B/s')} in ${n} readings)` : '';
+  return `${quantity(rate, 'B/s')} with ${plural(threads, 'thread')}${range}`;
 }
 
 const LEGEND = [
   'Medians, lowest and highest of the rounds; ratios are taken within a round, and above 1 ours is faster. tg: tokens/s of decode from an empty',
   'context; pp: of prefill; start: seconds to load and make two tokens. Peak RSS counts mapped files. Each figure is a launch of its own.',
+  'of memory: bytes read for a token times the rate, beside what reading memory gave just before that round; the median of the rounds.',
   'others: the most that other programs took of the CPUs meanwhile; where that is much, the figures are worth little.',
 ];
 

@@ -1,10 +1,13 @@
 import { quantity } from '../core/format.ts';
 import { METRICS } from '../core/metric.ts';
+import { packing } from '../core/packing.ts';
 import { plain } from '../core/plain.ts';
+import { SCOPES } from '../core/scope.ts';
 import { gaps, headline } from '../core/stats.ts';
-import type { RunDetail, StoredSeries } from '../core/store.ts';
+import type { RunDetail } from '../core/store.ts';
+import { timelineOf } from '../core/timeline.ts';
 import { type Line, lines } from './charts/lines.ts';
-import { h, type Markup } from './markup.ts';
+import { type Child, h, type Markup } from './markup.ts';
 import { threads } from './notes.ts';
 import { panel, table } from './panels.ts';
 
@@ -43,35 +46,34 @@ export function runPanel(run: RunDetail): Markup {
   );
 }
 
-const TRACES: readonly { title: string; unit: string; series: readonly string[]; zero?: boolean }[] = [
-  { title: 'Power', unit: 'W', series: ['power'] },
-  { title: 'Temperature', unit: 'degC', series: ['temperature'], zero: false },
-  { title: 'Frequency', unit: 'Hz', series: ['frequency'] },
-  { title: 'Memory', unit: 'B', series: ['rss', 'pss', 'anon', 'file'] },
-  { title: 'Decode rate over a sustained run', unit: 'tokens/s', series: ['decode_rate'] },
-];
-
-function pictures({ series }: RunDetail): Markup[] {
-  const measured = series.filter((row) => row.series === 'token_times' && !row.warmup && row.repetition === 0);
+/** How long each token took; then everything that was traced, above each other on one time line. */
+function pictures(run: RunDetail): Child[] {
+  const measured = run.series.filter((row) => row.series === 'token_times' && !row.warmup && row.repetition === 0);
   const tokens = measured.map(
     ({ prompt, times }): Line => ({ name: prompt ?? 'request', points: gaps(times).map((gap, i) => [times[i + 1] as number, gap]) }),
   );
-  const traces = TRACES.flatMap(({ title, unit, series: names, zero }) => {
-    const found = series.filter((row) => names.includes(row.series) && row.values.length > 0);
-    return found.length > 0 ? [titled(title, lines(title, found.map(lineOf), 's', unit, { height: 150, zero }))] : [];
-  });
-  const timeline = tokens.some(({ points }) => points.length > 1)
-    ? [titled('Time between tokens', lines('Time between tokens', tokens, 's', 's'))]
-    : [];
-  return [...timeline, ...traces];
+  const gapsDrawn = tokens.some(({ points }) => points.length > 1) && titled('Time between tokens', lines('Time between tokens', tokens, 's', 's'));
+  const timeline = timelineOf(run);
+  if (timeline === null) return [gapsDrawn];
+  const { from, to, strips, scopes } = timeline;
+  const span = [from, to] as const;
+  return [
+    gapsDrawn,
+    h(
+      'p',
+      { class: 'note' },
+      'Below, one above the other, over the seconds of the run: timed requests run while nothing is read; sensors are read in idle stretches and in sampled requests; memory is of a request of its own.',
+    ),
+    scopes.map(({ source, scope }) => h('p', { class: 'note' }, `${source}: ${scope}, ${SCOPES.find(({ name }) => name === scope)?.meaning ?? ''}`)),
+    strips.map(({ title, unit, traces }) => {
+      const all = traces.map(({ name, estimated, points }): Line => ({ name, dashed: estimated, points: points.map(({ x, y }) => [x, y]) }));
+      return titled(title, lines(title, all, 's', unit, { height: 150, zero: unit !== 'degC', span }));
+    }),
+  ];
 }
 
 function titled(title: string, picture: Markup): Markup {
   return h('div', {}, h('h3', {}, title), picture);
-}
-
-function lineOf({ series, source, prompt, times, values }: StoredSeries): Line {
-  return { name: [series, source ?? prompt].filter(Boolean).join(', '), points: times.map((time, i) => [time, values[i] as number]) };
 }
 
 function conditions(run: RunDetail): string[][] {
@@ -88,7 +90,7 @@ function conditions(run: RunDetail): string[][] {
     ['toolchain', `${run.toolchain}: ${run.build.compiler}`],
     ['flags', run.build.flags],
     ['binary', run.build.sha256 && `${run.build.target}, sha256 ${run.build.sha256}`],
-    ['engine', run.engine && `${engine.version ?? ''}, ISA ${engine.isa ?? ''}, layouts ${engine.layouts ?? ''}`],
+    ['engine', run.engine && `${engine.version ?? ''}, ISA ${engine.isa ?? ''}, layouts ${packing(engine)}`],
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, plain(String(value))]] : []));
 }

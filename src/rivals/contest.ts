@@ -1,6 +1,6 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { type Case, orderOf, type Round } from '../core/contest.ts';
+import { type Case, orderOf, type Reading, type Round } from '../core/contest.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import { number, quantity } from '../core/format.ts';
 import type { Engine } from './engine.ts';
@@ -11,6 +11,8 @@ export interface ContestOptions {
   cases: readonly Case[];
   rounds: number;
   seed: number;
+  /** Reads memory with so many threads, before each round of decoding; null: such models do not come from memory. */
+  memory: ((threads: number, signal?: AbortSignal) => Promise<Reading>) | null;
   /** Says what makes two calls the same contest: earlier rounds of it count. */
   key: string;
   /** NDJSON file that gets every round when it is complete; rounds that are in it already are not measured again. */
@@ -28,11 +30,13 @@ const MEASURE = z.object({
   bytes_per_token: z.number().nullable(),
   model_bytes: z.number().nullable(),
 });
+const READING = z.object({ cache: z.number(), rates: z.array(z.object({ threads: z.number(), rate: z.number().positive() })) });
 const LINE = z.object({
   key: z.string(),
   model: z.string(),
   case: z.string(),
   round: z.number().int().nonnegative(),
+  memory: READING.nullable().default(null), // older journals have none
   order: z.array(z.string()),
   measures: z.record(z.string(), MEASURE),
   failures: z.record(z.string(), z.string()),
@@ -58,13 +62,16 @@ export async function contest(options: ContestOptions): Promise<Round[]> {
   return done;
 }
 
-async function measureRound({ model, rounds, seed, signal, say }: ContestOptions, test: Case, round: number, able: Engine[]): Promise<Round | null> {
+async function measureRound(options: ContestOptions, test: Case, round: number, able: Engine[]): Promise<Round | null> {
+  const { model, rounds, seed, signal, say } = options;
+  const memory = test.kind === 'decode' ? await readMemory(options, test) : null;
+  if (signal?.aborted) return null;
   const order = orderOf(
     able.map(({ name }) => name),
     seed,
     round,
   );
-  const result: Round = { model, case: test.id, round, order, measures: {}, failures: {} };
+  const result: Round = { model, case: test.id, round, memory, order, measures: {}, failures: {} };
   for (const name of order) {
     const engine = able.find((one) => one.name === name) as Engine;
     const where = `${model} ${test.id} round ${round + 1}/${rounds}: ${name}`;
@@ -79,6 +86,16 @@ async function measureRound({ model, rounds, seed, signal, say }: ContestOptions
     }
   }
   return result;
+}
+
+/** Without it a round still tells who is faster. */
+async function readMemory({ memory, signal, say }: ContestOptions, { id, threads }: Case): Promise<Reading | null> {
+  try {
+    return (await memory?.(threads, signal)) ?? null;
+  } catch (error) {
+    if (!signal?.aborted) say(`the memory was not read before ${id}: ${reason(error)}`);
+    return null;
+  }
 }
 
 /** Rounds of this very contest in the journal. A last line that was cut off is none. */

@@ -74,12 +74,12 @@ test('several launches each load the engine and measure', async () => {
 
 test('a sustained run goes on for its duration, tells what became of the speed, and does not pass its most requests', async () => {
   const job = doubleJob(temporaryFolder('job'), 'slow');
-  const suite = { ...job.suite, prompts: job.suite.prompts.slice(0, 1), warmup: 0, repetitions: 1000, duration: 1.5 };
+  const suite = { ...job.suite, prompts: job.suite.prompts.slice(0, 1), warmup: 0, repetitions: 1000, duration: 3 };
   const list = await journalOfRun({ ...job, suite });
   assert.equal(of(list, 'end')[0]?.message, null);
   const samples = of(list, 'sample');
   const rates = samples.filter((s) => s.metric === 'decode_rate');
-  assert.ok(rates.length >= 5 && rates.length <= 12, `${rates.length} requests of 0.16 s`);
+  assert.ok(rates.length >= 3 && rates.length <= 19, `${rates.length} requests of at least 0.16 s`);
   const curve = of(list, 'series').find((s) => s.series === 'decode_rate');
   assert.deepEqual(
     curve?.values,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cgroupPeak, proportionalSet, residentParts, stalled } from '../../agents/proc.ts';
+import { cgroupPeak, processTimes, proportionalSet, residentParts, residentSet, stalled, swapUsed } from '../../agents/proc.ts';
 import { cpufreq, policies, targetClock, timeInState } from '../../agents/sensors/cpufreq.ts';
 import { dumpsysBattery, dumpsysStatus, thermalService } from '../../agents/sensors/dumpsys.ts';
 import { findSensors } from '../../agents/sensors/find.ts';
 import { boardPower, tegrastatsOf, tegraTemperatures } from '../../agents/sensors/jetson.ts';
-import { ioregPower, PowermetricsText, signed } from '../../agents/sensors/macos.ts';
+import { ioregPower, macBattery, macSpeedLimit, PowermetricsText, signed } from '../../agents/sensors/macos.ts';
 import { railsOf, railWatts } from '../../agents/sensors/pmic.ts';
 import { thermal, throttleCount } from '../../agents/sensors/thermal.ts';
 import { figureOf, throttledOf } from '../../agents/sensors/vcgencmd.ts';
@@ -13,7 +13,7 @@ import { zoneTemperature } from '../../src/core/heat.ts';
 import type { SensorSettings } from '../../src/core/sensor_settings.ts';
 import { Counter, type Reading, type Source } from '../../src/core/source.ts';
 import { ueventOf } from '../../src/core/supply.ts';
-import { type Machine, machine, recordedSample } from '../support/machine.ts';
+import { type Machine, machine, recordedFiles, recordedPrograms, recordedSample } from '../support/machine.ts';
 
 const near = (actual: number | null | undefined, expected: number, tolerance = 1e-6) =>
   assert.ok(Math.abs((actual ?? Number.NaN) - expected) <= tolerance, `${actual} instead of ${expected}`);
@@ -68,16 +68,14 @@ test('vcgencmd: its errors, its bits, its figures', async () => {
   assert.equal(figureOf('frequency(48)=1800457088'), 1800457088);
   assert.equal(figureOf('EXT5V_V volt(24)=5.11746000V'), 5.11746);
   assert.equal(figureOf('error'), null);
-  const programs = {
-    'vcgencmd get_throttled': 'throttled=0x0\n',
-    'vcgencmd measure_temp': "temp=39.5'C\n",
-    'vcgencmd measure_clock arm': 'frequency(0)=2400033792\n',
+  const told = async (recording: string) => {
+    const { gauges } = await findSensors(machine({ programs: { 'vcgencmd get_throttled': 'throttled=0x0\n', ...recordedPrograms(recording) } }));
+    return Promise.all(gauges.map((gauge) => gauge.read()));
   };
-  const { gauges } = await findSensors(machine({ programs }));
-  assert.deepEqual(await Promise.all(gauges.map(async (g) => [g.kind, await g.read()])), [
-    ['temperature', 39.5],
-    ['frequency', 2400033792],
-  ]);
+  assert.deepEqual(await told('vcgencmd-pi5.txt'), [82.9, 2256007936]);
+  assert.deepEqual(await told('vcgencmd-pi3.txt'), [62.3, 1.4e9]);
+  const undervolted = recordedPrograms('vcgencmd-undervolted.txt');
+  assert.deepEqual(throttledOf(undervolted['vcgencmd get_throttled'] ?? '')?.now, ['undervolted', 'throttled']);
 });
 
 /** The powercap tree of a machine, of "path/file: text" without its root. */
@@ -249,6 +247,7 @@ test('dumpsys: battery state without its event log, temperatures as they are now
   assert.equal(await gauges[0]?.read(), 57.9);
   const denied = "Permission Denial: can't dump thermalservice from pid=1, uid=10123 due to missing android.permission.DUMP permission\n";
   assert.match((await problemsOf({ programs: { '/system/bin/dumpsys thermalservice': denied } })).join(), /pm grant com.termux/);
+  assert.match((await problemsOf({ programs: { '/system/bin/dumpsys thermalservice': null } })).join(), /did not answer in time/);
 });
 
 test('hwmon: microwatts, an energy counter, and the buses of an INA3221', async () => {
@@ -257,6 +256,8 @@ test('hwmon: microwatts, an energy counter, and the buses of an INA3221', async 
   const ina226 = await only({ files: chip({ name: 'ina226', power1_input: '5120000', in1_input: '5100', curr1_input: '1004' }) });
   near((await ina226.read()).watts, 5.12);
   assert.equal(ina226.scope, 'board_rails_partial');
+  const recorded = { ...recordedFiles('hwmon-ina219.txt'), '/sys/class/hwmon/hwmon2/name': 'ina219\n' };
+  near((await (await only({ files: recorded })).read()).watts, 0.176);
   const wired = await only({ files: chip({ name: 'ina219', power1_input: '5120000' }) }, { hwmon: { scope: 'dc_input', scale: 0.5 } });
   near((await wired.read()).watts, 2.56);
   assert.equal(wired.scope, 'dc_input');
@@ -269,6 +270,14 @@ test('hwmon: microwatts, an energy counter, and the buses of an INA3221', async 
   const ina3221 = await only({ files: chip({ ...orin, curr2_input: '96', in4_input: '99', curr4_input: '992', in7_input: '1' }) });
   near((await ina3221.read()).watts, 5.08 * 0.896);
   assert.deepEqual([ina3221.scope, ina3221.detail], ['dc_input', 'ina3221 (VDD_IN)'], 'its input holds the other rails');
+  const off = chip({ ...orin, in1_label: 'VDD_GPU_SOC', in2_label: 'VIN_SYS_5V0', curr2_input: '96', in3_label: 'VDD_2', curr3_input: '7' });
+  const agx = await only({ files: { ...off, '/sys/class/hwmon/hwmon3/in3_input': null } });
+  near((await agx.read()).watts, 5.08 * (0.896 + 0.096));
+  assert.deepEqual(
+    [agx.scope, agx.detail],
+    ['board_rails_partial', 'ina3221 (VDD_GPU_SOC + VIN_SYS_5V0)'],
+    'a channel that is switched off is none, and the 5 V of the carrier board holds no other rail',
+  );
   assert.deepEqual(
     (await findSensors(machine({ files: chip({ name: 'amdgpu', power1_input: '9000000' }) }))).sources,
     [],
@@ -339,6 +348,17 @@ test('ioreg: unsigned 64-bit currents, and telemetry on mains', async () => {
   assert.deepEqual([source.scope, source.refresh], ['dc_input', 60]);
 });
 
+test('a Mac tells its charger, and the speed its processors may have; a cool one nothing of the latter', async () => {
+  const mac = (therm: string) =>
+    machine({ programs: { 'pmset -g batt': recordedSample('pmset-batt.txt'), 'pmset -g therm': recordedSample(therm) } });
+  assert.deepEqual(await macBattery(mac('pmset-therm.txt')), { charger: 'unplugged', charging: false });
+  const charging = recordedSample('pmset-batt.txt').replace('Battery Power', 'AC Power').replace('discharging', 'charging');
+  assert.deepEqual(await macBattery(machine({ programs: { 'pmset -g batt': charging } })), { charger: 'plugged', charging: true });
+  assert.equal(await macBattery(machine({ programs: { 'pmset -g batt': "Now drawing from 'AC Power'\n" } })), null, 'one without a battery');
+  assert.deepEqual([await macSpeedLimit(mac('pmset-therm.txt')), await macSpeedLimit(mac('pmset-therm-cool.txt'))], [100, null]);
+  assert.deepEqual([await macSpeedLimit(machine({})), await macBattery(machine({}))], [null, null]);
+});
+
 test('thermal zones: processors only, in whatever unit, dead ones left out', async () => {
   for (const [raw, degrees] of [
     [46718, 46.718],
@@ -355,6 +375,8 @@ test('thermal zones: processors only, in whatever unit, dead ones left out', asy
   const files = { ...zone(0, 'acpitz', 27800), ...zone(1, 'x86_pkg_temp', 61000), ...zone(2, 'cpu0-0-usr', -274000), ...zone(3, 'battery', 30000) };
   const { gauges = [] } = await thermal.find(machine({ files }), {});
   assert.deepEqual(await Promise.all(gauges.map(async (g) => [g.label, await g.read()])), [['x86_pkg_temp', 61]]);
+  const phone = await thermal.find(machine({ files: recordedFiles('thermal-msm8939.txt') }), {});
+  assert.deepEqual(await Promise.all((phone.gauges ?? []).map((g) => g.read())), [82, 84, 87, 84, 84]);
   const core = { '/sys/class/hwmon/hwmon4/name': 'coretemp\n', '/sys/class/hwmon/hwmon4/temp1_label': 'Package id 0\n' };
   const more = await thermal.find(
     machine({ files: { ...core, '/sys/class/hwmon/hwmon4/temp1_input': '52000\n', '/sys/class/hwmon/hwmon4/temp2_label': 'Core 0\n' } }),
@@ -371,6 +393,7 @@ test('throttle counters: cores added, a package once', async () => {
   });
   assert.equal(await throttleCount(machine({ files: { ...cpu(0, 0, 1, 7), ...cpu(1, 0, 2, 7), ...cpu(2, 1, 0, 5) } })), 15);
   assert.equal(await throttleCount(machine({ files: { '/sys/devices/system/cpu/cpu0/online': '1\n' } })), null, 'AMD counts none');
+  assert.equal(await throttleCount(machine({ files: recordedFiles('throttle-xeon.txt') })), 0, 'limits of power are no heat');
 });
 
 test('clocks: Hz, time in state, and what must be held under load', async () => {
@@ -398,12 +421,14 @@ test('clocks: Hz, time in state, and what must be held under load', async () => 
   const based = machine({ files: { ...policy(0, '0', 'intel_pstate'), '/sys/devices/system/cpu/cpu0/cpufreq/base_frequency': '1600000\n' } });
   assert.equal(await targetClock(based, await policies(based)), 1.6e9);
   assert.deepEqual(
-    [...timeInState('600000 12\n2400000 3050\n')],
+    [...timeInState(recordedSample('time-in-state-amd.txt'))],
     [
-      [6e8, 0.12],
-      [2.4e9, 30.5],
+      [3.5e9, 38698.72],
+      [2.3e9, 5819.95],
+      [1.6e9, 68959.37],
     ],
   );
+  assert.equal(timeInState(recordedSample('time-in-state-arm.txt')).get(1.2e9), 3.99);
 });
 
 test('an estimate exists only where the rated power is told, and says what it is', async () => {
@@ -430,18 +455,29 @@ test('a counter wraps, is set back, or leaps: only the first is energy', () => {
 
 test('memory: what must stay, what may be read again, the peak of the group, stalls, proportional size', async () => {
   const files: Record<string, string> = {
-    '/proc/7/status': 'VmHWM:\t   13192 kB\nRssAnon:\t   200 kB\nRssFile:\t   8000 kB\nVmSwap:\t      50 kB\n',
+    '/proc/7/status': recordedSample('status-cat.txt'),
+    '/proc/7/stat': recordedSample('stat-cat.txt'),
+    '/proc/meminfo': recordedSample('meminfo-swap.txt'),
     '/proc/7/cgroup': '0::/user.slice/a.scope\n',
     '/sys/fs/cgroup/user.slice/a.scope/memory.peak': '73400320\n',
-    '/proc/pressure/memory': 'some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n',
+    '/proc/pressure/memory': recordedSample('pressure-memory.txt'),
     '/proc/7/smaps_rollup': recordedSample('smaps-rollup.txt'),
   };
   const host = machine({ files });
-  assert.deepEqual(await residentParts(host, 7), { anon: 250 * 1024, file: 8000 * 1024 });
+  assert.deepEqual(await residentSet(host, 7), { rss: 2136 * 1024, peak: 2136 * 1024, swap: 0 });
+  assert.deepEqual(await residentParts(host, 7), { anon: 148 * 1024, file: 1988 * 1024 });
+  assert.deepEqual(await processTimes(host, 7), { ticks: 0, majorFaults: 0 });
+  assert.equal(await swapUsed(host), 0);
   assert.equal(await cgroupPeak(host, 7), 73400320);
-  assert.equal(await stalled(host, 'memory'), 1.5);
+  assert.equal(await stalled(host, 'memory'), 9.572119);
   assert.equal(await stalled(host, 'io'), null);
-  assert.equal(await proportionalSet(host, 7), 385 * 1024);
+  assert.equal(await proportionalSet(host, 7), 315 * 1024);
+  files['/proc/7/status'] = recordedSample('status-cat.txt').replace(/VmSwap:.*/, 'VmSwap:\t      50 kB');
+  files['/proc/7/stat'] = '7 (a b) c) R 1 1 1 0 -1 4194304 101 0 13 0 40 2 0 0 20 0 1 0 5238892 3133440 381';
+  files['/proc/meminfo'] = 'SwapTotal:  2097148 kB\nSwapFree:   2097000 kB\n';
+  assert.deepEqual(await residentParts(host, 7), { anon: 198 * 1024, file: 1988 * 1024 }, 'what was swapped out is needed, too');
+  assert.deepEqual(await processTimes(host, 7), { ticks: 42, majorFaults: 13 }, 'a name may hold anything');
+  assert.equal(await swapUsed(host), 148 * 1024);
   files['/proc/7/cgroup'] = '12:memory:/x\n0::/\n';
   assert.equal(await cgroupPeak(host, 7), null, 'the root group has no peak');
 });

@@ -4,8 +4,9 @@ import { gate } from '../../agents/gate.ts';
 import type { Context } from '../../agents/launch.ts';
 import type { Sensed } from '../../agents/sensed.ts';
 import type { Gauge } from '../../agents/sensors/sensor.ts';
-import { causes, chargerOf, stateOf } from '../../agents/state.ts';
+import { alarmsOf, batteryOf, causes, stateOf } from '../../agents/state.ts';
 import { FLAGS } from '../../src/core/flags.ts';
+import type { Host } from '../../src/core/host.ts';
 import type { JournalEntry } from '../../src/core/journal.ts';
 import { Suite } from '../../src/core/suite.ts';
 import { type Answer, machine, recordedSample } from '../support/machine.ts';
@@ -52,21 +53,57 @@ test('throttle counters that grew', async () => {
   assert.deepEqual(await raised(cpu(41), cpu(44)), ['throttled: thermal_throttle counted 3 events']);
 });
 
+test('Android and a Mac that throttle, before or after', async () => {
+  const cool = recordedSample('dumpsys-thermal.txt');
+  const android = (status: number) => ({
+    programs: { '/system/bin/dumpsys thermalservice': cool.replace('Thermal Status: 0', `Thermal Status: ${status}`) },
+  });
+  assert.deepEqual(await raised(android(0), android(0)), []);
+  assert.deepEqual(await raised(android(0), android(2)), ['throttled: the thermal status of Android is 2 (moderate)']);
+  assert.deepEqual(await raised(android(1), android(1)), ['throttled: the thermal status of Android is 1 (light)']);
+  const mac = (percent: number) => ({
+    programs: { 'pmset -g therm': recordedSample('pmset-therm.txt').replace(/Limit \t= 100\n$/, `Limit \t= ${percent}\n`) },
+  });
+  assert.deepEqual(await raised(mac(100), mac(100)), []);
+  assert.deepEqual(await raised(mac(100), mac(70)), ['throttled: pmset reports a CPU speed limit of 70 %']);
+  const who = { pi: true, android: true };
+  assert.deepEqual(await alarmsOf(machine(android(3)), who), [{ flag: 'throttled', evidence: 'the thermal status of Android is 3 (severe)' }]);
+  assert.deepEqual(
+    (await alarmsOf(machine(pi('0x50005')), who)).map(({ flag, evidence }) => `${flag}: ${evidence}`),
+    ['undervolted: get_throttled reported undervolted', 'throttled: get_throttled reported throttled'],
+  );
+  assert.deepEqual(await alarmsOf(machine(pi('0x50000')), who), []);
+});
+
 test('the charger: of its supply, of the battery, of Android; a change is flagged', async () => {
   const supply = (name: string, ...lines: string[]) => ({
     [`/sys/class/power_supply/${name}/uevent`]: lines.map((line) => `POWER_SUPPLY_${line}\n`).join(''),
   });
   const battery = (status: string) => supply('BAT0', 'TYPE=Battery', `STATUS=${status}`);
   const laptop = (online: number) => ({ files: { ...supply('AC', 'TYPE=Mains', `ONLINE=${online}`), ...battery('Discharging') } });
+  const charger = async (host: Host) => (await batteryOf(host)).charger;
   assert.deepEqual(await raised(laptop(0), laptop(0)), []);
+  assert.deepEqual(await raised({ files: battery('Discharging') }, { files: battery('Charging') }), [
+    'charger-changed: the charger was unplugged before and is plugged',
+    'charging: a battery was being charged before or after the requests',
+  ]);
+  assert.deepEqual(await raised({ files: battery('Charging') }, { files: battery('Charging') }), [
+    'charging: a battery was being charged before and after the requests',
+  ]);
+  const dumpsys = (status: string) => ({
+    '/system/bin/dumpsys battery': recordedSample('dumpsys-battery.txt').replace('status: 5', `status: ${status}`),
+  });
+  assert.deepEqual(await batteryOf(machine({ programs: dumpsys('2') })), { charger: 'plugged', charging: true });
+  assert.deepEqual(await batteryOf(machine({ programs: dumpsys('5') })), { charger: 'plugged', charging: false });
   assert.deepEqual(await raised(laptop(0), laptop(1)), ['charger-changed: the charger was unplugged before and is plugged']);
-  assert.equal(await chargerOf(machine({ files: battery('Discharging') })), 'unplugged');
-  assert.equal(await chargerOf(machine({ files: battery('Not charging') })), 'plugged');
-  assert.equal(await chargerOf(machine({ files: battery('Unknown') })), null);
-  assert.equal(await chargerOf(machine({ files: supply('AC', 'TYPE=Mains', 'ONLINE=1') })), null, 'a PC without a battery');
-  assert.equal(await chargerOf(machine({ programs: { 'termux-battery-status': recordedSample('termux.json') } })), 'unplugged');
-  assert.equal(await chargerOf(machine({ programs: { '/system/bin/dumpsys battery': recordedSample('dumpsys-battery.txt') } })), 'plugged');
-  assert.equal(await chargerOf(machine({})), null);
+  assert.equal(await charger(machine({ files: battery('Discharging') })), 'unplugged');
+  assert.equal(await charger(machine({ files: battery('Not charging') })), 'plugged');
+  assert.equal(await charger(machine({ files: battery('Unknown') })), null);
+  assert.equal(await charger(machine({ files: supply('AC', 'TYPE=Mains', 'ONLINE=1') })), null, 'a PC without a battery');
+  assert.equal(await charger(machine({ programs: { 'termux-battery-status': recordedSample('termux.json') } })), 'unplugged');
+  assert.equal(await charger(machine({ programs: { '/system/bin/dumpsys battery': recordedSample('dumpsys-battery.txt') } })), 'plugged');
+  assert.equal(await charger(machine({ programs: { 'pmset -g batt': recordedSample('pmset-batt.txt') } })), 'unplugged');
+  assert.equal(await charger(machine({})), null);
 });
 
 test('a clock that is not held, where the governor always asks for the highest', async () => {
@@ -88,7 +125,7 @@ test('every flag that a device can raise is in the table, with a rule', () => {
   const rule = Object.fromEntries(FLAGS.map(({ name, invalid }) => [name, invalid]));
   for (const name of ['throttled', 'undervolted', 'clock-below-target', 'charger-changed', 'swapped', 'major-faults-in-decode', 'busy', 'lab'])
     assert.equal(rule[name], true, name);
-  for (const name of ['hot-start', 'busy-start', 'governor', 'sampling-overhead', 'energy-missing', 'idle-drift'])
+  for (const name of ['hot-start', 'busy-start', 'governor', 'sampling-overhead', 'energy-missing', 'idle-drift', 'charging'])
     assert.equal(rule[name], false, name);
 });
 
@@ -110,7 +147,14 @@ async function gated(limits: object, temperatures: number[], busy: number[]): Pr
     kind: 'temperature',
     read: async () => (temperatures.length > 1 ? temperatures.shift() : temperatures[0]) ?? null,
   };
-  const sensed: Sensed = { host: machine({ files }), settings: {}, sources: [], temperatures: [gauge], frequencies: [], pi: false };
+  const sensed: Sensed = {
+    host: machine({ files }),
+    settings: {},
+    sources: [],
+    temperatures: [gauge],
+    frequencies: [],
+    alarms: { pi: false, android: false },
+  };
   const suite = Suite.parse({
     name: 'x',
     version: 1,

@@ -88,13 +88,24 @@ describe('bench:engine', () => {
     const silent = program('silent', 'exit 0');
     const liar = program('liar', `sed 's/"n_threads": 1/"n_threads": 2/' '${RECORDED}/bitnet.cpp.json'`);
     const slow = program('slow', 'exec sleep 100');
-    const rivals = ['--rival', `crash=${crash}`, '--rival', `silent=${silent}`, '--rival', `liar=${liar}`, '--rival', `slow=${slow}`, '--limit', '6'];
+    const rivals = [
+      '--rival',
+      `crash=${crash}`,
+      '--rival',
+      `silent=${silent}`,
+      '--rival',
+      `liar=${liar}`,
+      '--rival',
+      `slow=${slow}`,
+      '--limit',
+      '12',
+    ];
     const told = await bench('-m', model, '--no-llama', ...rivals, '--cases', 'tg8@1', '-r', '2');
     assert.equal(told.code, 1, told.stderr);
     assert.match(told.stdout, /✗ crash, tg8@1: .*was ended by SIGSEGV: ggml: not enough stack/);
     assert.match(told.stdout, /✗ silent, tg8@1: .*ended without a result and said nothing/);
     assert.match(told.stdout, /✗ liar, tg8@1: .*asked for 1 threads and says that it used 2/);
-    assert.match(told.stdout, /✗ slow, tg8@1: .*took longer than 6 s and said nothing/);
+    assert.match(told.stdout, /✗ slow, tg8@1: .*took longer than 12 s and said nothing/);
     assert.match(told.stdout, /tg8@1 +trit +\d.* 2 /);
     assert.equal(told.stderr.match(/: crash: failed/g)?.length, 1, 'it is not asked again');
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MeterHosts } from '../../src/cli/meter_hosts.ts';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import { Device } from '../../src/core/device.ts';
 import type { JournalRecord } from '../../src/core/journal.ts';
@@ -23,18 +24,18 @@ function device(url: string, ahead: number): Connection {
 
 test('a meter is set against a device whose clock is 40 s ahead: its step comes where the device says it was', async (t) => {
   const begun = seconds();
-  // 2 W, and 8 W from 3.2 s on
-  const url = await serve((_, response) => void response.end(`power=${seconds() - begun < 3.2 ? 2 : 8}`));
+  // 2 W, and 8 W from 4.2 s on
+  const url = await serve((_, response) => void response.end(`power=${seconds() - begun < 4.2 ? 2 : 8}`));
   const store = openStore(databasePath(t));
   store.createRun(newRun());
   const connection = device(url, 40);
-  const meters = await RunMeters.begin(store, 'run-1', connection, false);
+  const meters = await RunMeters.begin(store, 'run-1', connection, false, await MeterHosts.of(connection.device, ''));
   assert.ok(meters);
   const clocks = (seq: number) => ({ seq, wall: (begun + 40) * 1000, mono: 1000 });
   const start: JournalRecord = { ...clocks(1), kind: 'start', job: 'run-1', agent: 'a', pid: 1 };
   meters.take(start);
   store.append('run-1', start);
-  await sleep(4500 - (seconds() - begun) * 1000);
+  await sleep(5500 - (seconds() - begun) * 1000);
   await meters.end(connection);
   await meters.end(connection); // harmless
   const offsets = store.events('run-1', 'clock').map(({ data }) => data.offset as number);
@@ -83,7 +84,7 @@ test('a device without meters needs no watching, and a run without them nothing 
   const store = openStore(databasePath(t));
   store.createRun(newRun());
   const bare = { device: Device.parse({ id: 'pi', host: 'x' }) } as Connection;
-  assert.equal(await RunMeters.begin(store, 'run-1', bare, false), null);
+  assert.equal(await RunMeters.begin(store, 'run-1', bare, false, await MeterHosts.of(bare.device, '')), null);
   settleMeters(store, 'run-1');
   assert.deepEqual(store.run('run-1')?.events, []);
   store.close();

@@ -33,8 +33,9 @@ test('fleet power: every source and meter with scope, rate and a live reading, o
         ['rapl', 'cpu_package', 'device', 'counter'],
       ],
     );
-    // two seconds on a busy machine: the energy of whole runs is held to 1 % elsewhere
-    for (const { name, watts, why } of found.sources) assert.ok(Math.abs((watts ?? 0) - 6) < 1, `${name}: ${watts} W ${why}`);
+    // two seconds, maybe on a busy machine: the energy of whole runs is held to 1 % elsewhere
+    const slack = 1 + 6 * lab.stall;
+    for (const { name, watts, why } of found.sources) assert.ok(Math.abs((watts ?? 0) - 6) < slack, `${name}: ${watts} W ${why}`);
     assert.ok((found.sources.find(({ name }) => name === 'rapl')?.rate ?? 0) > 1);
     assert.deepEqual(found.gauges, [
       { kind: 'temperature', label: 'vcgencmd', value: 48.3, unit: 'degC' },
@@ -50,6 +51,51 @@ test('fleet power: every source and meter with scope, rate and a live reading, o
     lab.stop();
     await sshd.stop();
   }
+});
+
+test('a meter on a third machine is read there', { skip: sshdMissing }, async () => {
+  const sshd = await startSshd();
+  try {
+    const { host, port, user, identity, workdir } = sshd.device('desk');
+    declare('desk', { host, port, user, identity, workdir });
+    const line = `test -n "$SSH_CONNECTION" && while :; do echo '{"watts": 7.5}'; sleep 0.1; done`;
+    const pipe = { type: 'pipe', name: 'usb', scope: 'dc_input', command: ['sh', '-c', line], on: 'desk' };
+    const command = {
+      type: 'command',
+      scope: 'wall_ac',
+      command: ['sh', '-c', 'test -n "$SSH_CONNECTION" && echo power 8'],
+      pattern: 'power (.*)',
+      unit: 'W',
+      on: 'desk',
+    };
+    declare('shelf', { connector: 'local', lab: join(folder, 'nothing'), meters: [pipe, command] });
+    const { code, stdout, stderr } = await cli(['power', 'shelf', '--seconds', '3', '--json'], options());
+    assert.equal(code, 0, stderr);
+    const { sources } = JSON.parse(stdout) as PowerReading;
+    assert.deepEqual(
+      sources.map(({ name, scope, watts }) => [name, scope, watts]),
+      [
+        ['usb', 'dc_input', 7.5],
+        ['command', 'wall_ac', 8],
+      ],
+    );
+    assert.match(sources[0]?.detail ?? '', / on desk$/);
+  } finally {
+    await sshd.stop();
+  }
+  declare('desk', { host: '127.0.0.1', port: 9 });
+  const away = await cli(['power', 'shelf', '--seconds', '1'], options());
+  assert.equal(away.code, 1);
+  assert.match(away.stderr, /device shelf: its meter is read on desk, which cannot be used: /);
+  declare('shelf', { connector: 'local', meters: [{ type: 'pipe', scope: 'dc_input', command: ['x'], on: 'nobody' }] });
+  const unknown = await cli(['power', 'shelf'], options());
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /there is no device "nobody"/);
+  declare('shelf', { connector: 'local', meters: [{ type: 'pipe', scope: 'dc_input', command: ['x'], on: 'shelf' }] });
+  const itself = await cli(['power', 'desk'], options());
+  assert.equal(itself.code, 2);
+  assert.match(itself.stderr, /shelf\.yaml: a meter with `on: shelf` would run on the device that it measures/);
+  declare('shelf', { connector: 'local' });
 });
 
 test('a device that tells nothing: a sentence; a meter that is not there, or lacks its password: why', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { runBeside } from '../../agents/beside.ts';
+import { MeterHosts } from '../../src/cli/meter_hosts.ts';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import type { Device } from '../../src/core/device.ts';
 import type { MetricName } from '../../src/core/metric.ts';
@@ -20,8 +21,13 @@ import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
  * integral of the curve over the same windows. What the agent, the journal, the store and the meters' clock do is all real.
  */
 
-const CURVE: Curve = { base: 6, swing: 2, period: 11 };
+/** No window is near a whole or half period of it: a mean power would be far off in most of them. */
+const CURVE: Curve = { base: 6, swing: 2, period: 37 };
 const TOKENS = 550; // 11 s of decode after 5 s of prefill
+/** Seconds that the machine may stand still in a run which is to show anything; so often a run is made again; and longer than that shows nothing. */
+const STEADY = 0.1;
+const ATTEMPTS = 2;
+const HOPELESS = 0.5;
 
 interface Measured {
   run: RunDetail;
@@ -33,12 +39,27 @@ interface Measured {
 
 let sshd: Sshd;
 
-/** One whole run; `during` is called 8 s after its energy pass began. */
-async function measure(
-  plays: readonly Play[],
-  more: (lab: Lab) => Partial<Device> = () => ({}),
-  { node = true, during }: { node?: boolean; during?: (lab: Lab) => void } = {},
-): Promise<Measured> {
+interface How {
+  more?: (lab: Lab) => Partial<Device>;
+  /** The device has Node. */
+  node?: boolean;
+  /** Called 8 s after the energy pass began. */
+  during?: (lab: Lab) => void;
+}
+
+/** A whole run on a machine that did not stand still meanwhile, as far as there is one: the steadiest of a few. Null, and the test is skipped, where none shows anything. */
+async function measure(t: TestContext, plays: readonly Play[], how: How = {}): Promise<Measured | null> {
+  let best = await measureOnce(plays, how);
+  for (let attempt = 1; attempt < ATTEMPTS && best.lab.stall > STEADY; attempt++) {
+    const again = await measureOnce(plays, how);
+    if (again.lab.stall < best.lab.stall) best = again;
+  }
+  if (best.lab.stall <= HOPELESS) return best;
+  t.skip(`this machine stood still for ${best.lab.stall.toFixed(2)} s in the steadiest of ${ATTEMPTS} runs`);
+  return null;
+}
+
+async function measureOnce(plays: readonly Play[], { more = () => ({}), node = true, during }: How): Promise<Measured> {
   const lab = await startLab(plays, CURVE);
   const workdir = temporaryFolder('lab');
   const device = sshd.device(plays.join('-'), { workdir, lab: lab.root, ...more(lab) });
@@ -50,9 +71,9 @@ async function measure(
     energy: { idle: 12, repetitions: 1 },
   };
   const { meters, sensors } = device;
-  const job = doubleJob(workdir, 'lab', { suite, lab: lab.root, ...(meters?.length && { meters: true }), ...(sensors && { sensors }) });
+  const job = doubleJob(workdir, 'lab', { suite, timeout: 120, lab: lab.root, ...(meters?.length && { meters: true }), ...(sensors && { sensors }) });
   store.createRun(newRun({ id: job.id, device: device.id }));
-  const beside = await RunMeters.begin(store, job.id, connection, !node);
+  const beside = await RunMeters.begin(store, job.id, connection, !node, await MeterHosts.of(device, ''));
   let later: NodeJS.Timeout | undefined;
   try {
     await startRun(connection, plainFacts(workdir, node ? {} : { node: null }), job, {
@@ -69,7 +90,7 @@ async function measure(
     await beside?.end(connection);
     settleMeters(store, job.id);
     const run = store.run(job.id) as RunDetail;
-    assert.equal(run.status, 'ok', run.message ?? '');
+    if (lab.stall <= HOPELESS) assert.equal(run.status, 'ok', run.message ?? '');
     const begun = store.events(job.id, 'start')[0]?.mono as number;
     return { run, windows: store.events(job.id, 'window').map(({ data }) => data), begun, lab };
   } finally {
@@ -93,6 +114,8 @@ interface Departure {
   metric: MetricName;
   /** Of the energy of the window that is measured, or of the gross one where idle power is taken off. */
   share: number;
+  /** The same of who took the curve's mean for its power. */
+  flat: number;
   /** What the stalls of the lab itself may make of it. */
   excused: number;
 }
@@ -116,13 +139,16 @@ function departures({ run, windows, begun, lab }: Measured, source: string): Dep
     const gross = joules(span);
     const truth = metric.endsWith('_net') ? gross - idle * seconds : gross;
     const told = value * (metric.startsWith('power') ? seconds : which === 'prefill' ? 32 : TOKENS - 1);
-    const excused = lab.stall > 0.1 ? (lab.stall * (lab.curve.base + lab.curve.swing)) / gross : 0;
-    return [{ metric, share: (told - truth) / gross, excused }];
+    const excused = lab.stall > STEADY ? (lab.stall * (lab.curve.base + lab.curve.swing)) / gross : 0;
+    return [{ metric, share: (told - truth) / gross, flat: (lab.curve.base * seconds - gross) / gross, excused }];
   });
 }
 
+/** Furthest that a figure may be from the curve. */
+const BOUND = 0.01;
+
 /** Every figure that is wanted is there, each idle stretch has one, and none is further than the bound from the curve. */
-function holds(measured: Measured, source: string, wanted: readonly MetricName[], bound = 0.01): void {
+function holds(measured: Measured, source: string, wanted: readonly MetricName[]): void {
   const found = departures(measured, source);
   const why = `${source}: ${measured.run.evidence.map(({ evidence }) => evidence).join(' | ')}`;
   const names = found.map(({ metric }) => metric);
@@ -132,9 +158,10 @@ function holds(measured: Measured, source: string, wanted: readonly MetricName[]
   console.log(
     `lab ${source}: ${found.map(({ metric, share }) => `${metric} ${(share * 100).toFixed(2)} %`).join(', ')}; worst ${(worst * 100).toFixed(2)} %`,
   );
+  assert.ok(Math.max(...found.map(({ flat }) => Math.abs(flat))) > 5 * BOUND, 'the curve is not flat in what is measured of it');
   for (const { metric, share, excused } of found)
     assert.ok(
-      Math.abs(share) < bound + excused,
+      Math.abs(share) < BOUND + excused,
       `${source}: ${metric} is ${(share * 100).toFixed(2)} % off the curve (the lab itself stalled ${measured.lab.stall} s)`,
     );
 }
@@ -148,10 +175,10 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
   });
   after(() => sshd?.stop());
 
-  test('a Raspberry Pi 5 by its PMIC, and the plug it hangs on', async () => {
-    const measured = await measure(['pi5', 'plug'], ({ plug }) => ({
-      meters: [{ type: 'shelly', name: 'plug', url: plug, scope: 'wall_ac', channel: 0 }],
-    }));
+  test('a Raspberry Pi 5 by its PMIC, and the plug it hangs on', async (t) => {
+    const meters = (url: string): Device['meters'] => [{ type: 'shelly', name: 'plug', url, scope: 'wall_ac', channel: 0 }];
+    const measured = await measure(t, ['pi5', 'plug'], { more: ({ plug }) => ({ meters: meters(plug) }) });
+    if (!measured) return;
     const { run } = measured;
     holds(measured, 'pmic', BOTH);
     holds(measured, 'plug', DECODE);
@@ -174,8 +201,9 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
     for (const name of ['power pmic', 'power plug', 'energy plug', 'temperature', 'frequency']) assert.ok(names.has(name), name);
   });
 
-  test('a laptop: a counter that wraps around, and a battery that is new once a second and has the wrong sign', async () => {
-    const measured = await measure(['rapl', 'battery']);
+  test('a laptop: a counter that wraps around, and a battery that is new once a second and has the wrong sign', async (t) => {
+    const measured = await measure(t, ['rapl', 'battery']);
+    if (!measured) return;
     holds(measured, 'rapl', BOTH);
     holds(measured, 'battery', DECODE);
     assert.equal(measured.run.metrics.power_mean?.scope, 'system_battery');
@@ -185,23 +213,29 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
     );
   });
 
-  test('a phone that lies about unit and sign: found out, or told', async () => {
-    const told = { sensors: { battery: { unit: 'mA', discharging: 'positive' } } } as const;
-    for (const measured of await Promise.all([measure(['phone']), measure(['phone'], () => told)])) holds(measured, 'phone-battery', DECODE);
+  for (const [how, told] of [
+    ['found out', {}],
+    ['told', { sensors: { battery: { unit: 'mA', discharging: 'positive' } } }],
+  ] as const)
+    test(`a phone that lies about unit and sign: ${how}`, async (t) => {
+      const measured = await measure(t, ['phone'], { more: () => told });
+      if (measured) holds(measured, 'phone-battery', DECODE);
+    });
+
+  test('a device without Node is read over the ssh connection', async (t) => {
+    const measured = await measure(t, ['rapl'], { node: false });
+    if (measured) holds(measured, 'rapl', BOTH);
   });
 
-  test('a device without Node is read over the ssh connection', async () => {
-    // The moment of a reading is known to half a round trip only, which on a busy machine is tens of milliseconds of 3 s.
-    holds(await measure(['rapl'], () => ({}), { node: false }), 'rapl', BOTH, 0.03);
-  });
-
-  test('sensors that are lost for 3 s: a counter counts on, samples give no figure and say why', async () => {
-    const measured = await measure(['rapl', 'pi5'], () => ({ sensors: { clock: 2.6e9, period: 0.2 } }), {
+  test('sensors that are lost for 3 s: a counter counts on, samples give no figure and say why', async (t) => {
+    const measured = await measure(t, ['rapl', 'pi5'], {
+      more: () => ({ sensors: { clock: 2.6e9, period: 0.2 } }),
       during(lab) {
         lab.lose(3);
         lab.brownout();
       },
     });
+    if (!measured) return;
     holds(measured, 'rapl', BOTH);
     holds(measured, 'pmic', ['energy_per_prompt_token', 'energy_per_prompt_token_net', 'power_idle']); // and none of decode
     const [missing] = measured.run.evidence.filter(({ flag }) => flag === 'energy-missing');

@@ -50,6 +50,9 @@ test('Home Assistant: text as a figure, its unit, and values that are old or abs
   assert.deepEqual(state('25.7', 'W'), { watts: 25.7, joules: null });
   assert.deepEqual(state('0.0257', 'kW'), { watts: 25.7, joules: null });
   assert.deepEqual(state('1.5', 'kWh'), { watts: null, joules: 5.4e6 });
+  const recorded = recordedSample('home-assistant.json');
+  assert.deepEqual(homeAssistant(recorded, Date.parse('2026-04-25T16:53:00Z')), { watts: 77.1, joules: null });
+  assert.throws(() => homeAssistant(recorded, now), /s old/);
   assert.throws(() => state('unavailable', 'W'), /its state is "unavailable"/);
   assert.throws(() => state('7', 'V'), /its unit is "V"/);
   assert.throws(() => state('7', undefined), /its unit is null/);

@@ -151,7 +151,7 @@ describe('trit tune', () => {
     assert.equal(record.layout, result.layout);
     assert.match(record.for, /1 threads/);
     assert.equal(tune('--cache', 'off').status, 0);
-    assert.equal(tune('--missing').stdout, '1 threads: nothing to do, this was measured before\n');
+    assert.equal(tune('--missing').stdout, '1 thread: nothing to do, this was measured before\n');
     assert.equal(tune('--missing', '-o', 'json').stdout, '');
 
     const dense = path.join(folder, 'dense.gguf');

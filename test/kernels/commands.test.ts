@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, lstatSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { before, describe, it } from 'node:test';
@@ -196,6 +196,53 @@ describe('files that are no models', () => {
       writeFileSync(scratch('edited.gguf'), bytes);
       assertRefused(['logits', '-m', scratch('edited.gguf'), '--tokens', '1'], 1, sentence);
     }
+  });
+});
+
+describe("files that are somebody else's", () => {
+  const copy = (name: string) => {
+    copyFileSync(tiny, scratch(name));
+    return scratch(name);
+  };
+
+  it('what is read is never written over', () => {
+    const [model, text] = [copy('model.gguf'), scratch('words.txt')];
+    writeFileSync(text, 'Hello there, said the fox.');
+    assertRefused(['quantize', '-i', model, '-o', model, '--type', 'f16'], 2, /model\.gguf is a file that is read/);
+    for (const out of [model, text]) assertRefused(['perplexity', '-m', model, '-f', text, '--save-logits', out], 2, /is a file that is read/);
+    for (const file of [model, text]) {
+      const done = run(binary, ['run', '-m', model, '-p', 'Hello', '-n', '2', '--prompt-cache', file]);
+      assert.equal(done.status, 0, done.stderr);
+      assert.match(done.stderr, /is no prompt cache that could be replaced, so it stays as it is/);
+    }
+    assert.ok(readFileSync(model).equals(readFileSync(tiny)));
+    assert.equal(readFileSync(text, 'utf8'), 'Hello there, said the fox.');
+  });
+
+  it('folders, pipes and devices are not replaced by a model', () => {
+    const pipe = scratch('pipe');
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    for (const out of [folder, pipe]) {
+      assertRefused(['synth', '--preset', 'tiny', '-o', out], 1, /is no regular file; name another one to write/);
+      assertRefused(['quantize', '-i', tiny, '-o', out, '--type', 'f16'], 1, /is no regular file; name another one to write/);
+    }
+    assert.ok(lstatSync(pipe).isFIFO());
+  });
+
+  it('stored logits take the place of older ones only when they are whole, and are refused where they are no numbers', () => {
+    const [text, empty, logits] = [scratch('words.txt'), scratch('nothing.txt'), scratch('stored.logits')];
+    writeFileSync(text, 'Hello there, said the fox.');
+    writeFileSync(empty, '');
+    writeFileSync(logits, 'older');
+    assertRefused(['perplexity', '-m', tiny, '-f', empty, '--save-logits', logits], 1, /nothing to predict/);
+    assert.equal(readFileSync(logits, 'utf8'), 'older');
+    assert.ok(!readdirSync(folder).includes('stored.logits.part'));
+    assert.equal(run(binary, ['perplexity', '-m', tiny, '-f', text, '--save-logits', logits]).status, 0);
+    assert.equal(run(binary, ['perplexity', '-m', tiny, '-f', text, '--against', logits]).status, 0);
+    const bytes = readFileSync(logits);
+    bytes.writeFloatLE(Number.NaN, 16 + 4 + 40);
+    writeFileSync(logits, bytes);
+    assertRefused(['perplexity', '-m', tiny, '-f', text, '--against', logits], 1, /stored\.logits is damaged, .* holds logits that are no numbers/);
   });
 });
 
@@ -435,17 +482,19 @@ describe('serve', () => {
   it('cancels what runs and what waits, and quits at once', async () => {
     const server = new Server();
     const long = { op: 'generate', prompt: 'x', max_tokens: 1000, ignore_eos: true };
-    server.send({ ...long, id: 'a' }, { ...long, id: 'b' }, { ...long, id: 'c' }, { ...long, id: 'a' });
-    assert.match((await server.event('error', 'a')).message as string, /not ended/);
-    await server.event('token', 'a');
-    server.send({ op: 'cancel', id: 'b' }, { op: 'cancel', id: 'a' });
-    const [a, b] = [await server.event('done', 'a'), await server.event('done', 'b')];
+    // Each token repeats its id: what is written fills the pipe long before the end, so that it waits for us, however slow we are.
+    const [idA, idB, idC] = ['a', 'b', 'c'].map((letter) => letter.repeat(250)) as [string, string, string];
+    server.send({ ...long, id: idA }, { ...long, id: idB }, { ...long, id: idC }, { ...long, id: idA });
+    assert.match((await server.event('error', idA)).message as string, /not ended/);
+    await server.event('token', idA);
+    server.send({ op: 'cancel', id: idB }, { op: 'cancel', id: idA });
+    const [a, b] = [await server.event('done', idA), await server.event('done', idB)];
     assert.equal(a.stop, 'cancelled');
     assert.ok((a.n_gen as number) >= 1 && (a.n_gen as number) < 1000);
     assert.deepEqual([b.stop, b.n_gen, b.first_ns], ['cancelled', 0, null]);
-    await server.event('token', 'c');
+    await server.event('token', idC);
     server.send({ op: 'quit' });
-    assert.equal((await server.event('done', 'c')).stop, 'cancelled');
+    assert.equal((await server.event('done', idC)).stop, 'cancelled');
     assert.deepEqual(await server.closed, [0, null]);
   });
 

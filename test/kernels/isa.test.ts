@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { GOLDEN } from '../../src/fleet/golden.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { run, trit } from '../support/trit.ts';
 
 interface Check {
@@ -101,6 +103,28 @@ function assertProved(result: Check, isas: string[]): void {
   assert.equal(result.isas.find((isa) => isa.isa === 'scalar')?.kernels.length ?? KERNELS, KERNELS);
 }
 
+const golden = path.join(temporaryFolder('isa'), 'golden.gguf');
+
+/** The golden tokens come out of the whole engine on an emulated CPU, with either layout of ternary weights. */
+async function assertGolden(qemu: string, binary: string, cpu: string): Promise<void> {
+  if (!existsSync(golden)) {
+    const { preset, type, head, seed } = GOLDEN.synth;
+    const made = run(await trit(), ['synth', '--preset', preset, '--type', type, '--head', head, '--seed', String(seed), '-o', golden]);
+    assert.equal(made.status, 0, made.stderr);
+  }
+  const input = `${JSON.stringify({ op: 'generate', id: 'g', tokens: GOLDEN.prompt, max_tokens: GOLDEN.tokens.length, ignore_eos: true })}\n`;
+  for (const layout of ['t2', 't5']) {
+    const args = [binary, 'serve', '-m', golden, '-t', '2', '-c', '256', '--layout', layout];
+    const { stdout, stderr } = spawnSync(qemu, args, { input, encoding: 'utf8', env: { ...process.env, QEMU_CPU: cpu } });
+    const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as { event: string; token?: number }]));
+    assert.deepEqual(
+      events.flatMap(({ event, token }) => (event === 'token' ? [token] : [])),
+      GOLDEN.tokens,
+      `${cpu}, ${layout}: ${stderr}`,
+    );
+  }
+}
+
 /** ISAs of this machine, as `trit check` itself finds them; at least the specification. */
 async function nativeIsas(): Promise<string[]> {
   const isas = check(await trit(), ['check', '--seed', '1']).isas.map((isa) => isa.isa);
@@ -149,8 +173,10 @@ for (const { machine, qemu, linker, compilers, cpus, absent } of MACHINES)
     for (const [order, compiler] of compilers.entries())
       it(`is right on emulated CPUs as built by ${compiler}`, { skip: missing(compiler.split(' ')[0] ?? '') }, async () => {
         const binary = await build(`isa-${machine}-${compiler.split(' ')[0]}`, `CC=${compiler}`, 'STATIC=1');
-        for (const [cpu, isas] of Object.entries(cpus).slice(order ? -1 : 0))
+        for (const [cpu, isas] of Object.entries(cpus).slice(order ? -1 : 0)) {
           assertProved(check(qemu, [binary, 'check', '--cases', '24'], { QEMU_CPU: cpu }), isas);
+          await assertGolden(qemu, binary, cpu);
+        }
         assert.ok(
           stripped(binary, linker.replace(/gcc$/, 'strip')) <= (compiler.startsWith('clang') ? 1_600_000 : 1_500_000),
           'small enough to send to a device over a slow line',

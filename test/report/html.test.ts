@@ -97,6 +97,45 @@ test('figures of a chart are those of its table, and invalid runs are in no char
   assert.match((await page.getByRole('region', { name: 'Runs', exact: true }).textContent()) ?? '', /wrong-output/);
 });
 
+test('the traces of a run stand above each other on one time line with its tokens; an estimate is dashed', browser, async (t) => {
+  const store = demo(t);
+  const run = store.runs({ device: 'rpi5', status: 'ok' })[0]?.id ?? '';
+  const where = { prompt: null, launch: 0, repetition: 0 } as const;
+  const counted = { source: 'rapl', scope: 'cpu_package', times: [0, 20, 139], values: [0, 60, 417] } as const;
+  const estimate = { source: 'tdp', scope: 'estimate', times: [0, 70, 139.75], values: [4, 15, 4] } as const;
+  store.annotate(run, [
+    { kind: 'series', series: 'energy', unit: 'J', ...where, ...counted, times: [...counted.times], values: [...counted.values] },
+    { kind: 'series', series: 'power', unit: 'W', ...where, ...estimate, times: [...estimate.times], values: [...estimate.values] },
+  ]);
+  const { page } = await opened(t, html(material(store.runs({ id: run }), { detail: (id) => store.run(id) })));
+  const strip = (title: string) => page.locator(`svg[aria-label^="${title}."]`);
+  const ticks = (title: string) =>
+    strip(title)
+      .locator('text[text-anchor=middle]')
+      .evaluateAll((found) => found.map((text) => [text.textContent, text.getBoundingClientRect().x]));
+  const seconds = await ticks('Tokens');
+  assert.ok(seconds.length >= 3, `${seconds}`);
+  for (const title of ['Power', 'Temperature', 'Clock', 'Memory']) assert.deepEqual(await ticks(title), seconds, title);
+  const ends = async (title: string) => {
+    const path = (await strip(title).locator('path.line').first().getAttribute('d')) ?? '';
+    const places = [...path.matchAll(/[ML]([\d.]+) /g)].map(([, x]) => Number(x));
+    return [Math.min(...places), Math.max(...places)] as const;
+  };
+  const [from, to] = await ends('Power');
+  assert.deepEqual(await ends('Temperature'), [from, to], 'what was read together stands together');
+  const [first, last] = await ends('Tokens');
+  assert.ok(from < first && last < to, 'tokens were made in the middle of it');
+  const paths = await strip('Power')
+    .locator('path.line')
+    .evaluateAll((found) => found.map((path) => [path.textContent, path.getAttribute('stroke-dasharray')]));
+  assert.deepEqual(paths, [
+    ['tdp, estimate', '5 4'],
+    ['pmic', null],
+    ['rapl', null],
+  ]);
+  assert.ok(await page.getByText('tdp: estimate, computed, not measured: drawn apart and never compared').isVisible());
+});
+
 test('comparisons are drawn with their intervals, and their verdicts stand in the table', browser, async (t) => {
   const row = {
     ...{ id: 'a', device: 'pi', model: 'tiny', suite: 'pair', threads: 2, metric: 'decode_rate', unit: 'tokens/s', better: 'higher' },

@@ -32,7 +32,7 @@ function everySecond(make) {
   };
 }
 
-const RANGE = 262143328850; // of a Core i5: max_energy_range_uj
+const RANGE = 40e6; // max_energy_range_uj: every window sees it wrap around
 const PI = `#!/bin/sh
 case "$1" in
 pmic_read_adc) cat "${root}/pmic" ;;
@@ -61,8 +61,7 @@ const PLAYS = {
     const zone = 'sys/class/powercap/intel-rapl:0';
     put(`${zone}/name`, 'package-0\n');
     put(`${zone}/max_energy_range_uj`, `${RANGE}\n`);
-    const start = RANGE - 60e6 - energy(begun) * 1e6; // 60 J below the wrap-around
-    return (t) => put(`${zone}/energy_uj`, `${Math.floor(start + energy(t) * 1e6) % RANGE}\n`);
+    return (t) => put(`${zone}/energy_uj`, `${Math.floor((energy(t) - energy(begun)) * 1e6) % RANGE}\n`);
   },
   battery() {
     put('sys/class/power_supply/AC/uevent', 'POWER_SUPPLY_TYPE=Mains\nPOWER_SUPPLY_ONLINE=0\n');

@@ -51,3 +51,21 @@ function printing(text: string): HostProcess {
 export function recordedSample(name: string): string {
   return readFileSync(new URL(`../fixtures/sensors/${name}`, import.meta.url), 'utf8');
 }
+
+/** Files of a real machine, of recorded lines "path:text" as `grep . FILE...` prints them. */
+export function recordedFiles(name: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const line of recordedSample(name).trimEnd().split('\n')) {
+    const colon = line.indexOf(':', line.lastIndexOf('/'));
+    files[line.slice(0, colon)] = `${line.slice(colon + 1)}\n`;
+  }
+  return files;
+}
+
+/** What programs of a real machine printed, recorded as "$ program arguments" with the output below. */
+export function recordedPrograms(name: string): Record<string, string> {
+  const parts = recordedSample(name)
+    .split(/^\$ (.*)\n/m)
+    .slice(1);
+  return Object.fromEntries(parts.flatMap((command, i) => (i % 2 === 0 ? [[command, parts[i + 1] as string]] : [])));
+}

@@ -106,6 +106,12 @@ test('power, heat, clock, memory and speed stand above each other on one time li
     'Tokens',
   ]);
   assert.match((await page.locator('.tiles').textContent()) ?? '', /J\/token, board_rails_partial/);
+  const where = { prompt: null, launch: 0, repetition: 0, source: 'tdp', scope: 'estimate' } as const;
+  store.annotate(of('rpi5'), [{ kind: 'series', series: 'power', unit: 'W', ...where, times: [0, 70, 139], values: [4, 15, 4] }]);
+  await page.reload();
+  await page.waitForSelector('#power-title');
+  assert.deepEqual(await panel.locator('.legend').first().locator('li').allTextContents(), ['tdp, estimate', 'pmic']);
+  assert.doesNotMatch((await page.locator('.tiles').textContent()) ?? '', /estimate/, 'it stands for nothing');
   await page.goto(`${url}?run=${of('desktop')}`);
   await page.waitForSelector('#memory-title');
   assert.equal(await page.locator('canvas[data-chart^="strip-"]').count(), 1, 'memory alone');

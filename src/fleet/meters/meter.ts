@@ -20,7 +20,7 @@ export function openMeter(meter: Meter, host: Host, env: NodeJS.ProcessEnv = pro
       return generic(meter, new URL(meter.url).host, () => get(meter.url, { login }));
     }
     case 'command':
-      return generic(meter, meter.command.join(' '), async () => {
+      return generic(meter, whatRuns(meter), async () => {
         const { code, stdout, stderr } = await host.exec(meter.command, { timeoutMs: PATIENCE });
         const last = lastLine(stderr).slice(0, 120);
         if (code !== 0) throw new Error(`it ended with status ${code}${last ? `: ${last}` : ''}`);
@@ -31,6 +31,10 @@ export function openMeter(meter: Meter, host: Host, env: NodeJS.ProcessEnv = pro
     default:
       return plug(meter, env);
   }
+}
+
+function whatRuns({ command, on }: { command: readonly string[]; on?: string | undefined }): string {
+  return on === undefined ? command.join(' ') : `${command.join(' ')} on ${on}`;
 }
 
 type Generic = Extract<Meter, { type: 'url' | 'command' }>;
@@ -71,7 +75,7 @@ const Line = z.object({ watts: z.number().nonnegative().nullish(), joules: z.num
 function pipe(meter: Extract<Meter, { type: 'pipe' }>, host: Host): Source {
   const counter = new Counter(null);
   return stream(host, {
-    ...{ name: meter.name ?? meter.type, scope: meter.scope, detail: meter.command.join(' '), refresh: meter.period ?? 1 },
+    ...{ name: meter.name ?? meter.type, scope: meter.scope, detail: whatRuns(meter), refresh: meter.period ?? 1 },
     argv: meter.command,
     take: (text) => lineReading(text, counter),
   });

@@ -9,21 +9,28 @@ const MOST = 700;
 
 export interface Line {
   name: string;
+  /** A y of NaN breaks the line. */
   points: readonly (readonly [x: number, y: number])[];
+  /** Not measured. */
+  dashed?: boolean;
 }
 
-/** Lines over one axis, such as power over time; y begins at zero unless `from` says otherwise. */
-export function lines(
-  title: string,
-  all: readonly Line[],
-  x: string,
-  y: string,
-  { height = 190, zero = true }: { height?: number; zero?: boolean } = {},
-): Markup {
-  const kept = all.filter(({ points }) => points.length > 0).map((line) => ({ ...line, points: thinned(line.points) }));
-  const xs = kept.flatMap(({ points }) => points.map(([at]) => at));
-  const ys = kept.flatMap(({ points }) => points.map(([, at]) => at));
-  const names = legend(kept.length > 1 ? kept.map(({ name }) => name) : [], WIDTH, 4);
+export interface LinesOptions {
+  height?: number;
+  /** y begins at zero. */
+  zero?: boolean;
+  /** From where to where x goes: charts of one stretch stand above each other. Default: as far as there are points. */
+  span?: readonly [number, number];
+}
+
+/** Lines over one axis, such as power over time. */
+export function lines(title: string, all: readonly Line[], x: string, y: string, { height = 190, zero = true, span }: LinesOptions = {}): Markup {
+  const kept = all.map((line) => ({ ...line, points: thinned(line.points) })).filter(({ points }) => points.some(isSound));
+  const sound = kept.flatMap(({ points }) => points.filter(isSound));
+  const xs = span ?? sound.map(([at]) => at);
+  const ys = sound.map(([, at]) => at);
+  const named = kept.length > 1 || kept.some(({ dashed }) => dashed);
+  const names = legend(named ? kept.map(({ name }) => name) : [], WIDTH, 4);
   const [top, bottom] = [names.height + 24, names.height + height - 34];
   const across = scale(least(xs), most(xs), x, LEFT, WIDTH - 14);
   const [low, high] = [zero ? Math.min(0, least(ys)) : least(ys), most(ys)];
@@ -34,30 +41,34 @@ export function lines(
     label(WIDTH - 14, bottom + 30, across.unit, { anchor: 'end', tone: 'muted' }),
     label(0, top - 12, up.unit, { tone: 'muted' }),
   ];
-  const drawn = kept.map(({ name, points }, i) => {
+  const drawn = kept.map(({ name, points, dashed }, i) => {
     const { class: paint, fill: stroke } = colour(i);
-    const path = points.map(([a, b], j) => `${j === 0 ? 'M' : 'L'}${tidy(across.at(a))} ${tidy(up.at(b))}`).join('');
-    return h(
-      'path',
-      { class: `line ${paint}`, d: path, fill: 'none', stroke, 'stroke-width': 1.4, 'stroke-linejoin': 'round' },
-      h('title', {}, name),
-    );
+    const path = points.map((point, j) => {
+      const before = points[j - 1];
+      return isSound(point) ? `${before && isSound(before) ? 'L' : 'M'}${tidy(across.at(point[0]))} ${tidy(up.at(point[1]))}` : '';
+    });
+    const looks = { fill: 'none', stroke, 'stroke-width': 1.4, 'stroke-linejoin': 'round', 'stroke-dasharray': dashed ? '5 4' : null };
+    return h('path', { class: `line ${paint}`, d: path.join(''), ...looks }, name !== '' && h('title', {}, name));
   });
-  const told = kept.map(({ name, points }) => `${name}: ${points.length} points`).join(', ');
+  const told = kept.map(({ name, points }) => `${name === '' ? '' : `${name}: `}${points.filter(isSound).length} points`).join(', ');
   return picture(WIDTH, names.height + height, title, told || 'nothing was recorded', names.marks, grid, drawn);
 }
 
-/** So few points that a picture can hold them, with the lowest and highest of each stretch: no peak goes missing. */
+function isSound([x, y]: Line['points'][number]): boolean {
+  return Number.isFinite(x) && Number.isFinite(y);
+}
+
+/** So few points that a picture can hold them, with the lowest and highest of each stretch: no peak goes missing, and no break. */
 function thinned(points: Line['points']): Line['points'] {
-  const sound = points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-  if (sound.length <= MOST) return sound;
-  const size = Math.ceil(sound.length / (MOST / 2));
+  if (points.length <= MOST) return points;
+  const size = Math.ceil(points.length / (MOST / 2));
   const kept: (readonly [number, number])[] = [];
-  for (let at = 0; at < sound.length; at += size) {
-    const stretch = sound.slice(at, at + size);
-    const sorted = [...stretch].sort((a, b) => a[1] - b[1]);
-    const [low, high] = [sorted[0], sorted.at(-1)] as [readonly [number, number], readonly [number, number]];
-    kept.push(...(low === high ? [low] : low[0] <= high[0] ? [low, high] : [high, low]));
+  for (let at = 0; at < points.length; at += size) {
+    const stretch = points.slice(at, at + size);
+    const sorted = stretch.filter(isSound).sort((a, b) => a[1] - b[1]);
+    const [low, high, gap] = [sorted[0], sorted.at(-1), stretch.findLast((point) => !isSound(point))];
+    if (low && high) kept.push(...(low === high ? [low] : low[0] <= high[0] ? [low, high] : [high, low]));
+    if (gap) kept.push(gap);
   }
   return kept;
 }

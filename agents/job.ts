@@ -19,6 +19,7 @@ import { checkKernels, goldenTokens } from './proof.ts';
 import { evaluate } from './quality.ts';
 import { type Sensed, sense } from './sensed.ts';
 import { causes, stateOf } from './state.ts';
+import { suiteHash } from './suite_hash.ts';
 import { sustain } from './sustained.ts';
 import { fitSystem } from './system.ts';
 import { tune } from './tune.ts';
@@ -49,7 +50,7 @@ export async function runJob(host: Host, job: Job, journal: Journal, signal: Abo
       if (count <= EVIDENCE) journal.write({ kind: 'flag', flag, evidence });
     },
   };
-  journal.write({ kind: 'start', job: job.id, agent: AGENT, pid: process.pid });
+  journal.write({ kind: 'start', job: job.id, agent: AGENT, pid: process.pid, suite: suiteHash(job.suite) });
   journal.sync();
   let lock: Lock | null = null;
   let message: string | null = null;

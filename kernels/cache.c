@@ -233,13 +233,10 @@ bool cache_verify(const cache *c, const gguf *g, pool *p, trit_error *e)
     for (size_t i = 0; i < c->count; i++) {
         const cache_entry *x = &c->entries[i];
         const gguf_tensor *t = gguf_find(g, x->name);
-        bool same = t && hash_slices(t->data, t->bytes, p) == x->source;
-        if (t)
-            tensor_drop(t);
-        if (!same)
+        if (!t || hash_slices(t->data, t->bytes, t->mapped, p) != x->source)
             return fail(e, "%s: tensor %s is not the one the packed cache %.200s was made of; remove that file", gguf_path(g), x->name,
                         cache_path(c));
-        if (hash_slices(x->data, x->bytes, p) != x->checksum)
+        if (hash_slices(x->data, x->bytes, c->mapped, p) != x->checksum)
             return fail(e, "the packed cache %.200s is damaged: %s (%s) differs from its hash; remove that file", cache_path(c), x->name,
                         x->layout);
     }

@@ -170,7 +170,7 @@ bool cache_begin(cache_out *o, const gguf_tensor *source, const char *layout, si
         return false;
     cache_record *r = &o->records[o->count++];
     *r = (cache_record){ .rows = rows, .k = k, .offset = o->at, .scale = 1, .sample = cache_sample(source),
-                         .source = hash_slices(source->data, source->bytes, p) };
+                         .source = hash_slices(source->data, source->bytes, source->mapped, p) };
     memcpy(r->name, source->name.data, source->name.len);
     memcpy(r->layout, layout, strlen(layout));
     return true;
@@ -196,9 +196,7 @@ static bool hash_data(cache_out *o, pool *p, trit_error *e)
         return fail(e, "%.200s cannot be mapped to check it", o->part);
     for (size_t i = 0; i < o->count; i++) {
         cache_record *r = &o->records[i];
-        uint8_t *data = (uint8_t *)map + r->offset;
-        r->checksum = hash_slices(data, (size_t)r->bytes, p);
-        madvise(data, (size_t)(r->bytes + CACHE_PAGE - 1) / CACHE_PAGE * CACHE_PAGE, MADV_DONTNEED); /* of this mapping: a small peak */
+        r->checksum = hash_slices((const uint8_t *)map + r->offset, (size_t)r->bytes, true, p);
     }
     munmap(map, size);
     return true;

@@ -6,8 +6,9 @@
 
 /* Of n bytes in one go. */
 uint64_t hash_of(const void *bytes, size_t n);
-/* Of n bytes in slices of 1 MB, hashed on the pool: the hash of the slices' hashes. */
-uint64_t hash_slices(const void *bytes, size_t n, pool *p);
+/* Of n bytes in slices of 1 MB, hashed on the pool: the hash of the slices' hashes. mapped: they are a file's and never written; each
+   slice is then given back when it is done, so that little of a large file is resident at once. */
+uint64_t hash_slices(const void *bytes, size_t n, bool mapped, pool *p);
 /* Adds a value to a hash. */
 uint64_t hash_join(uint64_t hash, uint64_t value);
 #endif

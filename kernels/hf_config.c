@@ -7,11 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *model_type, *arch, *activation; } architectures[] = {
-    { "llama", "llama", "silu" },
-    { "mistral", "llama", "silu" },
-    { "bitnet", "bitnet-b1.58", "relu2" },
+/* class: one of config.json's "architectures" that is another graph under the same model_type; NULL: any. The first row that fits counts. */
+static const struct { const char *model_type, *class, *arch, *activation; } architectures[] = {
+    { "llama", "BitnetForCausalLM", "bitnet", "silu" }, /* bitnet_b1_58: norms before attn_output and ffn_down */
+    { "llama", NULL, "llama", "silu" },
+    { "mistral", NULL, "llama", "silu" },
+    { "bitnet", NULL, "bitnet-b1.58", "relu2" },
 };
+
+static bool has_class(const json *j, const char *class)
+{
+    const json *classes = json_get(j, "architectures");
+    for (size_t i = 0; classes && classes->kind == JSON_ARRAY && i < classes->count; i++)
+        if (classes->items[i].kind == JSON_STRING && !strcmp(classes->items[i].text, class))
+            return true;
+    return false;
+}
 
 static bool size_key(const json *j, const char *key, uint64_t fallback, uint64_t most, uint64_t *out, trit_error *e)
 {
@@ -69,8 +80,8 @@ static bool read_keys(hf_config *c, const json *j, trit_error *e)
     uint64_t within = UINT64_MAX;
     const json *type = json_get(j, "model_type"), *activation = json_get(j, "hidden_act"), *window = json_get(j, "sliding_window");
     const char *wanted = "";
-    for (size_t i = 0; type && type->kind == JSON_STRING && i < sizeof architectures / sizeof *architectures; i++)
-        if (!strcmp(type->text, architectures[i].model_type)) {
+    for (size_t i = 0; type && type->kind == JSON_STRING && !c->arch && i < sizeof architectures / sizeof *architectures; i++)
+        if (!strcmp(type->text, architectures[i].model_type) && (!architectures[i].class || has_class(j, architectures[i].class))) {
             c->arch = architectures[i].arch;
             wanted = architectures[i].activation;
         }
@@ -163,11 +174,13 @@ bool hf_tensor_name(const hf_config *c, str name, char *out, size_t size, size_t
         { "self_attn.v_proj", "attn_v" },
         { "self_attn.o_proj", "attn_output" },
         { "self_attn.attn_sub_norm", "attn_sub_norm" },
+        { "self_attn.inner_attn_ln", "attn_sub_norm" },
         { "post_attention_layernorm", "ffn_norm" },
         { "mlp.gate_proj", "ffn_gate" },
         { "mlp.up_proj", "ffn_up" },
         { "mlp.down_proj", "ffn_down" },
         { "mlp.ffn_sub_norm", "ffn_sub_norm" },
+        { "mlp.ffn_layernorm", "ffn_sub_norm" },
     };
     char text[128], *part;
     *head_rows = 0;

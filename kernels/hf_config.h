@@ -4,7 +4,7 @@
 #include "gguf_write.h"
 
 typedef struct {
-    const char *arch;              /* "llama", "bitnet-b1.58" */
+    const char *arch;              /* "llama", "bitnet", "bitnet-b1.58" */
     uint64_t layers, dim, ffn, heads, kv_heads, head_dim, context;
     double rope_base, eps, rope_factor; /* factor: 1 without linear scaling */
     /* Llama 3.1: pairs that turn slowly are divided by `divide`, fast ones not, between them is a ramp. divide 0: none. */

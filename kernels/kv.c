@@ -1,11 +1,13 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "kv.h"
+#include "types.h"
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SCALED = 32 /* values under one scale of Q8_0 */, MOST_DIM = 4096 /* model_config.c sees to it */ };
+enum { SCALED = 32 /* values under one scale */, MOST_DIM = 4096 /* model_config.c sees to it */, MOST_SPREAD = 256 /* of Q4_0 */ };
 
-static const char *const names[] = { [KV_F16] = "f16", [KV_Q8_0] = "q8_0" };
+static const char *const names[] = { [KV_F16] = "f16", [KV_Q8_0] = "q8_0", [KV_Q4_0] = "q4_0" };
 
 bool kv_named(const char *name, kv_type *type)
 {
@@ -24,15 +26,24 @@ const char *kv_name(kv_type type)
     return names[type];
 }
 
+/* Bytes of the numbers of one head in a block. */
+static size_t elements_bytes(const kv_cache *c)
+{
+    size_t count = c->dim * KV_BLOCK;
+    return c->type == KV_F16 ? count * sizeof(uint16_t) : c->type == KV_Q8_0 ? count : count / 2;
+}
+
 bool kv_shape(kv_cache *c, kv_type type, size_t layers, size_t heads, size_t dim, size_t positions, trit_error *e)
 {
-    if (type == KV_Q8_0 && dim % SCALED)
-        return fail(e, "keys and values of %zu numbers a head cannot be kept as Q8_0, which takes %d at a time; use --kv f16", dim,
+    if (type != KV_F16 && dim % SCALED)
+        return fail(e, "keys and values of %zu numbers a head cannot be kept as %s, which takes %d at a time; use --kv f16", dim, names[type],
                     SCALED);
+    if (type == KV_Q4_0 && dim > MOST_SPREAD)
+        return fail(e, "keys and values of %zu numbers a head cannot be kept as q4_0, which takes %d at most; use --kv q8_0", dim, MOST_SPREAD);
     size_t blocks = (positions + KV_BLOCK - 1) / KV_BLOCK;
     *c = (kv_cache){ .type = type, .layers = layers, .heads = heads, .dim = dim, .capacity = blocks * KV_BLOCK };
-    c->half = dim * KV_BLOCK * (type == KV_F16 ? sizeof(uint16_t) : 1);
-    if (type == KV_Q8_0)
+    c->half = elements_bytes(c);
+    if (type != KV_F16)
         c->half += dim / SCALED * KV_BLOCK * sizeof(uint16_t);
     c->block = layers * heads * 2 * c->half;
     c->bytes = blocks * c->block;
@@ -76,13 +87,47 @@ size_t kv_bytes(const kv_cache *c, size_t positions)
     return c->block / KV_BLOCK * positions;
 }
 
-/* One half of a block: elements and, for Q8_0, the scales behind them. */
+/* One half of a block: elements and, but for F16, the scales behind them. */
 typedef struct { void *elements; uint16_t *scales; } half;
 
 static half half_at(const kv_cache *c, size_t layer, size_t head, size_t block, bool values)
 {
     char *at = c->memory + block * c->block + ((layer * c->heads + head) * 2 + (values ? 1 : 0)) * c->half;
-    return (half){ at, (uint16_t *)(void *)(at + c->dim * KV_BLOCK) };
+    return (half){ at, (uint16_t *)(void *)(at + elements_bytes(c)) };
+}
+
+/* x[dim] -> bytes[dim / 2], one every `stride`, and a scale for each SCALED: the number of greatest magnitude becomes -8. */
+static void store_nibbles(const trit_ops *ops, const float *x, size_t dim, uint8_t *bytes, size_t stride, uint16_t *scales, size_t scale_stride)
+{
+    uint8_t codes[MOST_SPREAD];
+    for (size_t i = 0; i < dim; i += SCALED) {
+        float most = 0, d;
+        uint16_t half;
+        for (size_t j = i; j < i + SCALED; j++)
+            most = fabsf(x[j]) > fabsf(most) ? x[j] : most;
+        d = most / -8;
+        ops->f32_to_f16(&d, &half, 1);
+        d = f16_to_f32(half);
+        float inverse = d == 0 ? 0 : 1 / d;
+        scales[i / SCALED * scale_stride] = half;
+        for (size_t j = i; j < i + SCALED; j++) {
+            float code = x[j] * inverse + 8.5f;
+            code = code > 0 ? code : 0; /* also what is no number */
+            codes[j] = (uint8_t)(code < 15 ? code : 15);
+        }
+    }
+    for (size_t i = 0; i < dim / 2; i++)
+        bytes[i * stride] = (uint8_t)(codes[i] | codes[i + dim / 2] << 4);
+}
+
+/* bytes[rows][width] -> the low halves to low[rows], the high ones to high[rows], a row of each every `stride`. */
+static void spread(const uint8_t *bytes, size_t rows, size_t width, int8_t *restrict low, int8_t *restrict high, size_t stride)
+{
+    for (size_t r = 0; r < rows; r++, bytes += width, low += stride, high += stride)
+        for (size_t i = 0; i < width; i++) {
+            low[i] = (int8_t)((bytes[i] & 15) - 8);
+            high[i] = (int8_t)((bytes[i] >> 4) - 8);
+        }
 }
 
 void kv_store(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, size_t position, const float *k, const float *v)
@@ -95,6 +140,11 @@ void kv_store(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head,
         for (size_t i = 0; i < dim; i++)
             crosswise[i * KV_BLOCK] = row[i];
         ops->f32_to_f16(v, (uint16_t *)values.elements + at * dim, dim);
+        return;
+    }
+    if (c->type == KV_Q4_0) {
+        store_nibbles(ops, k, dim, (uint8_t *)keys.elements + at, KV_BLOCK, keys.scales + at, KV_BLOCK);
+        store_nibbles(ops, v, dim, (uint8_t *)values.elements + at * (dim / 2), 1, values.scales + at * (dim / SCALED), 1);
         return;
     }
     int8_t row[MOST_DIM], *crosswise = (int8_t *)keys.elements + at;
@@ -114,6 +164,11 @@ void kv_scores(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head
                size_t n, float *scores)
 {
     half keys = half_at(c, layer, head, block, false);
+    int8_t wide[MOST_SPREAD * KV_BLOCK];
+    if (c->type == KV_Q4_0) {
+        spread(keys.elements, c->dim / 2, KV_BLOCK, wide, wide + c->dim / 2 * KV_BLOCK, KV_BLOCK);
+        keys.elements = wide;
+    }
     if (c->type == KV_F16)
         ops->mix_f16f32(scores, KV_BLOCK, NULL, q, c->dim, rows, keys.elements, KV_BLOCK, c->dim, n);
     else
@@ -124,6 +179,11 @@ void kv_mix(const kv_cache *c, const trit_ops *ops, size_t layer, size_t head, s
             size_t rows, size_t n, float *sums)
 {
     half values = half_at(c, layer, head, block, true);
+    int8_t wide[MOST_SPREAD * KV_BLOCK];
+    if (c->type == KV_Q4_0) {
+        spread(values.elements, n, c->dim / 2, wide, wide + c->dim / 2, c->dim);
+        values.elements = wide;
+    }
     if (c->type == KV_F16)
         ops->mix_f16f32(sums, c->dim, keep, weights, KV_BLOCK, rows, values.elements, c->dim, n, c->dim);
     else

@@ -3,6 +3,8 @@
    Memory is [blocks][layers][heads][2: keys, values], each half one of
      F16   keys [dim][KV_BLOCK], values [KV_BLOCK][dim] in half precision;
      Q8_0  the same as int8, then their scales in half precision: keys [dim/32][KV_BLOCK], values [KV_BLOCK][dim/32].
+     Q4_0  the same with two numbers a byte, -8 ... 7 as 0 ... 15: keys [dim/2][KV_BLOCK], values [KV_BLOCK][dim/2], number i of a head in
+           the low bits, i + dim/2 in the high ones. A block is spread to int8 when it is read, by the kernels of Q8_0.
    Keys lie crosswise, so that the products of a query with many keys stand side by side in a vector. */
 #ifndef TRIT_KV_H
 #define TRIT_KV_H
@@ -10,7 +12,7 @@
 #include "ops.h"
 
 enum { KV_BLOCK = 64 };
-typedef enum { KV_F16, KV_Q8_0 } kv_type;
+typedef enum { KV_F16, KV_Q8_0, KV_Q4_0 } kv_type;
 
 typedef struct {
     kv_type type;
@@ -21,11 +23,11 @@ typedef struct {
     size_t bytes, mapped;        /* of the memory; of its start that shows a file */
 } kv_cache;
 
-/* "f16" (also NULL and ""), "q8_0". False: unknown. */
+/* "f16" (also NULL and ""), "q8_0", "q4_0". False: unknown. */
 bool kv_named(const char *name, kv_type *type);
 const char *kv_name(kv_type type);
 
-/* Sizes for `positions`; no memory yet. Errors: Q8_0 with heads that are not a multiple of 32. */
+/* Sizes for `positions`; no memory yet. Errors: Q8_0 and Q4_0 with heads that are not a multiple of 32, Q4_0 with heads of more than 256. */
 bool kv_shape(kv_cache *c, kv_type type, size_t layers, size_t heads, size_t dim, size_t positions, trit_error *e);
 /* Pages that come only when touched: a long context costs what is used of it. False: no memory. */
 bool kv_map(kv_cache *c);

@@ -87,6 +87,21 @@ static bool convert(gguf_out *o, size_t number, const gguf_tensor *t, const type
     return true;
 }
 
+/* A piece at a time, so that little of a large tensor is resident at once. */
+static bool copy(gguf_out *o, size_t number, const gguf_tensor *t, trit_error *e)
+{
+    enum { PIECE = 4 << 20 };
+    bool good = true;
+    for (size_t at = 0; good && at < t->bytes; at += PIECE) {
+        gguf_tensor piece = *t;
+        piece.data += at;
+        piece.bytes = t->bytes - at < PIECE ? t->bytes - at : PIECE;
+        good = gguf_write_at(o, number, at, piece.data, piece.bytes, e);
+        tensor_drop(&piece);
+    }
+    return good;
+}
+
 bool quantize_write(gguf_out *o, const gguf *g, const quantize_options *q, pool *threads, quantize_report *report, trit_error *e)
 {
     memset(report, 0, sizeof *report);
@@ -108,7 +123,7 @@ bool quantize_write(gguf_out *o, const gguf *g, const quantize_options *q, pool 
         if (q->progress)
             q->progress(q->progress_arg, "converting", i, count);
         if (to[i] == t->info && !t->head_rows) {
-            good = gguf_write_at(o, i, 0, t->data, t->bytes, e);
+            good = copy(o, i, t, e);
             report->copied++;
         } else {
             good = convert(o, i, t, to[i], q, threads, report, e);

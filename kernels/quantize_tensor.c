@@ -104,6 +104,7 @@ static void count_sizes(void *arg, size_t begin, size_t end, int thread)
         for (size_t i = 0; i < c->k; i++)
             sizes[(size_t)(fabsf(x[i]) * bins)] += c->inputs ? (uint64_t)(c->inputs[i] / c->most_input * 65535) + 1 : 1;
     }
+    drop_rows(c, begin, end);
 }
 
 /* The scale of least squares of one trit a weight. With those of at least some size as -s and s, s is the mean of their sizes, and what the

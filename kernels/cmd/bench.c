@@ -217,7 +217,7 @@ int cmd_bench(int argc, char **argv)
         { "cpus", 0, OPTION_TEXT, &o.cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 },
         LOAD_OPTIONS(o),
         HEAD_OPTION(o),
-        { "kv", 0, OPTION_TEXT, &o.kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 },
+        { "kv", 0, OPTION_TEXT, &o.kv, "TYPE", "keys and values in half precision, 8 or 4 bits (f16, q8_0, q4_0)", 0, 0 },
         { "n-prompt", 'p', OPTION_TEXT, &prompt_text, "N,...", "prompt lengths for prefill (512; 0: none)", 0, 0 },
         { "n-gen", 'n', OPTION_TEXT, &gen_text, "N,...", "tokens to decode (64; 0: none)", 0, 0 },
         { "parallel", 0, OPTION_TEXT, &parallel_text, "N,...", "decode so many sequences at once, with the full head; t/s is of all of them", 0, 0 },

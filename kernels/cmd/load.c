@@ -50,7 +50,7 @@ bool load_all(loaded *l, const model_options *o, bool want_tokenizer)
         return false;
     }
     if (!kv_named(o->kv, &l->kv)) {
-        l->status = complain(NULL, 2, "--kv wants f16 or q8_0, not \"%s\"", o->kv);
+        l->status = complain(NULL, 2, "--kv wants f16, q8_0 or q4_0, not \"%s\"", o->kv);
         return false;
     }
     if ((l->gguf = gguf_open(o->model, &e)) && (l->pool = pool_new((int)o->threads, o->cpus, &e)) &&

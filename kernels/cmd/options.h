@@ -33,7 +33,7 @@ typedef struct { const char *model, *cpus, *isa, *layout, *load, *cache, *head /
     { "threads", 't', OPTION_INT, &(o).threads, "N", "threads (0: one for each fast core)", 0, 512 }, \
     { "cpus", 0, OPTION_TEXT, &(o).cpus, "LIST", "pin threads to these CPUs, as in 0-3,6", 0, 0 }, \
     LOAD_OPTIONS(o), \
-    { "kv", 0, OPTION_TEXT, &(o).kv, "TYPE", "keys and values in half precision or 8 bits (f16, q8_0)", 0, 0 }, \
+    { "kv", 0, OPTION_TEXT, &(o).kv, "TYPE", "keys and values in half precision, 8 or 4 bits (f16, q8_0, q4_0)", 0, 0 }, \
     { "context", 'c', OPTION_INT, &(o).context, "N", "context length (0: the model's, at most 4096)", 0, 1048576 }
 /* Of commands that choose tokens and want no logits. */
 #define HEAD_OPTION(o) \

@@ -1,4 +1,4 @@
-/* Sessions: the same bits for any batches and threads, F16 and Q8_0; a context of 8192 in bounded memory. */
+/* Sessions: the same bits for any batches and threads, F16, Q8_0 and Q4_0; a context of 8192 in bounded memory. */
 #include "../clock.h"
 #include "expect.h"
 #include "tiny.h"
@@ -33,20 +33,20 @@ static void expect_same_bits(kv_type kv)
     }
 }
 
-/* Q8_0 is near F16: its error is a fraction of the logits' spread. */
-static void expect_near(const tiny *t)
+/* Q8_0 and Q4_0 are near F16: their error is a fraction of the logits' spread. */
+static void expect_near(const tiny *t, kv_type kv, double share)
 {
     double error = 0, size = 0;
     session_free(evaluate(t->model, KV_F16, 1000, SHORT, 512, want));
-    session_free(evaluate(t->model, KV_Q8_0, 1000, SHORT, 512, got));
+    session_free(evaluate(t->model, kv, 1000, SHORT, 512, got));
     for (size_t i = 0; i < VOCAB; i++) {
         error += pow((double)want[i] - (double)got[i], 2);
         size += pow((double)want[i], 2);
     }
-    EXPECT(error > 0 && error < 0.01 * size, "q8_0 is off by %g of %g", sqrt(error), sqrt(size));
+    EXPECT(error > 0 && error < share * share * size, "%s is off by %g of %g", kv_name(kv), sqrt(error), sqrt(size));
 }
 
-/* 4 layers of 2 heads of 64: 2048 bytes a position in F16, 1088 in Q8_0. */
+/* 4 layers of 2 heads of 64: 2048 bytes a position in F16, 1088 in Q8_0, 576 in Q4_0. */
 static void expect_bounded(const tiny *t, kv_type kv, size_t position_bytes)
 {
     trit_error e = { "" };
@@ -74,15 +74,19 @@ int main(void)
         tokens[i] = (int32_t)((i * i * 31 + i * 7 + 3) % VOCAB);
     expect_same_bits(KV_F16);
     expect_same_bits(KV_Q8_0);
+    expect_same_bits(KV_Q4_0);
     tiny t = tiny_new(1, 2);
-    expect_near(&t);
+    expect_near(&t, KV_Q8_0, 0.1);
+    expect_near(&t, KV_Q4_0, 0.5);
     expect_bounded(&t, KV_F16, 2048);
     expect_bounded(&t, KV_Q8_0, 1088);
+    expect_bounded(&t, KV_Q4_0, 576);
     kv_type kv;
-    EXPECT(kv_named(NULL, &kv) && kv == KV_F16 && kv_named("q8_0", &kv) && kv == KV_Q8_0 && !kv_named("q4_0", &kv), "names");
+    EXPECT(kv_named(NULL, &kv) && kv == KV_F16 && kv_named("q4_0", &kv) && kv == KV_Q4_0 && !kv_named("q5_0", &kv), "names");
     kv_cache c;
     trit_error e = { "" };
     EXPECT(!kv_shape(&c, KV_Q8_0, 1, 1, 48, 100, &e) && strstr(e.text, "--kv f16"), "\"%s\"", e.text);
+    EXPECT(!kv_shape(&c, KV_Q4_0, 1, 1, 512, 100, &e) && strstr(e.text, "--kv q8_0"), "\"%s\"", e.text);
     tiny_free(&t);
     return failures();
 }

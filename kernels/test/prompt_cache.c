@@ -159,6 +159,7 @@ int main(void)
     tiny t = tiny_new(1, 2), other = tiny_new(2, 1);
     try_kind(&t, &other, KV_F16, KV_Q8_0);
     try_kind(&t, &other, KV_Q8_0, KV_F16);
+    try_kind(&t, &other, KV_Q4_0, KV_Q8_0);
     expect_left_alone(&t);
     trit_error e = { "" };
     cached_prompt found;

@@ -58,7 +58,8 @@ async function hubRow(context: Context, { revision, mirror }: AddOptions, base: 
   const { describeFile, headOf, hubOf } = await import('../fleet/hub.ts');
   const [, repo, file] = /^([^/]+\/[^/]+)\/(.+)$/.exec(source) ?? [];
   if (!repo) throw new UsageError(`"${plain(source)}" is no file of a hub: write owner/repository/file.gguf`);
-  const row = judged({ ...base, repo, file, ...(revision && { revision }), bytes: null, sha256: null });
+  const beside = file?.endsWith('.safetensors') ? ['config.json'] : undefined;
+  const row = judged({ ...base, repo, file, ...(revision && { revision }), ...(beside && { beside }), bytes: null, sha256: null });
   const hub = hubOf(mirror);
   const { bytes, sha256, url } = await describeFile(row, hub);
   if (file?.endsWith('.gguf')) {
@@ -148,37 +149,63 @@ export function synthCommand(): Command {
     });
 }
 
+interface ConvertOptions {
+  output: string;
+  type?: string;
+  head?: string;
+  targetBits?: string;
+  vocab?: string;
+  calibrate?: string;
+}
+
 /** `fleet model convert`: other weight types. */
 export function convertCommand(): Command {
   return new Command('convert')
     .description('convert a model to other weight types (trit quantize)')
-    .argument('<input>', 'a name of fleet model ls, or a file that trit quantize reads')
+    .argument('<input>', 'a name of fleet model ls, or a file that trit quantize reads: GGUF, safetensors')
     .requiredOption('-o, --output <file>', 'GGUF file to write')
-    .requiredOption('--type <name>', 'of the weights: i2_s, tq1_0, tq2_0, q4_0, q8_0, f16 and what else trit quantize --help names')
+    .option('--type <name>', 'of the weights: i2_s, tq1_0, tq2_0, t1 to t4, q4_0, q8_0, f16 and what else trit quantize --help names')
     .option('--head <name>', 'of the output matrix')
-    .option('--target-bits <bits>', 'bits a weight, chosen by the error of each layer')
+    .option('--target-bits <bits>', 'bits a weight, chosen by the error of each layer (then no type is needed)')
+    .option('--vocab <model>', 'for safetensors: a model whose vocabulary it has, by name or file')
+    .option('--calibrate <text>', 'for t1 to t4: a text that tells which inputs count')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fleet model convert bitnet-2b-4t -o small.gguf --type tq1_0 --head q6_k\n  $ fleet model convert model.gguf -o q4.gguf --type q4_0',
+      `
+Examples:
+  $ fleet model convert bitnet-2b-4t -o small.gguf --type tq1_0 --head q6_k
+  $ fleet model convert model.gguf -o mixed.gguf --target-bits 3.2 --calibrate some.txt
+  $ fleet model convert bitnet-large -o large.gguf --type i2_s --vocab tinyllama-q4_0`,
     )
-    .action(async (input: string, options: { output: string; type: string; head?: string; targetBits?: string }, command: Command) => {
+    .action(async (input: string, options: ConvertOptions, command: Command) => {
       const context = contextOf(command);
-      const { existsSync } = await import('node:fs');
-      const { fileOf, findRow, isHere } = await import('../fleet/catalogue.ts');
-      let path = input;
-      if (!existsSync(input)) {
-        const row = findRow(input);
-        if (!isHere(row)) throw new UsageError(`${row.name} is not on this machine: fleet model pull ${row.name}`);
-        path = fileOf(row);
-      }
-      const argv = ['quantize', '-i', path, '-o', options.output, '--type', options.type];
-      if (options.head !== undefined) argv.push('--head', options.head);
-      if (options.targetBits !== undefined) argv.push('--target-bits', options.targetBits);
+      const { output, type, head, targetBits, vocab, calibrate } = options;
+      if (type === undefined && targetBits === undefined) throw new UsageError('name a --type, or --target-bits; see fleet model convert --help');
+      const path = await pathOf(input);
+      const argv = ['quantize', '-i', path, '-o', output];
+      const given = {
+        '--type': type,
+        '--head': head,
+        '--target-bits': targetBits,
+        '--vocab': vocab && (await pathOf(vocab)),
+        '--calibrate': calibrate,
+      };
+      for (const [option, value] of Object.entries(given)) if (value !== undefined) argv.push(option, value);
       const { code } = await trit(context, argv, true);
       if (code === 2) throw new UsageError(`trit quantize does not take that (its reason is above).`);
-      if (code !== 0) throw new FleetError(`${options.output} was not made (trit quantize ended with status ${code}; its reason is above).`);
-      context.give('', { input: path, output: options.output, type: options.type, head: options.head ?? null });
+      if (code !== 0) throw new FleetError(`${output} was not made (trit quantize ended with status ${code}; its reason is above).`);
+      context.give('', { input: path, output, type: type ?? null, head: head ?? null });
     });
+}
+
+/** The file of a name of `fleet model ls` that is on this machine, or the file of that name. */
+async function pathOf(input: string): Promise<string> {
+  const { existsSync } = await import('node:fs');
+  const { fileOf, findRow, isHere } = await import('../fleet/catalogue.ts');
+  if (existsSync(input)) return input;
+  const row = findRow(input);
+  if (!isHere(row)) throw new UsageError(`${row.name} is not on this machine: fleet model pull ${row.name}`);
+  return fileOf(row);
 }
 
 /** Runs the engine of this machine. What it says on stderr is shown as it comes, or kept. */

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import { quantity } from '../core/format.ts';
 import { type Context, contextOf } from './context.ts';
@@ -38,9 +40,11 @@ async function pull(
   force: boolean,
   signal: AbortSignal,
 ) {
-  const { fileOf, isHere, keepRow } = await import('../fleet/catalogue.ts');
+  const { besideOf, fileOf, isHere, keepRow } = await import('../fleet/catalogue.ts');
   const { describeFile } = await import('../fleet/hub.ts');
   const { download } = await import('../fleet/download.ts');
+  const { fetchSmall } = await import('../fleet/small_file.ts');
+  const { replace } = await import('./replace.ts');
   const path = fileOf(row);
   if (isHere(row) && !force) {
     context.say(`${row.name} is here already: ${path}`);
@@ -48,10 +52,18 @@ async function pull(
   }
   const file = await describeFile(row, hub);
   context.say(`${row.name}: ${quantity(file.bytes, 'B')} from ${file.url}`);
+  for (const [i, small] of besideOf(row).entries()) {
+    const bytes = await fetchSmall(row, row.beside?.[i] ?? '', hub);
+    await mkdir(dirname(small), { recursive: true });
+    await replace(small, bytes, 'FLEET_MODELS');
+  }
   const meter = progressOf(context, row.name);
   await download(file, hub, path, { onProgress: meter.step, onTrouble: (sentence) => context.say(`fleet: ${sentence}`), signal }).finally(meter.end);
   if (row.sha256 === null || row.bytes === null) keepRow({ ...row, bytes: file.bytes, sha256: file.sha256 });
-  context.say(`${path}: whole, SHA-256 ${file.sha256}\nMeasure it: fleet bench -m hub:${row.name}`);
+  const next = path.endsWith('.gguf')
+    ? `Measure it: fleet bench -m hub:${row.name}`
+    : `Make a GGUF of it: fleet model convert ${row.name} -o ${row.name}.gguf --type i2_s --vocab GGUF`;
+  context.say(`${path}: whole, SHA-256 ${file.sha256}\n${next}`);
   return { name: row.name, path, bytes: file.bytes, sha256: file.sha256, fetched: true };
 }
 

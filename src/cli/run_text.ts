@@ -25,7 +25,7 @@ function conditions(run: RunDetail): string {
     ['device', `${run.device}${run.emulated ? ' (emulated)' : ''}`],
     ['cpu', run.facts?.cpu ?? null],
     ['model', run.model],
-    ['suite', `${run.suite} (version ${run.suiteVersion})`],
+    ['suite', `${run.suite} (version ${run.suiteVersion}${run.suiteHash === null ? '' : `, sha256 ${run.suiteHash.slice(0, 16)}`})`],
     ['threads', run.threads === 0 ? null : `${run.threads}${run.cpus === null ? '' : ` on CPUs ${run.cpus}`}`],
     ['toolchain', `${run.toolchain}${run.build.compiler && `: ${run.build.compiler}`}`],
     ['compiled', run.build.flags || 'without extra flags'],

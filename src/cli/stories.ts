@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ABSENT, number, quantity } from '../core/format.ts';
 import { metric } from '../core/metric.ts';
 import { predict } from '../core/predict.ts';
-import { StoryRow, type Told, toldBy } from '../core/story.ts';
+import { atEqualPower, StoryRow, type Told, toldBy } from '../core/story.ts';
 import stories from '../data/stories.json' with { type: 'json' };
 import { type Context, contextOf } from './context.ts';
 
@@ -14,7 +14,7 @@ export function storiesCommand(): Command {
     .description('what was told about ternary models, beside what was measured here, with the command to measure it again')
     .addHelpText(
       'after',
-      '\nA row is open until a run of it beats what was told. (emulated) and (predicted, at most) say what a figure is.\n\nExamples:\n  $ fleet stories\n  $ fleet stories --json',
+      '\nA row is open until a run of it beats what was told. (emulated) and (predicted) say what a figure is.\n\nExamples:\n  $ fleet stories\n  $ fleet stories --json',
     )
     .action(async (_options, command: Command) => {
       const context = contextOf(command);
@@ -24,7 +24,7 @@ export function storiesCommand(): Command {
       const told: Line[] = [];
       for (const row of rows) {
         const runs = store?.runs({ model: [row.model, ...(row.over === undefined ? [] : [row.over])], suite: row.suite }) ?? [];
-        told.push({ ...row, ours: toldBy(row, runs), predicted: await predicted(context, row) });
+        told.push({ ...row, ours: toldBy(row, runs), predicted: await predicted(context, row), at_equal_power: atEqualPower(row, runs) });
       }
       store?.close();
       const { grid } = await import('./grid.ts');
@@ -34,7 +34,7 @@ export function storiesCommand(): Command {
     });
 }
 
-type Line = StoryRow & { ours: Told | null; predicted: number | null };
+type Line = StoryRow & { ours: Told | null; predicted: number | null; at_equal_power: ReturnType<typeof atEqualPower> };
 
 function cells({ story, theirs, metric: name, over, ours, command }: Line): string[] {
   const show = (value: number) => (over === undefined ? quantity(value, metric(name).unit) : `${number(value)} times`);
@@ -43,9 +43,13 @@ function cells({ story, theirs, metric: name, over, ours, command }: Line): stri
 }
 
 /** What stands below the table: predictions and notes. */
-function remarks({ story, metric: name, predicted: most, profile, note }: Line): string[] {
+function remarks({ story, metric: name, ours, predicted: most, at_equal_power: share, profile, note }: Line): string[] {
   const guess = most === null || name !== 'decode_rate' ? [] : [`a ${profile} could do ${number(most)} tokens/s at most (predicted)`];
-  const all = [...guess, ...(note === undefined ? [] : [note])];
+  if (share !== null && ours === null)
+    guess.push(
+      `a token would take ${number(100 * share.value)} % of the energy on ${share.device} if both drew the same power (predicted, from latencies)`,
+    );
+  const all = [...(note === undefined ? [] : [note]), ...guess];
   return all.length > 0 ? [`${story}: ${all.join('; ')}`] : [];
 }
 

@@ -15,6 +15,8 @@ export const CatalogueRow = z.strictObject({
   /** In the repository: a path; of one's own: where it lies. */
   file: z.string().min(1),
   revision: z.string().min(1).optional(),
+  /** Small files of the same folder without which it is of no use, such as config.json. */
+  beside: z.array(z.string().regex(/^[\w-][\w.-]*$/)).optional(),
   /** Null: not known before the hub is asked. */
   bytes: z.int().positive().nullable(),
   sha256: Sha256.nullable(),

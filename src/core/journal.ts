@@ -13,7 +13,8 @@ const text = z.string().max(65536);
 const origin = { source: z.string().max(64).optional(), scope: ScopeName.optional() };
 
 export const JournalRecord = z.discriminatedUnion('kind', [
-  z.object({ ...base, kind: z.literal('start'), job: z.string(), agent: z.string(), pid: z.int() }),
+  /** `suite`: SHA-256 of what it asks (agents/suite_hash.ts); absent in journals of older agents. */
+  z.object({ ...base, kind: z.literal('start'), job: z.string(), agent: z.string(), pid: z.int(), suite: z.string().max(64).optional() }),
   /** What the run is doing now. done/total count the steps of this phase where they are known, tokens those of the request that is under way. */
   z.object({
     ...base,

@@ -64,6 +64,8 @@ export interface Evidence {
 /** A run with everything that is known of it: GET /api/runs/:id. */
 export interface RunDetail extends RunSummary {
   suiteVersion: number;
+  /** SHA-256 of what the suite asked; null where the agent told none. */
+  suiteHash: string | null;
   cpus: string | null;
   emulated: boolean;
   journal: string | null;

@@ -64,3 +64,13 @@ export function toldBy(row: StoryRow, runs: readonly RunSummary[]): Told | null 
   }
   return null;
 }
+
+/**
+ * Of a row that asks for a ratio of energies a token: what it would be if both models drew the same power, which is the ratio of their times a
+ * token in the newest runs of one device. A prediction, for that power was not measured. Null for other rows, and without such runs.
+ */
+export function atEqualPower(row: StoryRow, runs: readonly RunSummary[]): { value: number; device: string } | null {
+  if (row.metric !== 'energy_per_token' || row.over === undefined) return null;
+  const rates = toldBy({ ...row, metric: 'decode_rate' }, runs);
+  return rates && { value: 1 / rates.value, device: rates.device };
+}

@@ -43,7 +43,7 @@ export const Suite = z.strictObject({
   /** Evaluate the system message once, keep its keys and values in a file, and begin every launch with that. */
   prompt_cache: z.boolean().optional(),
   /** How keys and values are kept. */
-  kv: z.enum(['f16', 'q8_0']).optional(),
+  kv: z.enum(['f16', 'q8_0', 'q4_0']).optional(),
   prompts: z.array(Prompt),
   /** Quality in place of speed: nothing is timed then. */
   evaluation: Evaluation.optional(),

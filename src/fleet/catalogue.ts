@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { z } from 'zod';
 import { CatalogueRow, HUB } from '../core/catalogue.ts';
 import { FleetError, reason, UsageError } from '../core/errors.ts';
@@ -31,14 +31,20 @@ export function findRow(text: string, folder = modelsFolder()): CatalogueRow {
   throw new UsageError(`there is no published model "${name}"; ${near ? `did you mean "${near}"?` : `known: ${names.join(', ')}`}`);
 }
 
-/** Where the file of a row lies, or will lie, on this machine. */
+/** Where the file of a row lies, or will lie, on this machine: in a folder of its own where others belong to it. */
 export function fileOf(row: CatalogueRow, folder = modelsFolder()): string {
-  return row.repo === null ? row.file : join(folder, `${row.name}${extname(row.file) || '.gguf'}`);
+  if (row.repo === null) return row.file;
+  return row.beside ? join(folder, row.name, basename(row.file)) : join(folder, `${row.name}${extname(row.file) || '.gguf'}`);
+}
+
+/** Where the small files that belong to it lie. */
+export function besideOf(row: CatalogueRow, folder = modelsFolder()): string[] {
+  return (row.beside ?? []).map((name) => join(folder, row.name, name));
 }
 
 /** Whether it is there whole: files get their name only when they are. */
 export function isHere(row: CatalogueRow, folder = modelsFolder()): boolean {
-  return existsSync(fileOf(row, folder));
+  return [fileOf(row, folder), ...besideOf(row, folder)].every((path) => existsSync(path));
 }
 
 /** Adds a row of the user's, in place of one of the same name. Throws a FleetError where the folder cannot be written. */

@@ -68,15 +68,16 @@ async function bring(file: HubFile, hub: Hub, part: string, options: DownloadOpt
     await rm(part);
     have = 0;
   }
+  let most = have;
   for (let failures = 0; have < file.bytes; ) {
     try {
       await take(file, hub, part, have, options);
     } catch (error) {
       if (signal?.aborted) throw new FleetError(`stopped; ${quantity(await sizeOf(part), 'B')} are kept, and the next call goes on there`);
       if (!(error instanceof Trouble)) throw error;
-      const now = await sizeOf(part);
-      failures = now > have ? 0 : failures + 1;
-      have = now;
+      have = await sizeOf(part); // less than before where the server takes no ranges
+      failures = have > most ? 0 : failures + 1;
+      most = Math.max(most, have);
       const what = `${file.url}: ${plain(error.message)}`;
       if (failures > patience)
         throw new FleetError(`${what}; ${failures} tries brought nothing more. ${quantity(have, 'B')} are kept, and the next call goes on there`);
@@ -139,10 +140,11 @@ async function take(file: HubFile, hub: Hub, part: string, have: number, { onPro
 function startOf(answer: Response, file: HubFile, have: number, hub: Hub): number {
   const { status, headers } = answer;
   if (status === 200) return 0; // it takes no ranges: from the start
-  if (status === 206) {
-    const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+  if (status === 206 || status === 416) {
+    const [, first, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
     if (total !== undefined && total !== '*' && Number(total) !== file.bytes)
-      throw new FleetError(`${file.url} has ${total} bytes on the server and should have ${file.bytes}: it is another file`);
+      throw new FleetError(`${file.url} has ${total} bytes on the server and should have ${file.bytes}: it is another file; try another mirror`);
+    if (status === 416) throw new Trouble(`the server has nothing from byte ${have} on`);
     if (Number(first) === have) return have;
     throw new Trouble(`the server was asked for bytes from ${have} on and sent those from ${first ?? 'nowhere'}`);
   }

@@ -20,13 +20,15 @@ export interface HubFile {
 
 const HUGGING_FACE = 'https://huggingface.co';
 
-/** The hub of --mirror, else HF_ENDPOINT, else Hugging Face; the token of HF_TOKEN. Throws a UsageError for an address that is none. */
+/** The hub of --mirror, else HF_ENDPOINT, else Hugging Face; the token of HF_TOKEN. Throws a UsageError for an address or a token that is none. */
 export function hubOf(mirror: string | undefined, environment: NodeJS.ProcessEnv = process.env): Hub {
   const text = mirror ?? (environment.HF_ENDPOINT || HUGGING_FACE);
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password)
     throw new UsageError(`the hub "${plain(text)}" is no address: write it like https://hub.example, the token goes into HF_TOKEN`);
-  return { endpoint: text.replace(/\/+$/, ''), token: environment.HF_TOKEN?.trim() || null };
+  const token = environment.HF_TOKEN?.trim() || null;
+  if (token && !/^[\x21-\x7e]+$/.test(token)) throw new UsageError('HF_TOKEN holds a space or another character that is in no token; copy it again');
+  return { endpoint: text.replace(/\/+$/, ''), token };
 }
 
 /** Address of a row's file. */
@@ -41,9 +43,22 @@ const Entry = z.object({ path: z.string(), size: z.int().positive(), lfs: z.obje
  * file, or tells another size or hash than the row.
  */
 export async function describeFile(row: CatalogueRow, hub: Hub): Promise<HubFile> {
-  if (row.repo === null) throw new FleetError(`the model ${row.name} is a file of this machine (${row.file}), and on no hub`);
   const url = addressOf(row, hub);
-  if (row.bytes !== null && row.sha256 !== null) return { url, bytes: row.bytes, sha256: row.sha256 };
+  if (row.repo !== null && row.bytes !== null && row.sha256 !== null) return { url, bytes: row.bytes, sha256: row.sha256 };
+  const where = `${row.repo}/${row.file} on ${hub.endpoint}`;
+  const { data: entry } = Entry.safeParse(await askHub(row, hub));
+  if (!entry?.lfs) throw new FleetError(`the hub tells no size and SHA-256 of ${where}, so that nothing could prove what comes from there`);
+  const { oid, size } = entry.lfs;
+  if (row.sha256 !== null && row.sha256 !== oid)
+    throw new FleetError(
+      `${where} has the SHA-256 ${oid}, and ${row.sha256} is known of it: the file was changed; fleet model add takes the new one`,
+    );
+  return { url, bytes: size, sha256: oid };
+}
+
+/** What the hub tells of a row's file, as it came. Throws a FleetError where it cannot be asked or has no such file. */
+export async function askHub(row: CatalogueRow, hub: Hub): Promise<unknown> {
+  if (row.repo === null) throw new FleetError(`the model ${row.name} is a file of this machine (${row.file}), and on no hub`);
   const { pathsInfo } = await import('@huggingface/hub');
   const where = `${row.repo}/${row.file} on ${hub.endpoint}`;
   let told: unknown;
@@ -53,14 +68,7 @@ export async function describeFile(row: CatalogueRow, hub: Hub): Promise<HubFile
     throw new FleetError(`the hub tells nothing of ${where}: ${plain(whyNot(error, hub))}`);
   }
   if (told === undefined) throw new FleetError(`there is no ${where}`);
-  const { data: entry } = Entry.safeParse(told);
-  if (!entry?.lfs) throw new FleetError(`the hub tells no size and SHA-256 of ${where}, so that nothing could prove what comes from there`);
-  const { oid, size } = entry.lfs;
-  if (row.sha256 !== null && row.sha256 !== oid)
-    throw new FleetError(
-      `${where} has the SHA-256 ${oid}, and ${row.sha256} is known of it: the file was changed; fleet model add takes the new one`,
-    );
-  return { url, bytes: size, sha256: oid };
+  return told;
 }
 
 /** fetch with the hub's token, whatever the token looks like. Another host never gets it: fetch takes it off where it is led elsewhere. */

@@ -78,6 +78,10 @@ function fileModel(path: string): Model {
 
 function publishedModel(root: string, text: string, hub: Hub | undefined): Model {
   const row = findRow(text);
+  if (row.repo !== null && !row.file.endsWith('.gguf'))
+    throw new UsageError(
+      `${row.name} is no GGUF: fleet model pull ${row.name}, fleet model convert ${row.name} -o ${row.name}.gguf --type i2_s, then -m ${row.name}.gguf`,
+    );
   const here = isHere(row);
   const name = `${HUB}${row.name}`;
   const known = row.twin === null ? null : findModel(root, row.twin);

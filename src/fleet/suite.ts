@@ -11,6 +11,7 @@ import memory from '../data/suites/memory.json' with { type: 'json' };
 import pair from '../data/suites/pair.json' with { type: 'json' };
 import pisellino from '../data/suites/pisellino.json' with { type: 'json' };
 import pisellino8k from '../data/suites/pisellino-8k.json' with { type: 'json' };
+import pisellinoQ4 from '../data/suites/pisellino-q4.json' with { type: 'json' };
 import smoke from '../data/suites/smoke.json' with { type: 'json' };
 import standard from '../data/suites/standard.json' with { type: 'json' };
 import sustained from '../data/suites/sustained.json' with { type: 'json' };
@@ -19,7 +20,7 @@ import sustained from '../data/suites/sustained.json' with { type: 'json' };
 const system = gardener.map((part) => JSON.stringify(part));
 const SUITES: Record<string, unknown> = {
   ...{ standard, smoke, pair, sustained, memory, 'fp16-vs-ternary': fp16VsTernary, melt, 'long-context': longContext, eval: evaluation },
-  ...{ pisellino: { ...pisellino, system }, 'pisellino-8k': { ...pisellino8k, system } },
+  ...{ pisellino: { ...pisellino, system }, 'pisellino-8k': { ...pisellino8k, system }, 'pisellino-q4': { ...pisellino, ...pisellinoQ4, system } },
 };
 
 export const SUITE_NAMES: readonly string[] = Object.keys(SUITES);

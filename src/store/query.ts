@@ -238,6 +238,7 @@ export class Query implements StoreReader {
     const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
     );
+    const start = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'start' ORDER BY seq LIMIT 1", row.id);
     const facts = this.sql.get<{ json: string }>('SELECT json FROM facts WHERE id = ?', row.facts);
     const first = this.sql.get<{ mono: number }>('SELECT mono FROM journal WHERE run = ? AND seq > 0 ORDER BY seq LIMIT 1', row.id);
     const samples = all<Omit<StoredSample, 'warmup'> & { warmup: number }>(
@@ -254,6 +255,7 @@ export class Query implements StoreReader {
     return {
       ...(this.#summariesOf([row], {})[0] as RunSummary),
       suiteVersion: row.suite_version,
+      suiteHash: parse<{ suite?: string }>(start?.json)?.suite ?? null,
       cpus: row.cpus,
       emulated: row.emulated === 1,
       journal: row.journal,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Pace, predict, type Work } from '../../src/core/predict.ts';
 import type { RunSummary } from '../../src/core/run.ts';
-import { StoryRow, toldBy } from '../../src/core/story.ts';
+import { atEqualPower, StoryRow, toldBy } from '../../src/core/story.ts';
 import stories from '../../src/data/stories.json' with { type: 'json' };
 
 const work: Work = { layers: { weights: 2e9, bytesPerWeight: 0.2 }, head: { weights: 3e8, bytesPerWeight: 0.5 }, kv: 1e5 };
@@ -55,6 +55,17 @@ test('a ratio is of two runs of one device with as many threads', () => {
   assert.equal(toldBy(ratio, [run('a', 9)]), null);
   assert.equal(toldBy(ratio, [run('a', 9), run('b', 3, { threads: 1 }), run('b', 3, { device: 'pc' })]), null);
   assert.equal(toldBy(ratio, [run('a', 9), run('b', 3)])?.value, 3);
+});
+
+test('energy at equal power is the ratio of times a token, and no run tells it', () => {
+  const energy = { ...row, metric: 'energy_per_token' as const, over: 'b' };
+  const runs = [run('a', 8), run('b', 2)];
+  assert.deepEqual(atEqualPower(energy, runs), { value: 0.25, device: 'pi' });
+  assert.equal(toldBy(energy, runs), null, 'the row stays open');
+  assert.equal(atEqualPower(energy, [run('a', 8)]), null);
+  assert.equal(atEqualPower(energy, [run('a', 8), run('b', 2, { device: 'pc' })]), null);
+  assert.equal(atEqualPower({ ...energy, over: undefined }, runs), null);
+  assert.equal(atEqualPower({ ...row, over: 'b' }, runs), null, 'a row of another metric');
 });
 
 test('every story is well formed, and its models differ from row to row where they should', () => {

@@ -72,6 +72,25 @@ test('what a cut off call left is gone on with by the next one', async (t) => {
   assert.deepEqual(readFileSync(second.path), BYTES);
 });
 
+test('a server that begins anew each time and never gets to the end is given up, however far it gets', async (t) => {
+  const hub = await startHub(t, BYTES);
+  hub.faults = Array<Fault>(20).fill('cut-anew');
+  const { done } = await pull(t, hub);
+  await assert.rejects(done, (e) => e instanceof FleetError && /3 tries brought nothing more/.test(e.message));
+  assert.ok(hub.faults.length > 10);
+});
+
+test('a hub that tells more bytes than the file has: the server is believed, and the file refused', async (t) => {
+  const hub = await startHub(t, BYTES);
+  hub.told = { size: BYTES.length + 1000, oid: hub.sha256 };
+  const { path, done } = await pull(t, hub);
+  await assert.rejects(
+    done,
+    (e) => e instanceof FleetError && /has 300000 bytes on the server and should have 301000: it is another file/.test(e.message),
+  );
+  assert.ok(!existsSync(path));
+});
+
 for (const [name, faults, sentence] of [
   ['longer than it should be', ['long'], /longer than the 300000 bytes/],
   ['longer, and nothing said of it', ['endless'], /longer than the 300000 bytes/],
@@ -144,6 +163,11 @@ test('the address of a hub: option before environment before the default, and no
   assert.deepEqual(hubOf(undefined, { HF_ENDPOINT: 'http://a.example/', HF_TOKEN: ' x ' }), { endpoint: 'http://a.example', token: 'x' });
   assert.equal(hubOf('https://b.example/hub/', { HF_ENDPOINT: 'http://a.example' }).endpoint, 'https://b.example/hub');
   for (const bad of ['ftp://a.example', 'a.example', 'https://me:secret@a.example']) assert.throws(() => hubOf(bad, {}), UsageError);
+  for (const bad of ['secret one', 'secret\none', 'sécret'])
+    assert.throws(
+      () => hubOf(undefined, { HF_TOKEN: bad }),
+      (e) => e instanceof UsageError && /^HF_TOKEN holds/.test(e.message) && !e.message.includes('cret'),
+    );
 });
 
 test('the catalogue: every row has a twin, own rows stand before, what is wrong is said', (t) => {

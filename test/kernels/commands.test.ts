@@ -76,7 +76,7 @@ describe('the command line', () => {
       [['bench', ...model(), '-o', 'xml'], /--output/],
       [['bench', ...model(), '-p', '1,x'], /--n-prompt/],
       [['bench', ...model(), '-t', '0'], /--threads/],
-      [['run', ...model(), '-p', 'x', '--kv', 'q3'], /--kv wants f16 or q8_0, not "q3"/],
+      [['run', ...model(), '-p', 'x', '--kv', 'q3'], /--kv wants f16, q8_0 or q4_0, not "q3"/],
       [['run', ...model(), '-p', 'x', '--prompt-cache-ro'], /--prompt-cache FILE/],
       [['serve', ...model(), '--prompt-cache-check'], /--prompt-cache FILE/],
       [['bench', ...model(), '-r', '0'], /--repetitions/],

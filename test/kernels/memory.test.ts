@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { run, trit } from '../support/trit.ts';
+import { after, before, describe, it, test } from 'node:test';
+import { temporaryFolder } from '../support/folder.ts';
+import { printed, run, trit } from '../support/trit.ts';
 
 /**
  * A model whose file does not fit under a memory cap is packed, loaded and decoded under it. FLEET_MEMORY_MODEL and FLEET_MEMORY_CAP (MB) name
@@ -91,4 +92,46 @@ exec "$TRIT" serve -m "$MODEL" --layout t5 --load mmap --cache "$CACHE" -c ${con
     const events = path.join((group as Group).folder, 'memory.events'); // cgroup v2
     if (existsSync(events)) assert.match(readFileSync(events, 'utf8'), /oom_kill 0/);
   });
+});
+
+/** Bytes of the largest tensor of the twin below: less than that must be resident while all of it is read. */
+const HEAD = 32002 * 1536 * 2;
+
+/** Runs trit to its end; the most that was seen resident of it, in bytes. */
+async function peakOf(binary: string, args: readonly string[]): Promise<number> {
+  const child = spawn(binary, args, { stdio: 'ignore' });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  let peak = 0;
+  const look = setInterval(() => {
+    try {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      peak = Math.max(peak, Number(/^VmHWM:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024);
+    } catch {} // it has just ended
+  }, 5);
+  assert.equal(await ended, 0, args.join(' '));
+  clearInterval(look);
+  return peak;
+}
+
+test('less than the largest tensor is resident while a model is packed, checked and converted', {
+  skip: process.platform !== 'linux' && 'needs /proc',
+}, async () => {
+  const folder = temporaryFolder('packing');
+  const model = path.join(folder, 'model.gguf');
+  const binary = await trit();
+  assert.equal(run(binary, ['synth', '--preset', 'bitnet-large', '--head', 'f16', '-o', model]).status, 0);
+  const ask = '{"op":"usage","id":"u"}\n{"op":"quit"}\n';
+  const events = () =>
+    printed(binary, ['serve', '-m', model, '--load', 'mmap', '--cache', folder, '-c', '64'], ask)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; cache_made?: boolean; peak_rss?: number });
+  const [ready, usage] = events();
+  assert.equal(ready?.cache_made, true);
+  assert.ok(usage?.peak_rss && usage.peak_rss < HEAD, `packing: ${usage?.peak_rss} bytes`);
+  const checking = await peakOf(binary, ['check', '-m', model, '--cache', folder]);
+  assert.ok(checking < HEAD, `checking: ${checking} bytes`);
+  assert.equal(events()[0]?.cache_made, false);
+  const converting = await peakOf(binary, ['quantize', '-i', model, '-o', path.join(folder, 'small.gguf'), '--type', 'tq1_0']);
+  assert.ok(converting < HEAD, `converting: ${converting} bytes`);
 });

@@ -213,6 +213,8 @@ describe('safetensors', { skip: noAssets }, () => {
     [/^blk\.(\d+)\.attn_output/, 'model.layers.$1.self_attn.o_proj'],
     [/^blk\.(\d+)\.attn_([qkv])/, 'model.layers.$1.self_attn.$2_proj'],
     [/^blk\.(\d+)\.ffn_(gate|up|down)/, 'model.layers.$1.mlp.$2_proj'],
+    [/^blk\.(\d+)\.attn_sub_norm/, 'model.layers.$1.self_attn.inner_attn_ln'],
+    [/^blk\.(\d+)\.ffn_sub_norm/, 'model.layers.$1.mlp.ffn_layernorm'],
   ];
   const CONFIG = {
     model_type: 'llama',
@@ -227,14 +229,14 @@ describe('safetensors', { skip: noAssets }, () => {
   };
   const HEAD = 64;
 
-  /** A GGUF's tensors as Hugging Face has them: there the halves of a head of q and k are not interleaved. */
-  function foreign(file: string): Record<string, SafeTensor> {
+  /** A GGUF's tensors as Hugging Face has them: there the halves of a head of q and k of llama are not interleaved. */
+  function foreign(file: string, arch = 'llama'): Record<string, SafeTensor> {
     const all: Record<string, SafeTensor> = {};
     for (const { name, type, shape } of tensors(file)) {
       const row = names.find(([pattern]) => pattern.test(name));
       assert.ok(row, name);
       const from = rows(file, name);
-      const turned = /attn_[qk]\.weight$/.test(name);
+      const turned = arch === 'llama' && /attn_[qk]\.weight$/.test(name);
       const order = from.map((_, r) => (turned ? r - (r % HEAD) + 2 * ((r % HEAD) % (HEAD / 2)) + Math.floor((r % HEAD) / (HEAD / 2)) : r));
       all[name.replace(row[0], row[1])] = {
         dtype: type === 'f16' ? 'F16' : 'F32',
@@ -245,15 +247,15 @@ describe('safetensors', { skip: noAssets }, () => {
     return all;
   }
 
-  function config(): Record<string, unknown> {
-    const { keys } = JSON.parse(ok('info', '-m', golden('tiny-llama-f16'), '-o', 'json')) as { keys: Record<string, number> };
+  function config(file = golden('tiny-llama-f16'), arch = 'llama'): Record<string, unknown> {
+    const { keys } = JSON.parse(ok('info', '-m', file, '-o', 'json')) as { keys: Record<string, number> };
     return {
       ...CONFIG,
-      num_hidden_layers: keys['llama.block_count'],
-      intermediate_size: keys['llama.feed_forward_length'],
-      max_position_embeddings: keys['llama.context_length'],
-      rms_norm_eps: keys['llama.attention.layer_norm_rms_epsilon'],
-      rope_theta: keys['llama.rope.freq_base'],
+      num_hidden_layers: keys[`${arch}.block_count`],
+      intermediate_size: keys[`${arch}.feed_forward_length`],
+      max_position_embeddings: keys[`${arch}.context_length`],
+      rms_norm_eps: keys[`${arch}.attention.layer_norm_rms_epsilon`],
+      rope_theta: keys[`${arch}.rope.freq_base`],
     };
   }
 
@@ -282,6 +284,18 @@ describe('safetensors', { skip: noAssets }, () => {
       convert(golden('tiny-llama-f16'), scratch('two.gguf'), '--type', type, '--head', 'q8_0');
       assert.deepEqual(hashes(scratch('one.gguf')), hashes(scratch('two.gguf')), type);
     }
+  });
+
+  it('of bitnet_b1_58, which calls itself llama, become the graph with norms before the outputs', () => {
+    const file = golden('tiny-bitnetsilu-f16');
+    const model = write('bitnet-class', {
+      'config.json': JSON.stringify({ ...config(file, 'bitnet'), architectures: ['BitnetForCausalLM'] }),
+      'model.safetensors': safetensorsBytes(foreign(file, 'bitnet')),
+    });
+    convert(model, scratch('bitnet.gguf'), '--type', 'f16', '--vocab', file);
+    assert.deepEqual(hashes(scratch('bitnet.gguf')), hashes(file));
+    const logits = (of: string) => ok('logits', '-m', of, '--tokens', '1,5,9,200');
+    assert.equal(logits(scratch('bitnet.gguf')), logits(file));
   });
 
   it('that lie are refused with a sentence', () => {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { afterwards } from './afterwards.ts';
 
@@ -8,6 +10,7 @@ import { afterwards } from './afterwards.ts';
 export type Fault =
   | 'none'
   | 'cut' // closes the connection after a third of what is left
+  | 'cut-anew' // sends all of it whatever was asked for, and closes the connection sooner or later
   | 'short' // says a shorter length and ends there
   | 'long' // sends more than the file has, and says so
   | 'endless' // sends more than the file has, and says nothing
@@ -37,6 +40,9 @@ export interface Hub {
   sha256: string;
   seen: Seen[];
   faults: Fault[];
+  /** Small files in the folder of the large one, by name, and the hash that the hub tells of them where it lies. */
+  small: Record<string, Buffer>;
+  lie: string | null;
   /** What it tells of size and hash; the truth by default. */
   told: { size: number; oid: string } | null;
   /** Wants this token; null: none. */
@@ -48,7 +54,7 @@ export async function startHub(t: TestContext, bytes: Buffer): Promise<Hub> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const hub: Hub = {
     ...{ endpoint: '', repo: 'somebody/some-model', file: 'weights/model.gguf', bytes, sha256, seen: [], faults: [] },
-    ...{ told: { size: bytes.length, oid: sha256 }, token: null },
+    ...{ small: {}, lie: null, told: { size: bytes.length, oid: sha256 }, token: null },
   };
   const server = createServer((request, response) => answer(hub, request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -63,16 +69,12 @@ export async function startHub(t: TestContext, bytes: Buffer): Promise<Hub> {
 function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): unknown {
   const { url: path = '', headers } = request;
   hub.seen.push({ path, host: headers.host ?? '', range: headers.range ?? null, authorization: headers.authorization ?? null });
-  if (path.startsWith('/api/')) {
-    request.resume();
-    if (refused(hub, request, response)) return null;
-    const { size = 0, oid = '' } = hub.told ?? {};
-    const entry = { type: 'file', path: hub.file, size, oid: '0'.repeat(40), lfs: { oid, size, pointerSize: 130 } };
-    return response.setHeader('content-type', 'application/json').end(JSON.stringify(hub.told ? [entry] : []));
-  }
+  if (path.startsWith('/api/')) return void tell(hub, request, response);
   if (path === `/elsewhere` || path === '/stored') return send(hub, 'none', request, response);
-  if (path !== `/${hub.repo}/resolve/main/${hub.file}`) return end(response, 404);
+  const small = hub.small[path.replace(`/${hub.repo}/resolve/main/${dirname(hub.file)}/`, '')];
+  if (!small && path !== `/${hub.repo}/resolve/main/${hub.file}`) return end(response, 404);
   if (refused(hub, request, response)) return null;
+  if (small) return response.end(small);
   const fault = hub.faults.shift() ?? 'none';
   if (fault === 'redirect') return end(response, 302, { location: '/stored' });
   if (fault === 'elsewhere') return end(response, 302, { location: `${hub.endpoint.replace('127.0.0.1', 'localhost')}/elsewhere` });
@@ -82,6 +84,18 @@ function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): u
   }
   if (fault === 'busy') return end(response, 503, { 'retry-after': '0' });
   return send(hub, fault, request, response);
+}
+
+/** What the hub tells of the file that was asked about. */
+async function tell(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const asked = await text(request);
+  if (refused(hub, request, response)) return;
+  const [name, bytes] = Object.entries(hub.small).find(([name]) => asked.includes(name)) ?? [];
+  const { size = 0, oid = '' } = hub.told ?? {};
+  const large = { type: 'file', path: hub.file, size, oid: '0'.repeat(40), lfs: { oid, size, pointerSize: 130 } };
+  const git = (content: Buffer) => createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
+  const entry = bytes ? { type: 'file', path: `${dirname(hub.file)}/${name}`, size: bytes.length, oid: hub.lie ?? git(bytes) } : large;
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(bytes || hub.told ? [entry] : []));
 }
 
 function end(response: ServerResponse, status: number, headers: Record<string, string> = {}): unknown {
@@ -97,17 +111,19 @@ function refused(hub: Hub, { headers }: IncomingMessage, response: ServerRespons
 function send(hub: Hub, fault: Fault, request: IncomingMessage, response: ServerResponse): unknown {
   const total = hub.bytes.length;
   const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
-  let from = asked === undefined || fault === 'no-range' ? 0 : Number(asked);
+  const whole = asked === undefined || fault === 'no-range' || fault === 'cut-anew';
+  let from = whole ? 0 : Number(asked);
   if (from >= total) return end(response, 416, { 'content-range': `bytes */${total}` });
   if (fault === 'wrong-range') from = Math.max(0, from - 7);
   let body = Buffer.from(hub.bytes.subarray(from));
   if (fault === 'flipped') body[0] = (body[0] as number) ^ 1;
   if (fault === 'long' || fault === 'endless') body = Buffer.concat([body, Buffer.alloc(1000)]);
   if (fault === 'short') body = body.subarray(0, Math.ceil(body.length / 2));
-  if (asked !== undefined && fault !== 'no-range') response.setHeader('content-range', `bytes ${from}-${total - 1}/${total}`);
+  if (!whole) response.setHeader('content-range', `bytes ${from}-${total - 1}/${total}`);
   if (fault !== 'endless') response.setHeader('content-length', body.length);
-  response.writeHead(asked === undefined || fault === 'no-range' ? 200 : 206);
+  response.writeHead(whole ? 200 : 206);
   if (fault === 'silent') return response.flushHeaders();
-  if (fault !== 'cut') return response.end(body);
-  return response.write(body.subarray(0, Math.ceil(body.length / 3)), () => setTimeout(() => response.destroy(), 30));
+  if (fault !== 'cut' && fault !== 'cut-anew') return response.end(body);
+  const share = fault === 'cut-anew' && hub.seen.length % 2 ? 4 : 3;
+  return response.write(body.subarray(0, Math.ceil(body.length / share)), () => setTimeout(() => response.destroy(), 30));
 }

@@ -194,8 +194,9 @@ test('a run that another call follows is waited for, not stopped, by Ctrl-C of t
   const second = start(['bench', '-s', 'smoke'], options());
   await second.said(/fetching run/);
   second.child.kill('SIGINT');
-  assert.equal((await second.ended).code, 130);
+  await second.said(/stopping/);
   go();
+  assert.equal((await second.ended).code, 130);
   const { code, stdout, stderr } = await first.ended;
   assert.equal(code, 0, stderr);
   assertWhole((JSON.parse(stdout) as Result).runs[0]?.id ?? '', 12);

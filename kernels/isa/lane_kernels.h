@@ -38,40 +38,40 @@ enum { HALVES_q4_0 = 1, HALVES_q8_0 = 1, HALVES_q4_k = 1, HALVES_q6_k = 2, HALVE
         const int parts = tokens == 1 ? streams * L_PARTS : 1;                                                              \
         for (size_t first = 0; first < LANE_ROWS; first += (size_t)parts * L_ROWS) {                                        \
             lf s[(many) * L_PARTS][L_TOKENS];                                                                               \
-            UNROLL_TO(p, (many) * L_PARTS, parts)                                                                           \
-                UNROLL_TO(t, L_TOKENS, tokens)                                                                              \
+            UNROLL for (int p = 0; p < parts; p++)                                                                          \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
                     s[p][t] = l_zero();                                                                                     \
             for (size_t b = 0; b < k / 32; b++) {                                                                           \
-                UNROLL_TO(p, many, streams)                                                                                 \
+                UNROLL for (int p = 0; p < streams; p++)                                                                    \
                     for (size_t line = 0; line < (bytes); line += 64)                                                       \
                         l_prefetch(w + (size_t)p * apart + b * (bytes) + line);                                             \
-                UNROLL_TO(p, (many) * L_PARTS, parts) {                                                                     \
+                UNROLL for (int p = 0; p < parts; p++) {                                                                    \
                     lane_block x = block_##type(w + (size_t)(p / L_PARTS) * apart, b, first + (size_t)(p % L_PARTS * L_ROWS)); \
                     li i[L_TOKENS][2];                                                                                      \
                     UNROLL for (int h = 0; h < HALVES_##type; h++) {                                                        \
-                        UNROLL_TO(t, L_TOKENS, tokens)                                                                      \
+                        UNROLL for (int t = 0; t < tokens; t++)                                                             \
                             i[t][h] = SUMS_##type(sums + ((size_t)t * (k / 32) + b) * 2, h);                                \
                         UNROLL for (int j = 8 / HALVES_##type * h; j < 8 / HALVES_##type * (h + 1); j += MOST_##type) {     \
                             lg g[L_TOKENS];                                                                                 \
-                            UNROLL_TO(t, L_TOKENS, tokens)                                                                  \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                         \
                                 g[t] = l_gather(i[t][h]);                                                                   \
                             UNROLL for (int m = j; m < j + MOST_##type; m++) {                                              \
                                 lc line = LINE_##type(x.codes, m);                                                          \
-                                UNROLL_TO(t, L_TOKENS, tokens)                                                              \
+                                UNROLL for (int t = 0; t < tokens; t++)                                                     \
                                     g[t] = l_dot_##type(g[t], line, q + (size_t)t * k + b * 32, m);                         \
                             }                                                                                               \
-                            UNROLL_TO(t, L_TOKENS, tokens)                                                                  \
+                            UNROLL for (int t = 0; t < tokens; t++)                                                         \
                                 i[t][h] = l_gathered(i[t][h], g[t]);                                                        \
                         }                                                                                                   \
                     }                                                                                                       \
-                    UNROLL_TO(t, L_TOKENS, tokens) {                                                                        \
+                    UNROLL for (int t = 0; t < tokens; t++) {                                                               \
                         size_t at = (size_t)t * (k / 32) + b;                                                               \
                         s[p][t] = END_##type(s[p][t], &x, l_set(d[at]), sums + at * 2, i[t]);                               \
                     }                                                                                                       \
                 }                                                                                                           \
             }                                                                                                               \
-            UNROLL_TO(p, (many) * L_PARTS, parts)                                                                           \
-                UNROLL_TO(t, L_TOKENS, tokens)                                                                              \
+            UNROLL for (int p = 0; p < parts; p++)                                                                          \
+                UNROLL for (int t = 0; t < tokens; t++)                                                                     \
                     l_store(y + (size_t)(p / L_PARTS) * y_apart + (size_t)t * ldy + first + (size_t)(p % L_PARTS * L_ROWS), s[p][t]); \
         }                                                                                                                   \
     }                                                                                                                       \

@@ -5,7 +5,7 @@ import type { Host } from '../core/host.ts';
 export interface Connection extends Host {
   readonly device: Device;
   /**
-   * Writes a local file to the device, resuming a partial one (`<path>.part`), then renames it into place. The caller verifies its hash.
+   * Writes a local file to the device, resuming a partial one (`<path>.part-<process>`), then renames it into place. The caller verifies its hash.
    * Parent folders are made. onProgress gets bytes done and bytes in all.
    */
   upload(local: string, remote: string, options?: { mode?: number; onProgress?: (done: number, total: number) => void }): Promise<void>;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { sha256On } from '../../core/device_file.ts';
 import { FleetError, reason } from '../../core/errors.ts';
@@ -21,75 +22,73 @@ export interface Carrier extends Host {
 type Progress = (done: number, total: number) => void;
 
 /**
- * Sends a file through `cat` into <remote>.part and renames it when all its bytes are there. A part left by a cut link is gone on with
- * where it is a beginning of this file; otherwise it is written anew. Where another controller writes the same part, ours gets a name of its own.
+ * Sends a file through `cat` and puts it in its place when all its bytes are there. Until then it is <remote>.part-<process that writes it>: whose
+ * writer has ended is gone on with where it is a beginning of this file, and what another controller brings at this moment is left alone.
  */
 export async function uploadThrough(link: Carrier, local: string, remote: string, options: { mode?: number; onProgress?: Progress }): Promise<void> {
-  const shared = `${remote}.part`;
-  let part = shared;
   const total = await stat(local).then(
     (info) => info.size,
     (error: unknown) => {
       throw new FleetError(`${local} cannot be sent: ${reason(error)}`, { cause: error });
     },
   );
-  let offset = await beginning(link, local, part, total);
-  const mode = options.mode ?? 0o644;
-  // The session of the cut link may still hold the part open, and a program that somebody may write cannot be started (ETXTBSY): a copy of it can.
-  const copied = offset > 0 && (mode & 0o111) !== 0;
-  for (;;) {
-    const size = await send(link, local, part, offset, total, options.onProgress);
-    if (size === total) break;
-    if (part !== shared) throw failed(link, remote, `${size} of ${total} bytes have arrived; look at its disk, then run it again`);
-    // Bytes of an earlier, cut upload may have arrived meanwhile: once more, from the start. Else somebody else sends the same file.
-    if (offset === 0) part = `${shared}-${randomBytes(4).toString('hex')}`;
-    offset = 0;
-  }
-  const copy = copied && part === shared ? 'cp -- "$3" "$1.copy" && mv -f -- "$1.copy" "$3" && ' : '';
-  const script = `${copy}chmod "$2" "$3" && mv -f -- "$3" "$1"${part === shared ? '' : ' && rm -f -- "$1.part"'}`;
-  const { code, stderr } = await link.exec(['sh', '-c', script, 'sh', remote, mode.toString(8), part]);
-  if (code !== 0) throw failed(link, remote, lastWords(stderr, code));
-}
-
-/** Bytes already there that agree with the file. */
-async function beginning(link: Carrier, local: string, part: string, total: number): Promise<number> {
-  const script = `dir=$(dirname -- "$1")
-mkdir -p -- "$dir" || exit 1
-find "$dir" -maxdepth 1 -name '*.part-*' -type f -mtime +0 -exec rm -f -- {} + >/dev/null 2>&1 # what a controller left that was not alone
-[ -f "$1" ] && wc -c < "$1" || echo 0`;
-  const { code, stdout, stderr } = await link.exec(['sh', '-c', script, 'sh', part]);
-  if (code !== 0) throw failed(link, part, lastWords(stderr, code));
-  const size = Number(stdout.trim());
-  if (!Number.isSafeInteger(size) || size <= 0 || size > total) return 0;
-  const there = await sha256On(link, part).catch(() => null);
-  return there !== null && there === (await sha256Of(local, size)) ? size : 0;
-}
-
-/** Appends the file from `offset` on; resolves with the size of the part then. */
-async function send(link: Carrier, local: string, part: string, offset: number, total: number, onProgress?: Progress): Promise<number> {
+  const claimed = `${remote}.part-ours-${randomBytes(4).toString('hex')}`;
+  const offset = await beginning(link, local, remote, claimed, total);
   let done = offset;
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, next) {
       done += chunk.length;
-      onProgress?.(done, total);
+      options.onProgress?.(done, total);
       next(null, chunk);
     },
   });
-  onProgress?.(done, total);
+  options.onProgress?.(done, total);
   const source = createReadStream(local, { start: offset, highWaterMark: 256 * 1024 });
   source.once('error', (error) => counter.destroy(error));
   counter.once('close', () => source.destroy());
-  const script = '[ "$2" -gt 0 ] || : > "$1" && cat >> "$1" && { wc -c < "$1" || echo 0; }';
-  const { code, stdout, stderr } = await link.run(['sh', '-c', script, 'sh', part, String(offset)], source.pipe(counter));
-  if (code === 0) return Number(stdout.trim());
-  if (!/no space left|disk quota/i.test(stderr)) throw failed(link, part, lastWords(stderr, code));
-  const free = await freeBytes(link, part);
+  const argv = ['sh', '-c', SEND, 'sh', remote, claimed, String(offset), String(total), (options.mode ?? 0o644).toString(8)];
+  const { code, stderr } = await link.run(argv, source.pipe(counter));
+  if (code === 0) return;
+  if (!/no space left|disk quota/i.test(stderr)) throw failed(link, remote, lastWords(stderr, code));
+  const free = await freeBytes(link, dirname(remote));
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
   throw failed(
     link,
-    part,
+    remote,
     `the disk is full: ${mib(total)} are to be sent${free === null ? '' : `, ${mib(free)} are free`}; make room there, or set \`workdir:\` to another disk`,
   );
+}
+
+/** Takes a part that nobody writes any more, and says its size; 0 without one. The writer of a link that was cut a moment ago is waited for. */
+const CLAIM = `
+mkdir -p -- "$(dirname -- "$1")" || exit 1
+find "$(dirname -- "$1")" -maxdepth 1 -name '*.part-*' -type f -mtime +0 -exec rm -f -- {} + >/dev/null 2>&1
+for part in "$1".part-*; do
+  pid="\${part##*.part-}"
+  case "$pid" in '' | *[!0-9]*) continue ;; esac
+  for wait in 1 1 1; do kill -0 "$pid" 2>/dev/null || break; sleep $wait; done
+  kill -0 "$pid" 2>/dev/null && continue
+  mv -f -- "$part" "$2" 2>/dev/null && exec wc -c < "$2"
+done
+echo 0`;
+
+/** Appends its input to the claimed part, or to a new one; whole, it takes its place. Cut short it stays to be gone on with; a disk that is full gets its room back. */
+const SEND = `
+part="$1.part-$$"
+if [ "$3" -gt 0 ]; then mv -f -- "$2" "$part"; else rm -f -- "$2" && : > "$part"; fi || exit 1
+cat >> "$part" || { rm -f -- "$part"; exit 1; }
+size=$(wc -c < "$part")
+[ "$size" -eq "$4" ] || { echo "$size of $4 bytes have arrived; run it again" >&2; exit 1; }
+chmod "$5" "$part" && mv -f -- "$part" "$1"`;
+
+/** How many bytes of the file are in the claimed part already. */
+async function beginning(link: Carrier, local: string, remote: string, claimed: string, total: number): Promise<number> {
+  const { code, stdout, stderr } = await link.exec(['sh', '-c', CLAIM, 'sh', remote, claimed]);
+  if (code !== 0) throw failed(link, remote, lastWords(stderr, code));
+  const size = Number(stdout.trim());
+  if (!Number.isSafeInteger(size) || size <= 0 || size > total) return 0;
+  const there = await sha256On(link, claimed).catch(() => null);
+  return there !== null && there === (await sha256Of(local, size)) ? size : 0;
 }
 
 function failed(link: Carrier, path: string, why: string): FleetError {

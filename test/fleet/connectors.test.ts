@@ -225,14 +225,14 @@ async function linesOf(process: HostProcess): Promise<string[]> {
   return lines;
 }
 
-/** Tries for 10 s. */
+/** Tries for 90 s. */
 async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let i = 0; ; i++) {
+  for (const deadline = Date.now() + 90_000; ; ) {
     try {
       return await check();
     } catch (error) {
-      if (i === 50) throw error;
-      await sleep(200);
+      if (Date.now() > deadline) throw error;
+      await sleep(100);
     }
   }
 }

@@ -5,6 +5,7 @@ import { runBeside } from '../../agents/beside.ts';
 import { MeterHosts } from '../../src/cli/meter_hosts.ts';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import type { Device } from '../../src/core/device.ts';
+import type { FlagName } from '../../src/core/flags.ts';
 import type { MetricName } from '../../src/core/metric.ts';
 import type { RunDetail, StoredEvent } from '../../src/core/store.ts';
 import { connect } from '../../src/fleet/connect.ts';
@@ -29,6 +30,8 @@ const TOKENS = 550; // 11 s of decode after 5 s of prefill
 const STEADY = 0.1;
 const ATTEMPTS = 3;
 const HOPELESS = 0.5;
+/** Runs that must be wrong before the code is. */
+const CERTAIN = 2;
 
 interface Measured {
   run: RunDetail;
@@ -50,11 +53,11 @@ interface How {
 
 /**
  * A whole run, and what is to hold of it. Other work on this machine makes figures wrong that are right on a device alone, now and then; what is wrong in
- * the code makes them wrong in every run. Skipped where the machine stood still in all of them.
+ * the code makes them wrong in every run. Skipped where the machine stood still in all of them, or in all but one that was wrong.
  */
 async function measure(t: TestContext, plays: readonly Play[], how: How, check: (measured: Measured) => void): Promise<void> {
   const stalls: number[] = [];
-  let wrong: unknown;
+  const wrong: unknown[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const measured = await measureOnce(plays, how);
     stalls.push(measured.lab.stall);
@@ -63,15 +66,23 @@ async function measure(t: TestContext, plays: readonly Play[], how: How, check: 
       return check(measured);
     } catch (error) {
       t.diagnostic(`run ${attempt + 1} of ${ATTEMPTS}: ${String(error)}`);
-      wrong = error;
+      wrong.push(error);
     }
   }
-  if (wrong) throw wrong;
+  if (wrong.length >= CERTAIN) throw wrong.at(-1);
   t.skip(`this machine stood still for ${stalls.map((stall) => stall.toFixed(2)).join(', ')} s in ${ATTEMPTS} runs`);
 }
 
-async function measureOnce(plays: readonly Play[], { more = () => ({}), node = true, during }: How): Promise<Measured> {
+async function measureOnce(plays: readonly Play[], how: How): Promise<Measured> {
   const lab = await startLab(plays, CURVE);
+  try {
+    return await measureIn(lab, plays, how);
+  } finally {
+    lab.stop();
+  }
+}
+
+async function measureIn(lab: Lab, plays: readonly Play[], { more = () => ({}), node = true, during }: How): Promise<Measured> {
   const workdir = temporaryFolder('lab');
   const device = sshd.device(plays.join('-'), { workdir, lab: lab.root, ...more(lab) });
   const connection = await connect(device);
@@ -106,9 +117,9 @@ async function measureOnce(plays: readonly Play[], { more = () => ({}), node = t
     return { run, windows: store.events(job.id, 'window').map(({ data }) => data), begun, lab };
   } finally {
     clearTimeout(later);
+    await beside?.end(connection); // a meter that is read on and on would keep the tests from ending
     await connection.close();
     store.close();
-    lab.stop();
   }
 }
 
@@ -177,6 +188,8 @@ function holds(measured: Measured, source: string, wanted: readonly MetricName[]
     );
 }
 
+/** Flags that a laptop in the lab, and whatever else this machine does, may give. */
+const HERE: FlagName[] = ['lab', 'energy-missing', 'sampling-overhead', 'busy', 'idle-drift', 'swapped', 'major-faults-in-decode'];
 const DECODE: MetricName[] = ['power_idle', 'power_mean', 'energy_per_token', 'energy_per_token_net'];
 const BOTH: MetricName[] = [...DECODE, 'energy_per_prompt_token', 'energy_per_prompt_token_net'];
 
@@ -223,9 +236,9 @@ describe('energy against a known curve, through a real sshd', { skip: sshdMissin
       holds(measured, 'rapl', BOTH);
       holds(measured, 'battery', DECODE);
       assert.equal(measured.run.metrics.power_mean?.scope, 'system_battery');
-      assert.ok(
-        measured.run.flags.every((flag) => ['lab', 'energy-missing', 'sampling-overhead', 'busy', 'idle-drift'].includes(flag)),
-        measured.run.flags.join(),
+      assert.deepEqual(
+        measured.run.flags.filter((flag) => !HERE.includes(flag)),
+        [],
       );
     });
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { FleetError } from '../../src/core/errors.ts';
 import { connect } from '../../src/fleet/connect.ts';
 import type { Connection } from '../../src/fleet/connection.ts';
 import { fingerprint } from '../../src/fleet/connectors/known_hosts.ts';
+import { until } from '../support/job.ts';
 import { clientHome, makeKey, noMounts, type Sshd, sshdMissing, startSshd } from '../support/sshd.ts';
 
 const never = () => Promise.reject(new Error('nobody may be asked'));
@@ -160,8 +162,8 @@ describe('ssh', { skip: sshdMissing }, () => {
       const socket = join(folder, 'agent');
       const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
       try {
-        while (!(await stat(socket).catch(() => null))) await sleep(20);
-        execFileSync('ssh-add', ['-q', sshd.identity], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
+        // Its socket is there a moment before it listens.
+        await until('the agent takes the key', () => spawnSync('ssh-add', ['-q', sshd.identity], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).status === 0);
         process.env.SSH_AUTH_SOCK = socket;
         assert.equal(await run(await connect(sshd.device('d', { identity: undefined }))), 'yes');
       } finally {
@@ -253,7 +255,7 @@ describe('ssh', { skip: sshdMissing }, () => {
       const mute: Socket[] = [];
       const server = createServer((socket) => void mute.push(socket)).listen(0, '127.0.0.1');
       const http = createServer((socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
-      await sleep(50);
+      for (const one of [server, http]) if (!one.listening) await once(one, 'listening');
       const port = (s: typeof server) => (s.address() as { port: number }).port;
       await assert.rejects(connect(sshd.device('d', { host: 'no-such-host.invalid' })), /no-such-host.invalid.* cannot be reached/);
       await assert.rejects(connect(sshd.device('d', { port: port(http) })), /device d: .*(handshake)/);

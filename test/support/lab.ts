@@ -59,7 +59,7 @@ export async function startLab(plays: readonly Play[], curve: Curve): Promise<La
   const stop = () => {
     clearInterval(watch);
     child.kill('SIGKILL');
-    rmSync(root, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 }); // its last write may end after its kill
   };
   process.once('exit', stop);
   const port = await new Promise<string>((resolve, reject) => {
@@ -69,6 +69,9 @@ export async function startLab(plays: readonly Play[], curve: Curve): Promise<La
       else stall = Math.max(stall, Number(value));
     });
     child.once('exit', (code) => reject(new Error(`the lab ended with status ${code}`)));
+  }).catch((error: unknown) => {
+    stop(); // its watch would keep the tests from ending
+    throw error;
   });
   return {
     ...{ root, curve, plug: `http://127.0.0.1:${port}`, stop },

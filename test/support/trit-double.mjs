@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Speaks the protocol of `trit serve` (kernels/README.md) and misbehaves in ways a real engine does not. What it does wrong is in the name
 // it is called by: trit-crash, trit-silent, trit-garbage, trit-endless, trit-fickle, trit-wrong, trit-badcheck, trit-slow, trit-deaf, trit-untunable.
+// trit-held answers two requests, and further ones once a file `go` beside it says how many: what a test does meanwhile comes neither too early nor late.
 // trit-lab does nothing wrong: it takes 5 s for a prompt and 20 ms for a token, so that power meters have something to see.
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const fault = basename(process.argv[1]).replace(/^trit-?/, '');
@@ -21,6 +22,12 @@ function fnv(tokens) {
   return hash.toString(16).padStart(16, '0');
 }
 
+/** How many requests trit-held may answer. */
+function allowed() {
+  const go = join(dirname(process.argv[1]), 'go');
+  return existsSync(go) ? Number(readFileSync(go, 'utf8')) : 2;
+}
+
 async function serve() {
   const model = option('-m', '--model');
   if (!existsSync(model)) {
@@ -33,7 +40,12 @@ async function serve() {
   const common = { version: 'double', isa: 'scalar', kernels: { gemv: 'scalar' }, layouts: 't2', threads: Number(option('-t')), cpus: '' };
   say({ event: 'ready', ...common, weight_bytes: 1000, load_ns: now() - start, t_ns: now(), pid: process.pid, model: tiny });
   let request = 0;
-  for await (const line of createInterface({ input: process.stdin })) {
+  const input = createInterface({ input: process.stdin });
+  let over = false;
+  input.once('close', () => {
+    over = true;
+  });
+  for await (const line of input) {
     const { op, id, max_tokens: asked = 16, tokens: given, random_tokens: random, prompt = '', seed = 1 } = JSON.parse(line);
     if (op === 'quit') break;
     if (op === 'usage') say({ event: 'usage', id, rss: 1, peak_rss: 2, minor_faults: 0, major_faults: 0, t_ns: now() });
@@ -44,6 +56,7 @@ async function serve() {
     const request_ns = now();
     const n_prompt = given?.length ?? random ?? prompt.length;
     if (bad === 'silent' || bad === 'deaf') continue;
+    while (bad === 'held' && request > allowed() && !over) await sleep(20);
     if (bad === 'crash' && request > 2) process.kill(process.pid, 'SIGSEGV');
     if (bad === 'garbage') process.stdout.write('Segmentation\x00 fault?\x1b[31m {"event":\n');
     say({ event: 'start', id, n_prompt, t_ns: now() });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -42,9 +42,8 @@ async function run(path: string): Promise<number> {
   const job = readJob(path);
   if (typeof job === 'string') return complain(job, 2);
   const folder = dirname(path);
-  const other = runningIn(folder);
+  const other = await claim(folder);
   if (other !== null) return complain(`process ${other} is doing this job already`, 1);
-  writeFileSync(join(folder, 'pid'), `${identity()}\n`);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   let last = '';
@@ -60,6 +59,23 @@ async function run(path: string): Promise<number> {
   return JSON.parse(last).status === 'ok' ? 0 : 1;
 }
 
+/** Writes down who does this job; null, or the process that does it already, also one that began at the same moment. */
+async function claim(folder: string): Promise<number | null> {
+  const path = join(folder, 'pid');
+  for (let tries = 0; ; tries++) {
+    try {
+      writeFileSync(path, `${identity()}\n`, { flag: 'wx' });
+      return null;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const other = runningIn(folder);
+    if (other !== null) return other;
+    if (tries < 50 && readFileSync(path, 'utf8') === '') await sleep(20); // it is being written
+    else rmSync(path, { force: true });
+  }
+}
+
 /** A job whose agent was killed is not done again under the same id, which would mix two runs: its journal gets its end. */
 function closeBroken(journal: Journal): number {
   const message = `the agent was ended from outside after record ${journal.seq}`;
@@ -68,7 +84,7 @@ function closeBroken(journal: Journal): number {
   return complain(`${message}; give the job a new id to do it again`, 1);
 }
 
-/** Safe to do twice: a job that was begun is left alone. */
+/** Safe to do twice, also at once, as a controller does whose link was lost meanwhile: a job that was begun is left alone. */
 async function start(path: string): Promise<number> {
   const job = readJob(path);
   if (typeof job === 'string') return complain(job, 2);
@@ -87,7 +103,7 @@ async function start(path: string): Promise<number> {
   });
   child.unref();
   for (let waited = 0; waited < 30_000 && !existsSync(journal); waited += 20) {
-    if (ended) return complain(lastLine(readFileSync(join(folder, 'agent.log'), 'utf8')) || 'it ended at once', 1);
+    if (ended && runningIn(folder) === null) return complain(lastLine(readFileSync(join(folder, 'agent.log'), 'utf8')) || 'it ended at once', 1);
     await sleep(20);
   }
   return existsSync(journal) ? 0 : complain('it did not begin within 30 s', 1);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -45,6 +46,20 @@ test('start returns while the run goes on; a second start leaves it alone; it en
     [pid],
   );
   assert.equal(agent('status', folder).stdout, 'ended\n');
+});
+
+test('several starts at once begin one run', async () => {
+  const job = doubleJob(temporaryFolder('agent'), 'held');
+  const { folder, path, journal } = put(job);
+  const starts = Array.from({ length: 3 }, () => spawn(process.execPath, [bundle, 'start', path], { stdio: 'ignore' }));
+  assert.deepEqual(await Promise.all(starts.map((child) => once(child, 'exit'))), Array(3).fill([0, null]));
+  letGo(job.workdir);
+  await until('no process', () => processesWith(job.workdir).length === 0);
+  const list = records(read(journal));
+  assert.deepEqual(
+    list.filter((r) => r.kind === 'start' || r.kind === 'end').map((r) => (r.kind === 'end' ? r.status : r.pid)),
+    [pidIn(folder), 'ok'],
+  );
 });
 
 test('SIGTERM, SIGINT and stop end the run as cancelled and leave no process', async () => {

@@ -160,7 +160,7 @@ function runs(device: () => Device): void {
     kept.options.onRecord = () => {
       if (flooded) return;
       flooded = true;
-      appendFileSync(journalOf(job, facts), 'flood\n'.repeat(2000));
+      appendFileSync(journalOf(job, facts), 'flood\n'.repeat(20_000)); // the agent goes on writing over its beginning
     };
     await assert.rejects(startRun(connection, facts, job, kept.options), /more than 1000 lines that are no records; .* given up/);
     await until('no process', () => processesWith(job.workdir).length === 0);

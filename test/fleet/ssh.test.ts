@@ -253,8 +253,8 @@ describe('ssh', { skip: sshdMissing }, () => {
 
     it('nobody there, or no SSH server: a sentence within seconds', async () => {
       const mute: Socket[] = [];
-      const server = createServer((socket) => void mute.push(socket)).listen(0, '127.0.0.1');
-      const http = createServer((socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
+      const server = createServer((socket) => void mute.push(socket.on('error', () => {}))).listen(0, '127.0.0.1');
+      const http = createServer((socket) => void socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
       for (const one of [server, http]) if (!one.listening) await once(one, 'listening');
       const port = (s: typeof server) => (s.address() as { port: number }).port;
       await assert.rejects(connect(sshd.device('d', { host: 'no-such-host.invalid' })), /no-such-host.invalid.* cannot be reached/);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +71,7 @@ async function claim(folder: string): Promise<number | null> {
     }
     const other = runningIn(folder);
     if (other !== null) return other;
-    if (tries < 50 && readFileSync(path, 'utf8') === '') await sleep(20); // it is being written
+    if (tries < 50 && statSync(path, { throwIfNoEntry: false })?.size === 0) await sleep(20); // it is being written
     else rmSync(path, { force: true });
   }
 }

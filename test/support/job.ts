@@ -89,7 +89,7 @@ export function records(text: string): JournalRecord[] {
 
 /** Ids of running processes whose command line holds the text; the text is a path only one test knows. */
 export function processesWith(text: string): number[] {
-  const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
+  const lines = execFileSync('ps', ['-eww', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 1 << 26 }).split('\n');
   return lines
     .map((line) => /^\s*(\d+) (\S+)\s+(.*)$/.exec(line))
     .filter((found) => found?.[3]?.includes(text) && !found[2]?.startsWith('Z') && Number(found[1]) !== process.pid)

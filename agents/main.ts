@@ -71,7 +71,8 @@ async function claim(folder: string): Promise<number | null> {
     }
     const other = runningIn(folder);
     if (other !== null) return other;
-    if (tries < 50 && statSync(path, { throwIfNoEntry: false })?.size === 0) await sleep(20); // it is being written
+    if (tries < 50 && statSync(path, { throwIfNoEntry: false })?.size === 0)
+      await sleep(20); // it is being written
     else rmSync(path, { force: true });
   }
 }

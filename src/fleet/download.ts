@@ -98,8 +98,7 @@ async function take(file: HubFile, hub: Hub, part: string, have: number, { onPro
   if (signal?.aborted) stop();
   let heard = performance.now();
   // What came while this process itself stood still is read first.
-  const silent = () =>
-    setImmediate(() => void (performance.now() - heard >= silence * 999 && cut.abort(new Error(`nothing came for ${silence} s`))));
+  const silent = () => setImmediate(() => void (performance.now() - heard >= silence * 999 && cut.abort(new Error(`nothing came for ${silence} s`))));
   let timer = setTimeout(silent, silence * 1000);
   const hear = () => {
     heard = performance.now();

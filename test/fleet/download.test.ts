@@ -173,7 +173,10 @@ test('of several that come at once never two write, and each gets the file or is
   const brought = outcomes.filter(({ status }) => status === 'fulfilled').length;
   for (const outcome of outcomes) if (outcome.status === 'rejected') assert.match(String(outcome.reason), /is being fetched already/);
   assert.equal(asked(hub).length, brought, 'who was told to wait asked for nothing');
-  assert.ok(asked(hub).every(({ range }) => range === null), 'none went on with what another was writing');
+  assert.ok(
+    asked(hub).every(({ range }) => range === null),
+    'none went on with what another was writing',
+  );
   if (brought > 0) assert.deepEqual(readFileSync(path), BYTES);
   assert.deepEqual(readdirSync(folder), brought > 0 ? ['some.gguf'] : []);
 });

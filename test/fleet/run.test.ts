@@ -193,7 +193,9 @@ function runs(device: () => Device): void {
     await startRun(connection, there.facts, there.job, same.options);
     // Whether the machine was busy is not the agent's doing, nor that a request which took seconds tells how far it is.
     const shape = (list: readonly JournalRecord[]) =>
-      list.filter((r) => r.kind !== 'flag' && !(r.kind === 'phase' && r.tokens !== undefined)).map((r) => [r.kind, r.kind === 'sample' && [r.metric, r.prompt, r.repetition, r.warmup]]);
+      list
+        .filter((r) => r.kind !== 'flag' && !(r.kind === 'phase' && r.tokens !== undefined))
+        .map((r) => [r.kind, r.kind === 'sample' && [r.metric, r.prompt, r.repetition, r.warmup]]);
     assert.deepEqual(shape(kept.records), shape(same.records));
     await until('no process', () => processesWith(job.workdir).length === 0);
     await assert.rejects(startRun(connection, { ...facts, node: null }, job, keeper(bundle).options), /has no Node >= 18/);

@@ -163,7 +163,10 @@ describe('ssh', { skip: sshdMissing }, () => {
       const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
       try {
         // Its socket is there a moment before it listens.
-        await until('the agent takes the key', () => spawnSync('ssh-add', ['-q', sshd.identity], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).status === 0);
+        await until(
+          'the agent takes the key',
+          () => spawnSync('ssh-add', ['-q', sshd.identity], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).status === 0,
+        );
         process.env.SSH_AUTH_SOCK = socket;
         assert.equal(await run(await connect(sshd.device('d', { identity: undefined }))), 'yes');
       } finally {

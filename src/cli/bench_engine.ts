@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { type Agreement, type Case, type Contest, caseOf, type Entrant, memoryOf, standings } from '../core/contest.ts';
-import { IN_CACHE } from '../core/memory_reading.ts';
 import { reason } from '../core/errors.ts';
+import { IN_CACHE } from '../core/memory_reading.ts';
 import { plainJson } from '../core/plain.ts';
 import { build } from '../fleet/build.ts';
 import { sha256Of } from '../fleet/checksum.ts';
@@ -130,7 +130,6 @@ async function benchEngine(options: Options): Promise<void> {
 
 const agrees = ({ outputs }: Entrant): boolean => outputs.verdict === 'equal' || outputs.verdict === 'not checked';
 const NOT_CHECKED: Agreement = { verdict: 'not checked', rms: null, max: null, bounds: null, greedy: null };
-
 
 interface Field {
   model: string;

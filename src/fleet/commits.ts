@@ -25,22 +25,22 @@ export async function commitsBetween(repository: string, good: string, bad: stri
   return commits;
 }
 
-interface Commit {
+interface Told {
   /** 12 digits, with a + where something differs from it; absent where git does not tell. */
   commit?: string;
 }
 
 /** Questions to git that are not answered yet: fifty devices want one build at once. */
-const asked = new Map<string, Promise<Commit>>();
+const asked = new Map<string, Promise<Told>>();
 
 /** The newest commit that changed kernels/ of a folder. */
-export async function commitOfKernels(folder: string): Promise<Commit> {
+export async function commitOfKernels(folder: string): Promise<Told> {
   const question = asked.get(folder) ?? newestIn(folder).finally(() => asked.delete(folder));
   asked.set(folder, question);
   return question;
 }
 
-async function newestIn(folder: string): Promise<Commit> {
+async function newestIn(folder: string): Promise<Told> {
   const newest = await git(folder, ['--no-optional-locks', 'log', '-1', '--format=%H', '--', 'kernels']);
   if (newest.code !== 0 || newest.stdout.trim() === '') return {};
   const changed = await git(folder, ['--no-optional-locks', 'status', '--porcelain', '--', 'kernels']);

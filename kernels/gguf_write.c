@@ -1,10 +1,8 @@
 #include "gguf_write.h"
 #include "gguf_private.h"
+#include "new_file.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,8 +14,7 @@ enum { ALIGNMENT = 32, I2S_TRAILER = 32 };
 typedef struct { char *data; size_t len, room; bool failed; } buffer;
 
 struct gguf_out {
-    char *path, *part;
-    int fd;
+    new_file file;
     buffer keys, infos;
     uint64_t key_count;
     size_t tensor_count, tensor_room;
@@ -62,40 +59,17 @@ gguf_out *gguf_create(const char *path, trit_error *e)
     struct stat s;
     if (!stat(path, &s) && !S_ISREG(s.st_mode)) /* the new file would take the place of a folder or device */
         return fail(e, "%.200s is no regular file; name another one to write", path), NULL;
-    gguf_out *o = calloc(1, sizeof *o);
-    size_t n = strlen(path) + sizeof ".part";
-    if (o) {
-        o->fd = -1;
-        o->path = strdup(path);
-        o->part = malloc(n);
-    }
-    if (!o || !o->path || !o->part) {
-        fail(e, "not enough memory to write %.200s", path);
-        gguf_discard(o);
-        return NULL;
-    }
-    snprintf(o->part, n, "%s.part", path);
-    int fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fd < 0)
-        fail(e, "%.200s cannot be created: %s", o->part, strerror(errno));
-    else if (fcntl(fd, F_SETLK, &lock)) {
-        fail(e, "%.200s is being written by another process (%s); wait for it or choose another file", o->part, strerror(errno));
-        close(fd); /* and leave the file to its writer */
-    } else {
-        o->fd = fd;
-        if (!ftruncate(fd, 0))
-            return o;
-        fail(e, "%.200s cannot be written: %s", o->part, strerror(errno));
-    }
+    gguf_out *o = gguf_describe();
+    if (!o)
+        return fail(e, "there is no memory to write %.200s", path), NULL;
+    if (new_file_open(&o->file, path, e))
+        return o;
     gguf_discard(o);
     return NULL;
 }
 
 static void release(gguf_out *o)
 {
-    free(o->path);
-    free(o->part);
     free(o->keys.data);
     free(o->infos.data);
     free(o->tensors);
@@ -106,10 +80,7 @@ void gguf_discard(gguf_out *o)
 {
     if (!o)
         return;
-    if (o->fd >= 0) {
-        unlink(o->part);
-        close(o->fd);
-    }
+    new_file_discard(&o->file);
     release(o);
 }
 
@@ -242,30 +213,14 @@ uint64_t gguf_out_size(const gguf_out *o)
 
 const char *gguf_part(const gguf_out *o)
 {
-    return o->part;
-}
-
-static bool write_all(gguf_out *o, const char *data, size_t n, uint64_t at, trit_error *e)
-{
-    while (n) {
-        ssize_t done = pwrite(o->fd, data, n < 1u << 30 ? n : 1u << 30, (off_t)at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return fail(e, "%.200s cannot be written: %s (the whole file takes %.1f MB)", o->part,
-                        strerror(done ? errno : ENOSPC), (double)gguf_out_size(o) / 1e6);
-        data += done;
-        n -= (size_t)done;
-        at += (uint64_t)done;
-    }
-    return true;
+    return o->file.part;
 }
 
 gguf_out *gguf_describe(void)
 {
     gguf_out *o = calloc(1, sizeof *o);
     if (o)
-        o->fd = -1;
+        o->file.fd = -1;
     return o;
 }
 
@@ -300,49 +255,26 @@ bool gguf_start(gguf_out *o, trit_error *e)
     o->base = aligned(head.len);
     struct statvfs s;
     if (!good)
-        fail(e, "not enough memory to describe %.200s", o->path);
-    else if (!fstatvfs(o->fd, &s) && s.f_blocks && gguf_out_size(o) / s.f_frsize >= s.f_bavail)
-        good = fail(e, "%.200s takes %.1f MB and its disk has %.1f MB left; free some space or choose another place", o->path,
+        fail(e, "not enough memory to describe %.200s", o->file.path);
+    else if (!fstatvfs(o->file.fd, &s) && s.f_blocks && gguf_out_size(o) / s.f_frsize >= s.f_bavail)
+        good = fail(e, "%.200s takes %.1f MB and its disk has %.1f MB left; free some space or choose another place", o->file.path,
                     (double)gguf_out_size(o) / 1e6, (double)s.f_bavail * (double)s.f_frsize / 1e6);
-    else if (ftruncate(o->fd, (off_t)gguf_out_size(o)))
-        good = fail(e, "%.200s cannot grow to %.1f MB: %s", o->part, (double)gguf_out_size(o) / 1e6, strerror(errno));
+    else if (ftruncate(o->file.fd, (off_t)gguf_out_size(o)))
+        good = fail(e, "%.200s cannot grow to %.1f MB: %s", o->file.part, (double)gguf_out_size(o) / 1e6, strerror(errno));
     else
-        good = write_all(o, head.data, head.len, 0, e);
+        good = new_file_write(&o->file, head.data, head.len, 0, e);
     free(head.data);
     return good;
 }
 
 bool gguf_write_at(gguf_out *o, size_t tensor, size_t offset, const void *data, size_t n, trit_error *e)
 {
-    return write_all(o, data, n, o->base + o->tensors[tensor].offset + offset, e);
-}
-
-/* The new name itself must survive a power cut, too. Not every file system can do that, so failure is no error. */
-static void sync_directory(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-    free(copy);
+    return new_file_write(&o->file, data, n, o->base + o->tensors[tensor].offset + offset, e);
 }
 
 bool gguf_commit(gguf_out *o, trit_error *e)
 {
-    if (fsync(o->fd) && errno != EINVAL) {
-        fail(e, "%.200s cannot be brought to the disk: %s", o->part, strerror(errno));
-        gguf_discard(o);
-        return false;
-    }
-    if (rename(o->part, o->path)) {
-        fail(e, "%.200s cannot be renamed to %.200s: %s", o->part, o->path, strerror(errno));
-        gguf_discard(o);
-        return false;
-    }
-    close(o->fd);
-    sync_directory(o->path);
+    bool ok = new_file_commit(&o->file, e);
     release(o);
-    return true;
+    return ok;
 }

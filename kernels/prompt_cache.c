@@ -1,5 +1,6 @@
 #include "prompt_cache.h"
 #include "model_private.h"
+#include "new_file.h"
 #include "version.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -237,19 +238,6 @@ static bool write_file(int file, const kv_cache *kv, const head *h, const int32_
               write_all(file, kv->memory, h->bytes);
     free(zeros);
     return ok && (!fsync(file) || errno == EINVAL);
-}
-
-/* So that the new name, too, outlives a loss of power. */
-static void sync_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    int file = open(folder, O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-        (void)fsync(file);
-        close(file);
-    }
 }
 
 /* Whether the name is free, or of a file that may be replaced: a prompt cache, whatever it is of, or one without content. */

@@ -1,6 +1,5 @@
 #include "machine.h"
 #include "../clock.h"
-#include <string.h>
 
 double machine_clock(void)
 {
@@ -21,15 +20,20 @@ double machine_clock(void)
     return (double)LINKS * LAPS / (double)(ns > 0 ? ns : 1);
 }
 
+/* Vectors by name: with a loop or a copy in it the rate would be that of the compiler and its level, not of the memory. */
+typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
+
 uint64_t machine_read(const uint8_t *memory, size_t bytes)
 {
-    uint64_t sum[8] = { 0 };
+    words a = { 0 }, b = a, c = a, d = a;
     for (const uint8_t *p = memory, *stop = memory + bytes; p < stop; p += 64) {
-        uint64_t v[8];
+        const words *line = (const words *)p;
         __builtin_prefetch(p + 8192); /* measured: as far as helps */
-        memcpy(v, p, sizeof v);
-        for (int i = 0; i < 8; i++)
-            sum[i] |= v[i];
+        a |= line[0];
+        b |= line[1];
+        c |= line[2];
+        d |= line[3];
     }
-    return sum[0] | sum[1] | sum[2] | sum[3] | sum[4] | sum[5] | sum[6] | sum[7];
+    a |= b | c | d;
+    return a[0] | a[1];
 }

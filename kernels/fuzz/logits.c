@@ -2,6 +2,7 @@
    refused with a sentence or gives numbers. */
 #include "../cmd/parent.h"
 #include "../test/tiny.h"
+#include "demand.h"
 #include <fcntl.h>
 #include <math.h>
 
@@ -15,12 +16,6 @@ static int quiet, loud; /* where sentences go while a file is opened; where they
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

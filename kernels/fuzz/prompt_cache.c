@@ -2,6 +2,7 @@
    with a sentence or used within bounds. */
 #include "../prompt_cache.h"
 #include "../test/tiny.h"
+#include "demand.h"
 
 enum { N = 150, CONTEXT = 192 };
 
@@ -14,12 +15,6 @@ static int32_t tokens[N];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

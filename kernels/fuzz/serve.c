@@ -3,6 +3,7 @@
 #include "../serve_request.h"
 #include "../synth.h"
 #include "../text_stream.h"
+#include "demand.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +43,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         abort();
     }
     return 0;
-}
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
 }
 
 static void generate(serve_request *r, const int32_t *tokens, size_t n)

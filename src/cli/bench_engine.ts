@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { type Agreement, type Case, type Contest, caseOf, type Entrant, memoryOf, standings } from '../core/contest.ts';
 import { reason } from '../core/errors.ts';
+import { IN_CACHE } from '../core/memory_reading.ts';
 import { plainJson } from '../core/plain.ts';
 import { build } from '../fleet/build.ts';
 import { sha256Of } from '../fleet/checksum.ts';
@@ -130,9 +131,6 @@ async function benchEngine(options: Options): Promise<void> {
 const agrees = ({ outputs }: Entrant): boolean => outputs.verdict === 'equal' || outputs.verdict === 'not checked';
 const NOT_CHECKED: Agreement = { verdict: 'not checked', rms: null, max: null, bounds: null, greedy: null };
 
-/** Bytes of a model below which memory is not what limits it: it may lie in a cache. */
-const SMALL = 64 * 2 ** 20;
-
 interface Field {
   model: string;
   engines: Engine[];
@@ -171,7 +169,7 @@ async function compete(options: Options, { model, engines, cases, trit, until, s
     .digest('hex')
     .slice(0, 16);
   const journal = options.journal ?? null;
-  const large = engines.some(({ file }) => statSync(file).size > SMALL);
+  const large = engines.some(({ file }) => statSync(file).size > IN_CACHE);
   const memory = large ? (threads: number, signal?: AbortSignal) => measureMemory(trit, threads, signal) : null;
   const rounds = await contest({ model, engines, cases, rounds: options.rounds, seed: options.seed, memory, key, journal, signal, until, say });
   const entrants = await Promise.all(

@@ -52,8 +52,9 @@ export async function build(options: BuildOptions): Promise<Build> {
   const job = running.get(`${cache}/${id}`) ?? (async () => (await cached(cache, id)) ?? make(options, compiler, { id, flags, kernels, cache }))();
   running.set(`${cache}/${id}`, job);
   try {
-    const [made, commit] = await Promise.all([job, options.commit ?? commitOfKernels(resolve(options.sources ?? root))]);
-    return commit === undefined ? made : { ...made, commit };
+    const { commit } = options;
+    const [made, told] = await Promise.all([job, commit === undefined ? commitOfKernels(resolve(options.sources ?? root)) : { commit }]);
+    return { ...made, ...told };
   } finally {
     running.delete(`${cache}/${id}`);
   }

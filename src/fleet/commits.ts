@@ -25,12 +25,26 @@ export async function commitsBetween(repository: string, good: string, bad: stri
   return commits;
 }
 
-/** The newest commit that changed kernels/ of a folder, 12 digits, with a + where something in it differs; undefined where git does not tell. */
-export async function commitOfKernels(folder: string): Promise<string | undefined> {
+interface Told {
+  /** 12 digits, with a + where something differs from it; absent where git does not tell. */
+  commit?: string;
+}
+
+/** Questions to git that are not answered yet: fifty devices want one build at once. */
+const asked = new Map<string, Promise<Told>>();
+
+/** The newest commit that changed kernels/ of a folder. */
+export async function commitOfKernels(folder: string): Promise<Told> {
+  const question = asked.get(folder) ?? newestIn(folder).finally(() => asked.delete(folder));
+  asked.set(folder, question);
+  return question;
+}
+
+async function newestIn(folder: string): Promise<Told> {
   const newest = await git(folder, ['--no-optional-locks', 'log', '-1', '--format=%H', '--', 'kernels']);
-  if (newest.code !== 0 || newest.stdout.trim() === '') return undefined;
+  if (newest.code !== 0 || newest.stdout.trim() === '') return {};
   const changed = await git(folder, ['--no-optional-locks', 'status', '--porcelain', '--', 'kernels']);
-  return `${newest.stdout.slice(0, 12)}${changed.code === 0 && changed.stdout === '' ? '' : '+'}`;
+  return { commit: `${newest.stdout.slice(0, 12)}${changed.code === 0 && changed.stdout === '' ? '' : '+'}` };
 }
 
 async function commitOf(repository: string, name: string): Promise<string> {

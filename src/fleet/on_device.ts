@@ -52,7 +52,6 @@ export async function buildOnDevice(connection: Connection, facts: Facts, option
   const kept = (await keptIn(connection, folder, id)) ?? (await make(connection, facts, { ...options, id, flags, kernels, version, folder }));
   await connection.exec(['touch', '-c', '--', folder]); // deploy() keeps the newest
   const told = [flags.text, flags.pgo ? 'pgo' : ''].filter(Boolean).join(' ');
-  const commit = await commitOfKernels(resolve(options.root ?? '.'));
   return {
     ...kept,
     toolchain: onDevice(options.compiler),
@@ -60,7 +59,7 @@ export async function buildOnDevice(connection: Connection, facts: Facts, option
     target,
     flags: told,
     path,
-    ...(commit === undefined ? {} : { commit }),
+    ...(await commitOfKernels(resolve(options.root ?? '.'))),
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { CatalogueRow } from '../core/catalogue.ts';
 import { FleetError, reason } from '../core/errors.ts';
 import { plain } from '../core/plain.ts';
+import { boundedBody } from './bounded.ts';
 import { addressOf, askHub, bearing, type Hub } from './hub.ts';
 
 /** Larger ones are no settings. */
@@ -29,14 +30,8 @@ export async function fetchSmall(row: CatalogueRow, name: string, hub: Hub): Pro
   return bytes;
 }
 
-/** What the server sends, no more than one byte over `most`. */
 async function bytesOf(url: string, hub: Hub, most: number): Promise<Buffer> {
   const answer = await bearing(hub)(url);
   if (!answer.ok) throw new Error(`the server answered with status ${answer.status}`);
-  const parts: Uint8Array[] = [];
-  for await (const part of answer.body ?? []) {
-    parts.push(part);
-    if (parts.reduce((sum, { length }) => sum + length, 0) > most) break;
-  }
-  return Buffer.concat(parts).subarray(0, most + 1);
+  return boundedBody(answer, most);
 }

@@ -231,9 +231,11 @@ export class Query implements StoreReader {
   }
 
   /** Of samples, traces and outputs no more than the bounds, and whether that is all. */
-  #detail(row: RunRow, { samples: most, points, text }: DetailBounds = UNBOUNDED): RunDetail {
+  #detail(row: RunRow, bounds = UNBOUNDED): RunDetail {
+    const { samples: most, points, text } = bounds;
     const all = <Row>(text: string, ...values: unknown[]): Row[] => this.sql.all<Row>(text, row.id, ...values);
-    const count = (of: string) => this.sql.get<{ n: number }>(`SELECT count(*) AS n FROM ${of} WHERE run = ?`, row.id)?.n ?? 0;
+    const lacks = (rows: readonly unknown[], of: string) =>
+      rows.length < (this.sql.get<{ n: number }>(`SELECT count(*) AS n FROM ${of} WHERE run = ?`, row.id)?.n ?? 0);
     const engine = this.sql.get<{ json: string }>("SELECT json FROM events WHERE run = ? AND kind = 'engine' ORDER BY seq DESC LIMIT 1", row.id);
     const events = all<Omit<StoredEvent, 'data'> & { json: string }>(
       `SELECT seq, wall, mono, events.kind, json FROM events JOIN journal USING (run, seq) WHERE run = ? ORDER BY seq DESC LIMIT ${EVENT_TAIL}`,
@@ -251,7 +253,7 @@ export class Query implements StoreReader {
       text,
     );
     const series = this.#traces(row.id, {}, points);
-    const cut = samples.length < count('samples') || outputs.length < count('outputs') || series.length < count('series');
+    const cut = bounds !== UNBOUNDED && (lacks(samples, 'samples') || lacks(outputs, 'outputs') || lacks(series, 'series'));
     return {
       ...(this.#summariesOf([row], {})[0] as RunSummary),
       suiteVersion: row.suite_version,

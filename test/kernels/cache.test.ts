@@ -96,7 +96,7 @@ describe('the packed cache', () => {
     const cache = fresh('full');
     const limited = run('sh', ['-c', 'ulimit -f 20; exec "$0" logits -m "$1" --tokens 1,5,9 --batch --cache "$2"', binary, model, cache]);
     assert.equal(limited.status, 0, limited.stderr);
-    assert.match(limited.stderr, /are not kept for the next start: [^\n]* could not be written/);
+    assert.match(limited.stderr, /are not kept for the next start: [^\n]* cannot be written/);
     assert.equal(limited.stdout, done.out);
     assert.deepEqual(readdirSync(cache), []);
   });

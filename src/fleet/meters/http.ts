@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { reason } from '../../core/errors.ts';
+import { boundedBody } from '../bounded.ts';
 
 /** Longest answer of a meter, bytes; they take less than 4 KB. */
 const LARGEST = 65_536;
@@ -34,14 +35,8 @@ async function request(url: string, headers: Record<string, string>): Promise<{ 
   const signal = AbortSignal.timeout(PATIENCE);
   try {
     const answer = await fetch(url, { headers, signal, redirect: 'manual' });
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    for await (const part of answer.body ?? []) {
-      size += part.length;
-      if (size > LARGEST) throw new Error(`it answers with more than ${LARGEST} bytes`); // leaving the loop cancels the rest
-      parts.push(part);
-    }
-    return { status: answer.status, challenge: answer.headers.get('www-authenticate') ?? '', text: Buffer.concat(parts).toString('utf8') };
+    const text = (await boundedBody(answer, LARGEST)).toString('utf8');
+    return { status: answer.status, challenge: answer.headers.get('www-authenticate') ?? '', text };
   } catch (error) {
     if (signal.aborted) throw new Error(`it did not answer within ${PATIENCE / 1000} s`);
     const cause = (error as Error).cause;

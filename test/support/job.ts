@@ -73,7 +73,7 @@ export function realJob(binary: string, workdir: string, suite: Suite, change: P
   const { synth } = GOLDEN;
   const path = join(workdir, 'models', `${synth.preset}-${synth.type}-${synth.head}-s${synth.seed}.gguf`);
   const model = { name: synth.preset, path, sha256: null, synth };
-  const how = { threads: 2, cpus: null, isa: null, context: 1024, timeout: 60 };
+  const how = { threads: 2, cpus: null, isa: null, context: 1024, timeout: 300 };
   return Job.parse({ id: newRunId(), binary, workdir, model, golden: GOLDEN, suite, ...how, ...change });
 }
 
@@ -97,7 +97,7 @@ export function processesWith(text: string): number[] {
 }
 
 /** Waits until it holds; throws what was waited for after `seconds`, which are for what never comes and not for what comes late. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 300): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -15,6 +15,7 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { MetricName } from '../core/metric.ts';
 import { newRunId } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
+import { INVALID_FLAGS } from '../core/validity.ts';
 import { type Judgement, LOOKS, nextLook } from '../core/verdict.ts';
 import type { Planned } from './bench_device.ts';
 
@@ -102,7 +103,8 @@ async function pairUp(
 }
 
 function invalidSentence(launches: readonly Launch[]): string {
-  const causes = [...new Set(launches.flatMap(({ run }) => (run.status === 'ok' ? run.flags : [run.status])))].sort().join(', ');
+  const causesOf = ({ status, flags }: Launch['run']) => (status === 'ok' ? flags.filter((flag) => INVALID_FLAGS.includes(flag)) : [status]);
+  const causes = [...new Set(launches.flatMap(({ run }) => causesOf(run)))].sort().join(', ');
   return `${MOST_INVALID} pairs had an invalid run (${causes}): fleet show tells each one's evidence; remove the cause and compare again`;
 }
 

@@ -110,12 +110,12 @@ describe('campaign', () => {
     const always = device(
       t,
       () => 10,
-      () => 'swapped',
+      (launch) => (launch % 2 ? 'swapped' : 'governor'), // in every pair one that takes it out, and one that does not
     );
     await campaign(always.lane, PLANS, always.options);
     const [comparison] = always.store.comparisons();
     assert.equal(comparison?.status, 'failed');
-    assert.match(comparison?.message ?? '', /invalid/);
+    assert.match(comparison?.message ?? '', /^8 pairs had an invalid run \(swapped\):/);
     assert.equal(rowsOf(always.store)[0]?.verdict, 'unknown');
     always.store.close();
   });

@@ -125,6 +125,7 @@ export class Fleet {
   }
 
   async stop(): Promise<void> {
+    if (this.#keeper.exitCode !== null || this.#keeper.signalCode !== null) return;
     const ended = once(this.#keeper, 'exit');
     this.#keeper.stdin?.end();
     await ended;
@@ -199,7 +200,7 @@ class Machine implements FleetDevice {
     this.#boots++;
     this.#fleet.net('ip', 'link', 'add', this.#cable, 'type', 'veth', 'peer', 'name', 'eth0', 'address', mac, 'netns', String(this.#pid));
     this.#fleet.net('ip', 'link', 'set', this.#cable, 'master', 'fleet0', 'up');
-    await until(`the sshd of ${this.id}`, () => /Server listening/.test(readFileSync(log, 'utf8')), 30);
+    await until(`the sshd of ${this.id}`, () => /Server listening/.test(readFileSync(log, 'utf8')));
   }
 
   async powerOff(): Promise<void> {

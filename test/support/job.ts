@@ -92,7 +92,7 @@ export function processesWith(text: string): number[] {
 }
 
 /** Waits until it holds; throws what was waited for after `seconds`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 15): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 120): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));

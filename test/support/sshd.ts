@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -8,6 +9,8 @@ import { Device } from '../../src/core/device.ts';
 import { temporaryFolder } from './folder.ts';
 
 const BINARY = '/usr/sbin/sshd';
+/** Longest time, ms, in which a server must begin to answer: its mounts take long on a busy machine. */
+const PATIENCE = 120_000;
 
 /** For node:test's `skip`: why no sshd can be started here, or false. */
 export const sshdMissing: string | false = existsSync(BINARY) ? false : `${BINARY} is absent (Debian: apt install openssh-server)`;
@@ -89,7 +92,6 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-sshd-'));
   const user = options.user ?? userInfo().username;
   const address = options.address ?? '127.0.0.1';
-  const port = await freePort(address);
   const identity = join(folder, 'client_key');
   const hostKeyFile = join(folder, 'host_key');
   const workdir = join(folder, 'work');
@@ -99,29 +101,25 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   makeKey(options.hostKeyType ?? 'ed25519', hostKeyFile);
   writeFileSync(join(folder, 'authorized_keys'), readFileSync(`${identity}.pub`), { mode: 0o600 });
   const variables = Object.entries(options.environment ?? {}).map(([name, value]) => `"${name}=${value}"`);
-  writeFileSync(
-    join(folder, 'sshd_config'),
-    [
-      ...(options.config ?? []), // sshd keeps the first of two lines
-      `ListenAddress ${address}`,
-      `Port ${port}`,
-      `HostKey ${hostKeyFile}`,
-      `PidFile ${join(folder, 'pid')}`,
-      `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
-      'UsePAM no',
-      'StrictModes no',
-      'PasswordAuthentication no',
-      'KbdInteractiveAuthentication no',
-      'PermitRootLogin yes',
-      'PrintMotd no',
-      'UseDNS no',
-      `MaxSessions ${options.maxSessions ?? 10}`,
-      'MaxStartups 100',
-      ...(variables.length ? [`SetEnv ${variables.join(' ')}`] : []),
-      '',
-    ].join('\n'),
-  );
+  const configuration = [
+    ...(options.config ?? []), // sshd keeps the first of two lines
+    `ListenAddress ${address}`,
+    `HostKey ${hostKeyFile}`,
+    `PidFile ${join(folder, 'pid')}`,
+    `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
+    'UsePAM no',
+    'StrictModes no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin yes',
+    'PrintMotd no',
+    'UseDNS no',
+    `MaxSessions ${options.maxSessions ?? 10}`,
+    'MaxStartups 100',
+    ...(variables.length ? [`SetEnv ${variables.join(' ')}`] : []),
+  ];
 
+  let port = 0;
   let listener: ChildProcess | null = null;
   const start = async () => {
     const command = [BINARY, '-D', '-e', '-f', join(folder, 'sshd_config')];
@@ -130,13 +128,13 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     if (options.diskMiB) command.unshift('unshare', '-m', 'sh', '-c', disk, 'sh', String(options.diskMiB), workdir);
     if (options.mounts) command.unshift('unshare', '-m', 'sh', '-ec', `${options.mounts}\nshift; exec "$@"`, 'sh', folder);
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
+    child.stderr.on('data', (chunk: Buffer) => appendFileSync(join(folder, 'log'), chunk));
     listener = child;
-    for (let i = 0; i < 100; i++) {
+    for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && !over(child); ) {
       if (await answers(port, address)) return;
-      if (child.exitCode !== null) break;
       await sleep(50);
     }
+    if (over(child) && !child.stderr.closed) await once(child.stderr, 'close'); // its last words
     throw new Error(`sshd did not start: ${log()}`);
   };
   const log = () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
@@ -145,12 +143,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const killSessions = async () => {
     const pids = sessions();
     for (const pid of pids) kill(pid);
-    while (sessions().length > 0) await sleep(5);
+    while (sessions().some((pid) => pids.includes(pid))) await sleep(5); // a client that comes back at once has others
     return pids.length;
   };
   const stop = async () => {
     if (!listener) return;
-    const ended = new Promise((resolve) => listener?.once('exit', resolve));
+    const ended = over(listener) ? null : once(listener, 'exit');
     const pids = sessions();
     listener.kill('SIGKILL');
     for (const pid of pids) kill(pid);
@@ -163,7 +161,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     listener?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
-  await start();
+  for (let taken = 0; port === 0; taken++) {
+    port = await freePort(address);
+    writeFileSync(join(folder, 'sshd_config'), [...configuration, `Port ${port}`, ''].join('\n'));
+    await start().catch((error) => {
+      if (taken === 5 || !/Address already in use/.test(log())) throw error;
+      port = 0; // another process was quicker: another port
+    });
+  }
   if (options.known ?? true) appendFileSync(known, `[${address}]:${port} ${hostKey()}\n`);
   return {
     port,
@@ -217,6 +222,11 @@ function answers(port: number, address: string): Promise<boolean> {
     socket.once('error', () => resolve(false));
     socket.once('close', (failed) => resolve(!failed));
   });
+}
+
+/** Whether a process has ended, by itself or by a signal. */
+function over({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 /** Session processes of a listener: the privileged ones and, below them, those of the user. */

@@ -37,6 +37,8 @@ export interface CampaignOptions {
   epoch: string | null;
   /** Half width of the device's own interval for a metric, or null. */
   noiseOf(name: MetricName): number | null;
+  /** Decides which side begins; another one each time where it is not given. */
+  seed?: number;
   /** Called after each look. */
   onLook?(judgement: Judgement): void;
 }
@@ -47,8 +49,7 @@ export interface CampaignOptions {
  * the device is lost, and the comparison ends as failed with what it has.
  */
 export async function campaign(lane: CampaignLane, plans: Record<Side, Planned>, options: CampaignOptions): Promise<string> {
-  const { store, signal, model, suite, metrics, epoch } = options;
-  const seed = randomInt(2 ** 31);
+  const { store, signal, model, suite, metrics, epoch, seed = randomInt(2 ** 31) } = options;
   const comparison: NewComparison = {
     ...{ id: newRunId(), device: lane.device.id, baseline: sideOf(plans.baseline), candidate: sideOf(plans.candidate) },
     ...{ model, suite: suite.name, suiteVersion: suite.version, threads: plans.baseline.threads, metrics, seed, epoch, started: Date.now() },

@@ -15,6 +15,7 @@ import { FleetError, reason } from '../core/errors.ts';
 import type { MetricName } from '../core/metric.ts';
 import { newRunId } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
+import { INVALID_FLAGS } from '../core/validity.ts';
 import { type Judgement, LOOKS, nextLook } from '../core/verdict.ts';
 import type { Planned } from './bench_device.ts';
 
@@ -36,6 +37,8 @@ export interface CampaignOptions {
   epoch: string | null;
   /** Half width of the device's own interval for a metric, or null. */
   noiseOf(name: MetricName): number | null;
+  /** Decides which side begins; another one each time where it is not given. */
+  seed?: number;
   /** Called after each look. */
   onLook?(judgement: Judgement): void;
 }
@@ -46,8 +49,7 @@ export interface CampaignOptions {
  * the device is lost, and the comparison ends as failed with what it has.
  */
 export async function campaign(lane: CampaignLane, plans: Record<Side, Planned>, options: CampaignOptions): Promise<string> {
-  const { store, signal, model, suite, metrics, epoch } = options;
-  const seed = randomInt(2 ** 31);
+  const { store, signal, model, suite, metrics, epoch, seed = randomInt(2 ** 31) } = options;
   const comparison: NewComparison = {
     ...{ id: newRunId(), device: lane.device.id, baseline: sideOf(plans.baseline), candidate: sideOf(plans.candidate) },
     ...{ model, suite: suite.name, suiteVersion: suite.version, threads: plans.baseline.threads, metrics, seed, epoch, started: Date.now() },
@@ -102,7 +104,8 @@ async function pairUp(
 }
 
 function invalidSentence(launches: readonly Launch[]): string {
-  const causes = [...new Set(launches.flatMap(({ run }) => (run.status === 'ok' ? run.flags : [run.status])))].sort().join(', ');
+  const causesOf = ({ status, flags }: Launch['run']) => (status === 'ok' ? flags.filter((flag) => INVALID_FLAGS.includes(flag)) : [status]);
+  const causes = [...new Set(launches.flatMap(({ run }) => causesOf(run)))].sort().join(', ');
   return `${MOST_INVALID} pairs had an invalid run (${causes}): fleet show tells each one's evidence; remove the cause and compare again`;
 }
 

@@ -95,12 +95,13 @@ describe('fleet devices add', { skip: sshdMissing }, () => {
   });
 
   const noTerminal = spawnSync('script', ['--version']).status === 0 ? false : 'script is absent (Debian: apt install bsdutils)';
-  it('on a terminal it asks about the key and the profile', { skip: noTerminal }, async () => {
+  it('on a terminal it asks about the key and the profile', { skip: noTerminal, timeout: 300_000 }, async (t) => {
     const fresh = await startSshd({ known: false });
     const words = ['devices', 'add', 'asked', `${fresh.user}@127.0.0.1:${fresh.port}`, '--identity', fresh.identity, '--workdir', fresh.workdir];
     const line = [process.execPath, '--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/main.ts'), ...words].join(' ');
     const env = { ...process.env, ...options().env, FLEET_DB: join(folder, 'asked.db'), NO_COLOR: '1' };
     const child = spawn('script', ['-qec', line, '/dev/null'], { cwd: folder, env, stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill()); // it waits for ever where it asks something else
     let said = '';
     const answers: [RegExp, string][] = [
       [/shows the key SHA256:\S+ \(ssh-ed25519\).*\[y\/N\]/, 'y\n'],

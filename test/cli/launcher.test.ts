@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, scratch, type Told } from '../support/cli.ts';
@@ -96,13 +96,14 @@ test('two at once: one installs, the other waits', async () => {
   assert.equal(log().filter((line) => line === 'npm ci').length, 1);
 });
 
-test('the lock of a process that is gone is taken away', async () => {
-  const { root, run } = project();
+test('the lock of a process that is gone is taken away, by one of those that wait', async () => {
+  const { root, run, log } = project();
   const gone = await sh('/bin/sh', ['-c', 'echo $$'], root, {});
   mkdirSync(join(root, '.fleet/install.lock'), { recursive: true });
   writeFileSync(join(root, '.fleet/install.lock/pid'), gone.stdout);
-  assert.equal((await run()).code, 0);
-  assert.ok(!existsSync(join(root, '.fleet/install.lock')));
+  for (const { code, stderr } of await Promise.all([run(), run(), run()])) assert.equal(code, 0, stderr);
+  assert.equal(log().filter((line) => line === 'npm ci').length, 1);
+  assert.deepEqual(readdirSync(join(root, '.fleet')), []);
 });
 
 test('no Node, or an old one: a sentence with what to do', async () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MeterHosts } from '../../src/cli/meter_hosts.ts';
 import { RunMeters, settleMeters } from '../../src/cli/meters.ts';
 import { Device } from '../../src/core/device.ts';
@@ -8,6 +7,7 @@ import type { JournalRecord } from '../../src/core/journal.ts';
 import type { Connection } from '../../src/fleet/connection.ts';
 import { openStore } from '../../src/store/store.ts';
 import { databasePath } from '../support/database.ts';
+import { until } from '../support/job.ts';
 import { newRun } from '../support/runs.ts';
 import { serve } from '../support/web.ts';
 
@@ -23,28 +23,41 @@ function device(url: string, ahead: number): Connection {
 }
 
 test('a meter is set against a device whose clock is 40 s ahead: its step comes where the device says it was', async (t) => {
-  const begun = seconds();
-  // 2 W, and 8 W from 4.2 s on
-  const url = await serve((_, response) => void response.end(`power=${seconds() - begun < 4.2 ? 2 : 8}`));
+  let watts = 2;
+  const asked: number[] = [];
+  const url = await serve((_, response) => {
+    asked.push(seconds());
+    response.end(`power=${watts}`);
+  });
   const store = openStore(databasePath(t));
   store.createRun(newRun());
   const connection = device(url, 40);
   const meters = await RunMeters.begin(store, 'run-1', connection, false, await MeterHosts.of(connection.device, ''));
   assert.ok(meters);
+  const begun = seconds();
   const clocks = (seq: number) => ({ seq, wall: (begun + 40) * 1000, mono: 1000 });
   const start: JournalRecord = { ...clocks(1), kind: 'start', job: 'run-1', agent: 'a', pid: 1 };
   meters.take(start);
   store.append('run-1', start);
-  await sleep(5500 - (seconds() - begun) * 1000);
+  // 2 W until it was asked 25 times without a pause, as a busy machine makes some; then 8 W
+  await until('questions on their beat', () => {
+    const last = asked.filter((time) => time > begun).slice(-25);
+    return last.length === 25 && last.every((time, i) => time - (last[i - 2] ?? time) < 0.28);
+  });
+  watts = 8;
+  const steady = asked.slice(-25);
+  const steps = asked.length + 5;
+  await until('the step', () => asked.length >= steps);
   await meters.end(connection);
   await meters.end(connection); // harmless
   const offsets = store.events('run-1', 'clock').map(({ data }) => data.offset as number);
   assert.equal(offsets.length, 2, 'before and after');
   for (const offset of offsets) assert.ok(Math.abs(offset - 40) < 0.2, `${offset}`);
 
-  // The run says that it idled from 1 to 3 s.
+  // The run says that it idled until 0.3 s before the step.
+  const [begin, end] = [(steady[1] as number) - begun, (steady[22] as number) - begun];
   const window = { kind: 'window', prompt: null, launch: 0, repetition: 0, first: null, n_prompt: 0, n_gen: 0 } as const;
-  store.append('run-1', { ...clocks(2), ...window, what: 'idle', begin: 1, end: 3 });
+  store.append('run-1', { ...clocks(2), ...window, what: 'idle', begin, end });
   settleMeters(store, 'run-1');
   const metrics = () => store.runs()[0]?.metrics;
   assert.ok(Math.abs((metrics()?.power_idle?.median ?? 0) - 2) < 0.001, 'nothing of the 8 W is in it');

@@ -24,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     child.stdout?.on('data', (text) => {
       stdout += text;
     });
-    await said(/serving fleet\.db/);
+    await Promise.all([said(/serving fleet\.db/), said(/^\{[\s\S]*\}\n$/)]); // two pipes: neither need come first
     const { url } = JSON.parse(stdout);
     assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/);
     const { runs } = (await (await fetch(`${url}api/runs`)).json()) as { runs: unknown[] };

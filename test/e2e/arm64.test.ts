@@ -10,6 +10,7 @@ import { openStore } from '../../src/store/store.ts';
 import { BOARDS, layOut } from '../support/boards.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { Fleet, type FleetDevice, noNamespaces } from '../support/fleet.ts';
+import { until } from '../support/job.ts';
 import { clientHome } from '../support/sshd.ts';
 import { stored } from '../support/stored.ts';
 
@@ -82,7 +83,7 @@ test('Raspberry Pis that qemu plays: probed, built for, proved right, and never 
     ]);
   }
   store.close();
-  for (const device of fleet.devices) assert.deepEqual(device.programs(), [], `${device.id} still runs something`);
+  for (const device of fleet.devices) await until(`nothing runs on ${device.id}`, () => device.programs().length === 0);
 
   const local = await cli(['bench', '-d', 'local', '-s', 'smoke', '-t', '2', '--json'], options);
   assert.equal(local.code, 0, local.stderr);

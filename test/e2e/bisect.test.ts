@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { stringify } from 'yaml';
 import type { CheckRow } from '../../src/core/check.ts';
+import type { RunSummary } from '../../src/core/run.ts';
+import { isValid } from '../../src/core/validity.ts';
 import { openStore } from '../../src/store/store.ts';
 import { cli, ROOT, scratch } from '../support/cli.ts';
 import { commit, repository } from '../support/repository.ts';
@@ -193,9 +195,10 @@ test("check --measure: the sources as they are against the baseline's binary, in
   };
   checkOut(0);
   const bench = await cli(['bench', '--flags', '-O1', '-s', suite, '-t', '1', ...db, '--json'], options());
-  const [run] = (JSON.parse(bench.stdout) as { runs: { id: string; flags: string[] }[] }).runs;
+  const [run] = (JSON.parse(bench.stdout) as { runs: RunSummary[] }).runs;
   assert.ok(run, bench.stderr);
-  if (run.flags.includes('busy')) return t.skip('other programs used the processor: there is no baseline');
+  assert.equal(run.status, 'ok', run.message ?? '');
+  if (!isValid(run)) return t.skip(`the run is not valid (${run.flags}), so that there is no baseline`);
   assert.equal((await cli(['baseline', 'set', 'main', '--run', run.id, ...db], options())).code, 0);
 
   checkOut(1); // a comment more

@@ -33,6 +33,9 @@ export function scratch(): string {
   return temporaryFolder('cli');
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => void child.kill('SIGKILL'))); // what a test that failed has left
+
 /** Starts the command line from its sources. */
 export function start(args: readonly string[], { cwd = ROOT, env = {}, within = [], root = ROOT }: CliOptions = {}): Started {
   const loader = import.meta.resolve('tsx');
@@ -42,6 +45,8 @@ export function start(args: readonly string[], { cwd = ROOT, env = {}, within = 
     env: { ...process.env, NO_COLOR: '1', FLEET_DB: '', FLEET_DEVICES: '', NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

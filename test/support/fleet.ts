@@ -125,6 +125,7 @@ export class Fleet {
   }
 
   async stop(): Promise<void> {
+    if (this.#keeper.exitCode !== null || this.#keeper.signalCode !== null) return;
     const ended = once(this.#keeper, 'exit');
     this.#keeper.stdin?.end();
     await ended;

@@ -18,7 +18,7 @@ export function temporaryFolder(name: string, t?: TestContext): string {
     });
   else
     process.once('exit', () => {
-      for (let left = PAUSES; !removed(folder, left); left--) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      for (let left = PAUSES; left > 0 && !removed(folder, left); left--) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
     });
   return folder;
 }

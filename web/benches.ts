@@ -2,6 +2,7 @@ import type { BenchJob, BenchQueue } from '../src/core/bench_job.ts';
 import { askBench, fetchBenches, stopBench } from './api.ts';
 import { type Child, fill, h } from './dom.ts';
 import { ago, plural } from './numbers.ts';
+import { untilReleased } from './press.ts';
 
 /** Milliseconds between two looks at the queue while something in it moves. */
 const LOOK = 1000;
@@ -37,7 +38,7 @@ async function look(): Promise<void> {
 }
 
 function render(): void {
-  if (!place || !queue) return;
+  if (!place || !queue || untilReleased(render)) return;
   const focus =
     document.activeElement instanceof HTMLElement && place.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
   fill(

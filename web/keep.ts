@@ -6,9 +6,13 @@ export function keeping(place: HTMLElement, act: () => void): void {
   const { scrollX, scrollY } = window;
   act();
   const after = named(place);
-  for (const [name, element] of after) if (element instanceof HTMLDetailsElement && open.has(name)) element.open = true;
+  for (const [name, element] of after)
+    if (element instanceof HTMLDetailsElement && open.has(name)) {
+      element.open = true;
+      element.dispatchEvent(new Event('toggle')); // what is made when one looks stands there at once
+    }
   if (focused !== undefined) after.get(focused)?.focus({ preventScroll: true });
-  scrollTo(scrollX, scrollY);
+  if (window.scrollX !== scrollX || window.scrollY !== scrollY) scrollTo(scrollX, scrollY); // only then: it ends a scrolling under way
 }
 
 /** Someone chooses or selects something in there: drawing anew would take it away. */
@@ -29,6 +33,7 @@ function named(place: HTMLElement): Map<string, HTMLElement> {
         element.id,
         part?.getAttribute('aria-labelledby') ?? part?.getAttribute('aria-label'),
         element.getAttribute('aria-label'),
+        element.getAttribute('href'),
       ].join('|');
       const nth = counts.get(name) ?? 0;
       counts.set(name, nth + 1);

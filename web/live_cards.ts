@@ -3,6 +3,7 @@ import type { RunProgress } from '../src/core/store.ts';
 import { byId, fill, h } from './dom.ts';
 import { follow } from './links.ts';
 import { ago, figure, plural, threadsOf } from './numbers.ts';
+import { untilReleased } from './press.ts';
 import { current } from './state.ts';
 
 /** Rates drawn behind the newest one. */
@@ -59,6 +60,7 @@ export function runningNow(): Map<string, RunProgress> {
 
 /** Draws the cards on the pages that are of devices, or only that of the run that is open; `runs` tells what each one is. */
 export function drawLive(runs: readonly RunSummary[]): void {
+  if (untilReleased(() => drawLive(runs))) return;
   const { run: open, page } = current();
   for (const [id, { element }] of cards) element.hidden = open === '' ? page !== 'overview' && page !== 'devices' : open !== id;
   byId('live').hidden = ![...cards.values()].some(({ element }) => !element.hidden);

@@ -17,6 +17,7 @@ import { plural } from './numbers.ts';
 import { drawOurs } from './ours.ts';
 import { FILTERED, PAGES, type PageName } from './pages.ts';
 import { drawPareto } from './pareto.ts';
+import { untilReleased } from './press.ts';
 import { drawPublished } from './published.ts';
 import { drawRoofline } from './roofline.ts';
 import { drawNoRun, drawRun } from './run_view.ts';
@@ -27,6 +28,8 @@ import { drawTrends } from './trends.ts';
 
 /** What was drawn last on either side, so that news of something else leave it alone. */
 const drawnLast = { left: '', right: '' };
+/** What stands in the page: drawn anew, it keeps the focus and what was folded open. */
+let standing = '';
 
 /** Cards and charts of the overview: all that its settings tell. */
 function drawFigures(again: boolean): void {
@@ -65,6 +68,7 @@ function namesOf(key: 'device' | 'toolchain'): string[] {
 
 /** Draws what the address says. `again`: also what has not changed, because colours have; without `figures`, the overview's stand there already. */
 function draw(again = false, figures = true): void {
+  if (untilReleased(() => draw(again, figures))) return;
   const { run, page } = current();
   const shown = run === '' ? page : 'run';
   for (const [id, on] of [
@@ -80,20 +84,26 @@ function draw(again = false, figures = true): void {
   drawLinks();
   drawFilters(data.runs, [...data.settings.values()], namesOf('device'));
   byId('partial').hidden = !data.cut;
-  if (shown === 'overview') {
-    drawTable(filtered(data.runs));
-    if (figures) drawFigures(again);
-  } else if (shown === 'run') drawOpen();
-  else if (shown === 'published' && data.published) {
-    drawOurs(byId('ours'), [...data.settings.values()], data.published);
-    drawPublished(byId('published'), data.published);
-  } else keepingFocus(() => DRAW[page]?.(byId('page')));
+  if (shown === 'run') drawOpen();
+  else if (standing === shown) keeping(byId('main'), () => drawPage(page, again, figures));
+  else drawPage(page, again, figures);
+  standing = shown;
   document.title = shown === 'overview' ? 'fleet' : `${shown === 'run' ? (data.detail?.id === run ? data.detail.device : run) : page} – fleet`;
   const runs = data.devices.reduce((sum, device) => sum + device.runs, 0);
   fill(byId('totals'), `${plural(runs, 'run')} on ${plural(data.devices.filter((device) => device.runs > 0).length, 'device')}`);
   drawLive(data.runs);
   sweep();
   if (shown !== 'run' || data.detail?.id === run) drawn();
+}
+
+function drawPage(page: PageName, again: boolean, figures: boolean): void {
+  if (page === 'overview') {
+    drawTable(filtered(data.runs));
+    if (figures) drawFigures(again);
+  } else if (page === 'published' && data.published) {
+    drawOurs(byId('ours'), [...data.settings.values()], data.published);
+    drawPublished(byId('published'), data.published);
+  } else keepingFocus(() => DRAW[page]?.(byId('page')));
 }
 
 /** Marks what the page shows now, or that it waits for something. */
@@ -162,7 +172,7 @@ async function openRun(focus: boolean): Promise<void> {
     drawNoRun((error as Error).message);
     drawn();
   }
-  if (focus) byId('run-title').focus({ preventScroll: true });
+  if (focus) document.getElementById('run-title')?.focus({ preventScroll: true });
 }
 
 /** Brings summaries of these runs up to date, and the figures where one of them ended. */

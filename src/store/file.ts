@@ -4,8 +4,11 @@ import Database from 'better-sqlite3';
 import { FleetError, reason, StoreError } from '../core/errors.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 
-/** Longest wait for another process's transaction, in ms. Ours last milliseconds. */
-const BUSY_TIMEOUT = 15_000;
+/**
+ * Longest wait for other processes' transactions, in ms. Ours last milliseconds, but for what a slow disk takes to keep them; and there is no
+ * queue: SQLite looks ten times a second whether the file is free, which between the commits of a busy writer it is for a moment only.
+ */
+const BUSY_TIMEOUT = 60_000;
 
 /**
  * Opens the database file, makes it where it does not exist, and brings its schema up to date.

@@ -128,12 +128,13 @@ describe('the packed cache', () => {
 });
 
 describe('trit tune', () => {
-  it('keeps what it measured, and only for models that have something to tune', () => {
+  it('keeps what it measured, and only for models that have something to tune', (t) => {
     const home = fresh('home');
     const env = { ...process.env, XDG_CACHE_HOME: home };
     const tune = (...args: string[]) => run('env', [`XDG_CACHE_HOME=${home}`, binary, 'tune', '-m', model, '--seconds', '0.05', '-t', '1', ...args]);
     const done = tune('--cache', fresh('tuned'), '-o', 'json');
-    if (/MB are available/.test(done.stderr)) return; // a machine with more cache than memory to spare
+    const short = 'more cache here than memory to spare';
+    if (/MB are available/.test(done.stderr)) return t.skip(short);
     assert.equal(done.status, 0, done.stderr);
     const result = JSON.parse(done.stdout) as {
       threads: number;
@@ -150,7 +151,9 @@ describe('trit tune', () => {
     const record = JSON.parse(readFileSync(result.record, 'utf8')) as { layout: string; for: string };
     assert.equal(record.layout, result.layout);
     assert.match(record.for, /1 threads/);
-    assert.equal(tune('--cache', 'off').status, 0);
+    const without = tune('--cache', 'off');
+    if (/MB are available/.test(without.stderr)) return t.skip(short);
+    assert.equal(without.status, 0, without.stderr);
     assert.equal(tune('--missing').stdout, '1 thread: nothing to do, this was measured before\n');
     assert.equal(tune('--missing', '-o', 'json').stdout, '');
 

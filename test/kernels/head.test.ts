@@ -70,7 +70,7 @@ describe('the two-stage head chooses what the full head chooses', () => {
     it(path.basename(file), (t) => {
       const trained = file.includes('/models/');
       for (const [name, requests] of Object.entries({ greedy: GREEDY(trained ? 400 : 180), 'top-k 40': SAMPLED(trained ? 400 : 180) })) {
-        const { tokens, candidates, fallbacks } = assertSame(file, requests);
+        const { tokens, candidates, fallbacks } = assertSame(file, requests, '-t', '1');
         t.diagnostic(
           `${name}: ${tokens} tokens, ${(candidates / tokens).toFixed(1)} candidates and ${(fallbacks / tokens).toFixed(4)} full heads each`,
         );

@@ -48,7 +48,7 @@ interface Quality {
 }
 
 function quality(model: string, ...args: string[]): Quality {
-  return JSON.parse(ok('perplexity', '-m', model, '-f', stories, '--docs', '4', '-o', 'json', ...args));
+  return JSON.parse(ok('perplexity', '-m', model, '-f', stories, '--docs', '4', '-t', '1', '-o', 'json', ...args));
 }
 
 interface Tensor {

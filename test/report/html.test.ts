@@ -15,11 +15,10 @@ import { freshStore } from '../support/database.ts';
 import { fillDemo } from '../support/demo-store.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { material } from '../support/material.ts';
-import { openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { browser, openPage, overflow } from '../support/page.ts';
 import { end, FACTS, newRun, sample, tokenTimes } from '../support/runs.ts';
 import { metricsOf, summary } from '../support/summaries.ts';
 
-const browser = { skip: withoutBrowser, timeout: 60_000 };
 const PUBLISHED = publishedOf(file);
 
 function demo(t: TestContext): Store {
@@ -263,7 +262,7 @@ test('a phone shows it without sideways scrolling, in the dark too', browser, as
   assert.deepEqual(colours, ['rgb(16, 20, 23)', 'rgb(24, 29, 33)', 'rgb(231, 234, 236)']);
 });
 
-test('axe-core finds nothing wrong with it, in light and dark, with every table open', { ...browser, timeout: 180_000 }, async (t) => {
+test('axe-core finds nothing wrong with it, in light and dark, with every table open', browser, async (t) => {
   const store = demo(t);
   const published = { ...PUBLISHED, rows: PUBLISHED.rows.slice(0, 12) };
   const { page } = await opened(t, html(material(store.runs({ limit: 16 }), { detail: (id) => store.run(id), published })));

@@ -38,7 +38,7 @@ function post(url: string, path: string, body: unknown, headers: Record<string, 
   return ask(url, path, { method: 'POST', headers: { host, origin, 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
 }
 
-test('benches run one after another, in their order; a waiting one can be taken out, a running one stopped', { timeout: 30_000 }, async (t) => {
+test('benches run one after another, in their order; a waiting one can be taken out, a running one stopped', { timeout: 300_000 }, async (t) => {
   const { url } = await dashboard(t, { benches: queueOf(t) });
   const jobs = async () => (await ask(url, '/api/benches')).json.jobs as { id: string; state: string; message: string | null }[];
   const first = await post(url, '/api/benches', { ...REQUEST, model: 'bitnet-2b-4t:tq1_0:q6_k', threads: 3 });

@@ -97,7 +97,8 @@ test('a folder and a file that may not be written', (t) => {
 test('a full disk: a sentence, and every row acknowledged before is there once there is room', (t) => {
   const path = databasePath(t);
   const folder = dirname(path);
-  if (spawnSync('unshare', ['-m', 'true']).status !== 0) return t.skip('needs root and mount namespaces for a disk of its own');
+  const mounts = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m none "$1"', 'sh', folder]);
+  if (mounts.status !== 0) return t.skip('needs root and mount namespaces for a disk of its own');
   // a disk of 1 MB, in this command's sight only; what is on it is copied out after the writer stopped
   const script = `mkdir "$1/disk" && mount -t tmpfs -o size=1m none "$1/disk" || exit 99
     "$2" --import "$3" "$4" "$1/disk/fleet.db" run-1 100000 > "$1/acks" 2> "$1/errors"; echo $? > "$1/status"

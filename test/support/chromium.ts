@@ -15,6 +15,7 @@ const ARGUMENTS: readonly string[] = [
 export function launchBrowser(folder: string, options: BrowserContextOptions = {}): Promise<BrowserContext> {
   return chromium.launchPersistentContext(folder, {
     executablePath: BROWSER,
+    timeout: 300_000, // of a slow machine that does other things as well
     args: [...ARGUMENTS],
     viewport: { width: 1280, height: 900 },
     locale: 'en-GB',

@@ -11,6 +11,15 @@ export const withoutBrowser: string | false = BROWSER
   ? false
   : 'there is no Chromium: install it (Debian: apt install chromium), or name one in FLEET_CHROMIUM, to test the page';
 
+/** Milliseconds that a page waits for what must come, and a test for all of it: how slow and busy a machine is says nothing of the page. */
+const PATIENCE = 180_000;
+export const browser = { skip: withoutBrowser, timeout: 900_000 };
+
+/** Waits until the page shows all that its address asks for. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForSelector('#main[aria-busy="false"]');
+}
+
 /** The page, bundled as src/cli/bundle.mjs does it, in a folder that is removed after the test. */
 export async function bundledPage(t: TestContext): Promise<string> {
   return bundlePage(folder(t));
@@ -26,6 +35,7 @@ export async function openPage(t: TestContext, options: BrowserContextOptions = 
     );
   });
   const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(PATIENCE);
   page.on('console', (message) => {
     if ((message.type() === 'error' || message.type() === 'warning') && !expected?.test(message.text())) faults.push(message.text());
   });
@@ -38,10 +48,14 @@ export async function openPage(t: TestContext, options: BrowserContextOptions = 
 }
 
 /** How many pixels of a canvas are drawn on, and in how many colours. */
-export function ink(page: Page, chart: string): Promise<{ pixels: number; colours: number }> {
-  return page.locator(`canvas[data-chart="${chart}"]`).evaluate((canvas) => {
-    const { width, height } = canvas as HTMLCanvasElement;
-    const context = (canvas as HTMLCanvasElement).getContext('2d') as CanvasRenderingContext2D;
+export async function ink(page: Page, chart: string): Promise<{ pixels: number; colours: number }> {
+  const selector = `canvas[data-chart="${chart}"]`;
+  await page.waitForSelector(selector, { state: 'attached' });
+  // Found and looked at in one step: news may put another one in its place, and wipe this.
+  return page.evaluate((wanted) => {
+    const canvas = document.querySelector(wanted) as HTMLCanvasElement;
+    const { width, height } = canvas;
+    const context = canvas.getContext('2d') as CanvasRenderingContext2D;
     const { data } = context.getImageData(0, 0, width, height);
     const colours = new Set<number>();
     let pixels = 0;
@@ -51,7 +65,7 @@ export function ink(page: Page, chart: string): Promise<{ pixels: number; colour
       if (data[i + 3] === 255) colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
     }
     return { pixels, colours: colours.size };
-  });
+  }, selector);
 }
 
 /** Pixels by which the page is wider than its window. */

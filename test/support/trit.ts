@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { isRunning } from '../../src/fleet/process.ts';
+import Database from 'better-sqlite3';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const out = path.join(root, '.fleet/test/trit');
-const lock = path.join(root, '.fleet/test/trit.lock');
+const lock = path.join(root, '.fleet/test/trit.lock.db');
 
 let built: Promise<string> | undefined;
 
@@ -38,31 +38,23 @@ export function isasHere(binary: string): string[] {
 
 async function build(): Promise<string> {
   mkdirSync(path.dirname(lock), { recursive: true });
-  while (!take()) await sleep(100);
+  const held = new Database(lock, { timeout: 0 });
   try {
+    while (!taken(held)) await sleep(100);
     await promisify(execFile)('make', ['-j2', '-C', path.join(root, 'kernels'), `OUT=${out}`], { maxBuffer: 1 << 26 });
   } finally {
-    rmSync(lock, { force: true });
+    held.close();
   }
   return path.join(out, 'trit');
 }
 
-/** Takes the lock of the output folder, also from a process that died with it. */
-function take(): boolean {
+/** Takes the lock of the output folder: one that the system takes from a process that dies, so that none is ever left behind. */
+function taken(held: Database.Database): boolean {
   try {
-    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    held.exec('BEGIN EXCLUSIVE');
     return true;
-  } catch {
-    const holder = Number(readOrEmpty(lock));
-    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
     return false;
-  }
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
   }
 }

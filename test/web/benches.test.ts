@@ -6,20 +6,32 @@ import { Queue } from '../../src/cli/bench_queue.ts';
 import { afterwards } from '../support/afterwards.ts';
 import { ROOT } from '../support/cli.ts';
 import { dashboard, folder } from '../support/dashboard.ts';
-import { bundledPage, openPage, withoutBrowser } from '../support/page.ts';
+import { browser, bundledPage, openPage } from '../support/page.ts';
 
 const choices = { devices: ['local'], toolchains: ['cc'], models: ['bitnet-2b-4t'], suites: ['smoke', 'standard'] };
 
-test('a bench that is started on the page appears, moves and ends; a second one waits and is taken out', {
-  skip: withoutBrowser,
-  timeout: 400_000,
-}, async (t) => {
+/** Begins what it is given when this file is there: the first bench must not be over before the second one was asked for. */
+const WHEN = 'while [ ! -e "$0" ]; do sleep 0.1; done; exec "$@"';
+
+test('a bench that is started on the page appears, moves and ends; a second one waits and is taken out', browser, async (t) => {
   const place = folder(t);
   mkdirSync(join(place, 'devices'));
   writeFileSync(join(place, 'devices/local.yaml'), `connector: local\nworkdir: ${join(place, 'work')}\n`);
   const paths = { db: '' };
+  const gate = join(place, 'go');
   const queue = new Queue(
-    [process.execPath, '--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/main.ts'), '--devices', join(place, 'devices')],
+    [
+      'sh',
+      '-c',
+      WHEN,
+      gate,
+      process.execPath,
+      '--import',
+      import.meta.resolve('tsx'),
+      join(ROOT, 'src/cli/main.ts'),
+      '--devices',
+      join(place, 'devices'),
+    ],
     async () => choices,
     () => ({ FLEET_DB: paths.db }),
   );
@@ -39,8 +51,9 @@ test('a bench that is started on the page appears, moves and ends; a second one 
   await page.waitForSelector('.job-waiting');
   await page.click('.job:has(.job-waiting) button');
   await page.waitForSelector('.job-stopped');
-  await page.waitForSelector('.live-card, .job-failed', { timeout: 300_000 });
-  await page.waitForSelector('.job-done, .job-failed', { timeout: 300_000 });
+  writeFileSync(gate, '');
+  await page.waitForSelector('.live-card, .job-failed', { timeout: 600_000 });
+  await page.waitForSelector('.job-done, .job-failed', { timeout: 600_000 });
   const [run] = store.runs();
-  assert.deepEqual([run?.status, run?.suite, run?.threads], ['ok', 'smoke', 1]);
+  assert.deepEqual([run?.status, run?.suite, run?.threads], ['ok', 'smoke', 1], (await page.locator('.jobs').textContent()) ?? '');
 });

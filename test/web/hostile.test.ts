@@ -4,7 +4,7 @@ import type { JournalRecord } from '../../src/core/journal.ts';
 import { PAGES } from '../../web/pages.ts';
 import { SIDES_BY } from '../../web/sides.ts';
 import { dashboard } from '../support/dashboard.ts';
-import { bundledPage, openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { browser, bundledPage, openPage, overflow, settled } from '../support/page.ts';
 import { end, FACTS, newRun, sample, tokenTimes } from '../support/runs.ts';
 
 const IMAGE = '<img src=x onerror="window.pwned=1">';
@@ -14,7 +14,7 @@ const COLOURED = '\u001b[31mred\u001b[0m\u0007';
 const LINK = 'javascript:window.pwned=1';
 const ALL = [IMAGE, SCRIPT, TURNED, COLOURED, LINK, '"><svg onload=window.pwned=1>', '{{constructor.constructor("window.pwned=1")()}}', '__proto__'];
 
-test('whatever devices and files say stays text', { skip: withoutBrowser, timeout: 120_000 }, async (t) => {
+test('whatever devices and files say stays text', browser, async (t) => {
   const row = { id: SCRIPT, engine: SCRIPT, model: IMAGE, threads: 1, test: TURNED, grade: 'D', note: TURNED, story: null } as const;
   const figure = { metric: 'decode_rate', value: 1, until: null, unit: 'tokens/s', basis: 'stated' } as const;
   const published = {
@@ -82,6 +82,7 @@ test('whatever devices and files say stays text', { skip: withoutBrowser, timeou
   await page.goto(url);
   await page.waitForSelector('.link-state.up');
   await page.selectOption('#filter-device', TURNED);
+  await settled(page);
   assert.equal(await page.locator('#runs-body tr').count(), 1);
   await page.reload();
   await page.waitForSelector('#runs-body tr');

@@ -9,12 +9,13 @@ import { faultsOf } from '../support/axe.ts';
 import { cli } from '../support/cli.ts';
 import { dashboard, folder } from '../support/dashboard.ts';
 import { measured } from '../support/measured.ts';
-import { bundledPage, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { browser, bundledPage, ink, openPage, overflow, settled } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
 
 /** The pages over a database that `fleet bench` and `fleet eval` filled on this machine a moment ago. */
 
-const browser = { skip: withoutBrowser, timeout: 300_000 };
+/** It compiles and measures first. */
+const slow = { ...browser, timeout: 1_800_000 };
 const BUSY = 'other programs used the processor in every run, so that no chart has one';
 
 async function real(t: TestContext) {
@@ -24,15 +25,14 @@ async function real(t: TestContext) {
 }
 
 async function open(page: Page, url: string, search: string): Promise<void> {
-  page.setDefaultTimeout(90_000); // a machine that builds and measures beside it
   await page.goto(url + search);
   await page.waitForSelector('.link-state.up');
-  await page.waitForSelector('#main[aria-busy="false"]');
+  await settled(page);
 }
 
 const textOf = async (page: Page, selector: string) => (await page.locator(selector).textContent()) ?? '';
 
-test('every page shows what was measured, without a fault for axe-core, and is no wider than a phone', browser, async (t) => {
+test('every page shows what was measured, without a fault for axe-core, and is no wider than a phone', slow, async (t) => {
   const { url, store } = await real(t);
   const page = await openPage(t);
   const [run] = store.runs({ suite: 'smoke', status: 'ok' });
@@ -49,7 +49,7 @@ test('every page shows what was measured, without a fault for axe-core, and is n
   assert.equal(await page.locator('#runs-body tr').count(), store.runs().length);
 });
 
-test('a run tells what it was: command, hashes, token times, memory and the text that came out', browser, async (t) => {
+test('a run tells what it was: command, hashes, token times, memory and the text that came out', slow, async (t) => {
   const { url, store } = await real(t);
   const page = await openPage(t);
   for (const { id, toolchain, threads, build } of store.runs({ suite: 'smoke', status: 'ok' })) {
@@ -64,7 +64,7 @@ test('a run tells what it was: command, hashes, token times, memory and the text
   }
 });
 
-test('the report of it is one file that opens from the disk, without network, with its charts and every run', browser, async (t) => {
+test('the report of it is one file that opens from the disk, without network, with its charts and every run', slow, async (t) => {
   const { path, store, valid } = await real(t);
   const file = join(folder(t), 'report.html');
   const { code, stderr } = await cli(['report', '--format', 'html', '--db', path, '-o', file]);
@@ -80,7 +80,7 @@ test('the report of it is one file that opens from the disk, without network, wi
   for (const chart of await page.locator('svg[role=img]').all()) assert.ok(((await chart.boundingBox())?.width ?? 0) > 300);
 });
 
-test('charts hold the medians of the database', browser, async (t) => {
+test('charts hold the medians of the database', slow, async (t) => {
   const { url, store, valid, toolchains } = await real(t);
   if (valid === 0) return t.skip(BUSY);
   const page = await openPage(t);

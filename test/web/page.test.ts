@@ -3,11 +3,9 @@ import { type TestContext, test } from 'node:test';
 import { publishedGroups } from '../../src/core/published_groups.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { fillDemo } from '../support/demo-store.ts';
-import { bundledPage, column, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { browser, bundledPage, column, ink, openPage, overflow, settled } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
-import { newRun } from '../support/runs.ts';
-
-const browser = { skip: withoutBrowser, timeout: 60_000 };
+import { end, newRun, sample } from '../support/runs.ts';
 
 async function demo(t: TestContext) {
   const server = await dashboard(t, { webRoot: await bundledPage(t), published: PUBLISHED_ROWS });
@@ -53,9 +51,10 @@ test('invalid runs are charted only when one asks for them', browser, async (t) 
   await page.goto(url);
   await page.waitForSelector('.card-name');
   await page.check('#invalid');
+  await settled(page);
   await page.click('#chart-left summary');
   assert.equal(await page.locator('#chart-left table').getByText('rpi3').count(), 1);
-  assert.match(page.url(), /invalid=show/);
+  await page.waitForURL(/invalid=show/);
 });
 
 test('one run: figures, conditions, timeline, memory, flags with evidence, output', browser, async (t) => {
@@ -65,6 +64,7 @@ test('one run: figures, conditions, timeline, memory, flags with evidence, outpu
   const run = store.runs({ device: 'rpi3', model: 'bitnet-2b-4t' })[0]?.id ?? '';
   await page.selectOption('#filter-device', 'rpi3');
   await page.selectOption('#filter-model', 'bitnet-2b-4t');
+  await settled(page);
   await page.click(`#runs-body tr[data-run="${run}"] td.result`);
   await page.waitForSelector('#run-title');
   assert.equal(await page.textContent('#run-title'), 'rpi3');
@@ -87,7 +87,7 @@ test('one run: figures, conditions, timeline, memory, flags with evidence, outpu
   await page.click('[aria-labelledby="timeline-title"] summary');
   assert.equal(await page.locator('[aria-labelledby="timeline-title"] tbody tr').count(), 16);
   await page.selectOption('#prompt', 'code');
-  assert.match(page.url(), /prompt=code/);
+  await page.waitForURL(/prompt=code/);
   assert.equal(await page.locator('[aria-labelledby="timeline-title"] tbody tr').count(), 16);
   await page.goto(`${url}?run=nobody`);
   await page.waitForSelector('#run-title');
@@ -140,6 +140,7 @@ test('the address holds the whole state: reload and the back button lead to it',
     sort: await page.getAttribute('th[data-column="decode_rate"]', 'aria-sort'),
     rates: await column(page, 'decode_rate'),
   });
+  await settled(page);
   const before = await state();
   assert.deepEqual({ ...before, rates: 0 }, { device: 'rpi5', axis: 'threads', left: 'TTFT by threads', sort: 'descending', rates: 0 });
   assert.deepEqual(
@@ -157,7 +158,7 @@ test('the address holds the whole state: reload and the back button lead to it',
   await page.waitForSelector('.card-name');
   assert.deepEqual(await state(), before);
   await page.goBack();
-  assert.equal(await page.getAttribute('th[data-column="started"]', 'aria-sort'), 'descending');
+  await page.waitForSelector('th[data-column="started"][aria-sort="descending"]');
   assert.equal(await page.inputValue('#filter-device'), 'rpi5');
 });
 
@@ -169,21 +170,63 @@ test('sorting and filtering by keyboard; the focus stays where it was', browser,
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement?.className), 'skip');
   await page.focus('#filter-device');
-  await page.keyboard.type('moto');
+  await page.keyboard.press('m'); // one letter: of several, those that come late begin another name
   await page.waitForFunction(() => document.querySelector('#runs-count')?.textContent === '11 runs');
   assert.deepEqual(new Set(await column(page, 'device')), new Set(['moto-g56']));
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'filter-device');
   await page.focus('th[data-column="time_to_first_token"] button');
   await page.keyboard.press('Enter');
-  assert.equal(await page.getAttribute('th[data-column="time_to_first_token"]', 'aria-sort'), 'ascending');
+  await page.waitForSelector('th[data-column="time_to_first_token"][aria-sort="ascending"]');
   await page.keyboard.press('Space');
-  assert.equal(await page.getAttribute('th[data-column="time_to_first_token"]', 'aria-sort'), 'descending');
+  await page.waitForSelector('th[data-column="time_to_first_token"][aria-sort="descending"]');
+  await settled(page);
   assert.match(await page.evaluate(() => document.activeElement?.textContent ?? ''), /TTFT/);
   assert.equal((await column(page, 'time_to_first_token')).at(-1), '–', 'what is absent comes last');
   await page.focus('#runs-body a >> nth=0');
   await page.keyboard.press('Enter');
   await page.waitForSelector('#run-title');
   assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector('.back') as Element).display), 'none');
+});
+
+test('news of a running bench take neither the focus nor an open table away, nor a click under way', browser, async (t) => {
+  const { url, store } = await demo(t);
+  const page = await openPage(t);
+  const { id = '', lastSeq = 0 } = store.unfinished()[0] ?? {};
+  await page.goto(url);
+  await page.waitForSelector('.live-card');
+  const row = page.locator('#runs-body a >> nth=2');
+  const href = await row.getAttribute('href');
+  await row.focus();
+  await row.evaluate((link) => link.setAttribute('data-old', ''));
+  store.append(id, sample(lastSeq + 1, 'decode_rate', 1));
+  await page.waitForSelector('#runs-body [data-old]', { state: 'detached' });
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('href')), href);
+
+  await page.evaluate(() => {
+    addEventListener('pointerdown', ({ target }) => (target as Element).closest('tr')?.setAttribute('data-pressed', ''), {
+      capture: true,
+      once: true,
+    });
+  });
+  await row.hover();
+  await page.mouse.down();
+  const pressed = await page.getAttribute('#runs-body [data-pressed]', 'data-run');
+  const fetched = page.waitForResponse((response) => response.url().includes(`id=${id}`));
+  store.append(id, sample(lastSeq + 2, 'decode_rate', 2));
+  await (await fetched).finished();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
+  assert.equal(await page.locator('#runs-body [data-pressed]').count(), 1, 'what is pressed stands');
+  await page.mouse.up();
+  await page.waitForSelector('#run-title');
+  assert.equal(await page.evaluate(() => new URLSearchParams(location.search).get('run')), pressed);
+
+  await page.goto(`${url}?page=compare`);
+  await page.waitForSelector('.link-state.up');
+  await page.click('[aria-label="Effects"] summary');
+  await page.locator('#page h3').evaluate((title) => title.setAttribute('data-old', ''));
+  store.append(id, end(lastSeq + 3));
+  await page.waitForSelector('#page [data-old]', { state: 'detached' });
+  assert.equal(await page.locator('[aria-label="Effects"] details[open]').count(), 1);
 });
 
 test('nothing is wider than a phone, in another language too', browser, async (t) => {

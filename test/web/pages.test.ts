@@ -6,10 +6,9 @@ import { PAGES } from '../../web/pages.ts';
 import { faultsOf } from '../support/axe.ts';
 import { dashboard } from '../support/dashboard.ts';
 import { addDemoComparisons, addDemoHistory, fillDemo } from '../support/demo-store.ts';
-import { bundledPage, ink, openPage, overflow, withoutBrowser } from '../support/page.ts';
+import { browser, bundledPage, ink, openPage, overflow, settled } from '../support/page.ts';
 import { PUBLISHED_ROWS } from '../support/published.ts';
 
-const browser = { skip: withoutBrowser, timeout: 120_000 };
 /** Charts of each page. */
 const CHARTS: Record<string, string[]> = {
   overview: ['left', 'right'],
@@ -96,10 +95,11 @@ test('compare: verdicts of pairs with interval and noise, grey ratios elsewhere;
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'pick-by', 'the focus stays');
   await page.selectOption('#pick-metric', 'prefill_rate');
   await page.waitForFunction(() => /Prefill/.test(document.querySelector('#page h3')?.textContent ?? ''));
-  const [address, title] = [page.url(), await page.textContent('#page h3')];
+  const told = () => page.evaluate(() => [location.href, document.querySelector('#page h3')?.textContent]);
+  const before = await told();
   await page.reload();
   await page.waitForSelector('#page h3');
-  assert.deepEqual([page.url(), await page.textContent('#page h3')], [address, title]);
+  assert.deepEqual(await told(), before);
   await page.goBack();
   await page.waitForFunction(() => /Decode/.test(document.querySelector('#page h3')?.textContent ?? ''));
 });
@@ -111,7 +111,7 @@ test('filters go along from page to page, and back leads back', browser, async (
   await page.selectOption('#filter-device', 'rpi5');
   await page.click('#pages >> text=Pareto');
   await page.waitForSelector('canvas[data-chart="pareto"]');
-  assert.match(page.url(), /device=rpi5&page=pareto|page=pareto&device=rpi5/);
+  await page.waitForURL(/device=rpi5&page=pareto|page=pareto&device=rpi5/);
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'main');
   assert.equal(await page.locator('#page .legend li').count(), 1);
   await page.click('text=speed and memory');
@@ -123,8 +123,10 @@ test('filters go along from page to page, and back leads back', browser, async (
   await page.goBack();
   await page.waitForSelector('canvas[data-chart="pareto"]');
   await page.goBack();
+  await page.waitForURL((url) => !url.search.includes('y='));
   await page.goBack();
   await page.waitForSelector('.card-name');
+  await settled(page);
   assert.equal(await page.inputValue('#filter-device'), 'rpi5');
 });
 

@@ -38,7 +38,7 @@ const MACHINES = [
     machine: 'arm',
     qemu: 'qemu-arm-static',
     linker: 'arm-linux-gnueabihf-gcc',
-    compilers: ['clang-14 --target=arm-linux-gnueabihf'],
+    compilers: ['arm-linux-gnueabihf-gcc', 'clang-14 --target=arm-linux-gnueabihf'],
     cpus: { 'cortex-a9': ['scalar'], 'cortex-a15': ['scalar', 'neon32'] },
     absent: { cpu: 'cortex-a9', isa: 'neon32' },
   },
